@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What programs and muxes use of others: services by name, child programs, the console.
+ */
+#pragma once
+#include <abi/abi.h>
+#include <cambium/proto/init.h>
+#include <cambium/sys.h>
+
+/* Opens a service by name, alias, class or tree path: a handle with CALL. Errors as INIT_OP_OPEN. */
+status_t service_open(const char *name, handle_t *out) WARN_UNUSED;
+
+/* Starts a program of the archive; argv[0] is its name, argv ends with NULL. `event_bits` are set at `port` (0: none)
+ * when it ends. *out_console is the badge of its console session. */
+status_t spawn(const char *const argv[], const char *const envp[], handle_t port, uint64_t event_bits,
+               uint32_t *out_job, uint32_t *out_console) WARN_UNUSED;
+/* State of a job; *out_code is the exit code or, for JOB_FAULTED, the FAULT_* cause. */
+status_t job_status(uint32_t job, enum job_state *out_state, int *out_code) WARN_UNUSED;
+
+/* A client of class serial (driver or mux): attaches a buffer of the own process. */
+struct serial {
+    handle_t service;
+    uint8_t *buf; /* SERIAL_BUF_LEN */
+};
+status_t serial_attach(struct serial *s, handle_t service, handle_t port, uint64_t base_bit) WARN_UNUSED;
+/* Bytes taken or placed (fewer than asked is no error); see SERIAL_OP_WRITE and _READ. */
+status_t serial_write(struct serial *s, const void *data, uint32_t len, uint32_t flags, uint32_t *out) WARN_UNUSED;
+status_t serial_read(struct serial *s, void *data, uint32_t len, uint32_t flags, uint32_t *out) WARN_UNUSED;
+
+/* The name of a status ("E_BUDGET") and its sentence. */
+const char *err_name(status_t status);
+const char *err_text(status_t status);
+
+/* Address space of the own process: a page-aligned range of `len` bytes that nothing uses, with a guard page on either
+ * side; 0: none left. */
+uint64_t vm_reserve(uint64_t len);
+void vm_release(uint64_t va, uint64_t len);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The driver frame: what a server of a node needs. A driver's main claims its resources, programs the device, then
+ * loops over event_wait / event_done. servers/README.md shows one whole.
+ *
+ * The frame owns the server's port: it answers init's commands (ready, alive, rebind) itself, keeps the pending event
+ * bits, and combines the answer to one call with the wait for the next event. One thread per frame.
+ */
+#pragma once
+#include <abi/abi.h>
+#include <cambium/mmio.h>
+#include <cambium/sys.h>
+
+/* ---- what a driver serves: read from the ELF by init and tests, without relocation ---- */
+
+/* One entry of section .cambium.match: strings in place. `requires` lists references of the node without which the
+ * server cannot start, separated by blanks ("interrupts", "clocks 0", "resets bridge"); `provides` is the class. */
+struct dev_match {
+    char compatible[48];
+    char provides[16]; /* "serial", "irq", "mux", ...; class of proto/ */
+    char requires[64];
+    uint32_t flags;    /* MATCH_* */
+    uint32_t abi;      /* ABI_VERSION */
+};
+enum {
+    MATCH_IRQ_ROOT = 1, /* an interrupt controller that can be the root */
+    MATCH_SERVICE = 2   /* no node: `compatible` is the name of the service ("console") */
+};
+#define DEV_MATCH_TABLE __attribute__((section(".cambium.match"), used)) static const
+#define DEV_MATCH(c, p, r, f) { .compatible = c, .provides = p, .requires = r, .flags = f, .abi = ABI_VERSION }
+
+/* ---- the own node ---- */
+
+struct node {
+    const void *tree;
+    int offset;
+};
+
+/* The node that this server was started for. */
+struct node driver_node(void);
+/* Its path, as the tree writes it; "" if the server has no node. */
+const char *driver_path(void);
+/* Window `index` of reg: mapped, or checked access if it shares its page. E_NOTFOUND: no such window; E_RANGE: it is
+ * smaller than `len` bytes. */
+status_t node_mmio(struct node node, unsigned index, uint64_t len, struct mmio *out) WARN_UNUSED;
+/* Attaches interrupt `index` of the node: it arrives as EV_IRQ with that index. E_NOTFOUND: the node has none.
+ * `index` 0..15. */
+status_t node_irq(struct node node, unsigned index) WARN_UNUSED;
+/* Rate of a clock: by name in clock-names (NULL: the first). Only fixed clocks so far; E_NOTFOUND: unknown. */
+status_t node_clock_hz(struct node node, const char *name, uint32_t *out) WARN_UNUSED;
+/* A one-cell property. */
+status_t node_u32(struct node node, const char *name, uint32_t *out) WARN_UNUSED;
+uint32_t node_u32_or(struct node node, const char *name, uint32_t fallback);
+
+/* ---- the event loop ---- */
+
+enum event_kind {
+    EV_CALL,   /* msg is the request, badge the caller's; finish with event_done, or event_keep */
+    EV_IRQ,    /* irq is the index; finish with event_done, which re-arms the line */
+    EV_NOTIFY, /* bits: those of the 64 that are the driver's own (EVENT_BITS_OWN) */
+    EV_CLOSED, /* no handle with this badge is left */
+    EV_COMMAND /* a command of init that the frame does not know: command_* below; finish with event_done */
+};
+
+struct event {
+    enum event_kind kind;
+    uint32_t badge;
+    unsigned irq;
+    uint64_t bits;
+    status_t error;
+    struct msg msg; /* EV_CALL: request, then answer: w[] is sent back with event_done's status */
+};
+
+/* Event bits of a server's port. */
+#define EVENT_BITS_IRQ 0x000000000000ffffull /* bit n: interrupt index n */
+#define EVENT_BITS_OWN 0x7fffffffffff0000ull /* free for the driver */
+#define EVENT_BIT_COMMAND 63                 /* init wrote the command page */
+
+/* Takes `handles` handles with the next message (default 1). */
+void event_accept(unsigned handles);
+/* Waits for the next event. The first call tells init that the server is ready. */
+struct event event_wait(void);
+/* Finishes an event exactly once: answers the call with `status` and ev->msg.w (and ev->msg.info's handle count),
+ * or acknowledges the interrupt, or finishes the command. */
+void event_done(struct event *ev, status_t status);
+/* Keeps the answer to a call for later; event_done must not follow. Answer with event_answer. */
+status_t event_keep(struct event *ev, handle_t *out_reply) WARN_UNUSED;
+void event_answer(handle_t reply, status_t status, struct msg *m);
+/* Tells the subscribed client (class protocols; see proto/serial.h) that `bits` hold. Signals changes only. */
+void event_signal(uint32_t bits);
+
+/* ---- logging ---- */
+
+/* Writes "[server] path: text" to the kernel's log. printf formats without floating point; a line of at most 200
+ * characters. Callable from root interrupt servers: it calls no server. */
+void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What anybody may ask of init. init has the lowest rank: everybody may call it, it calls nobody and answers at once;
+ * what takes time is reported by event. Names travel as up to 48 bytes in w0..w5, zero padded.
+ */
+#pragma once
+#include <stdint.h>
+
+enum { INIT_NAME_LEN = 48 };
+
+enum init_op {
+    INIT_OP_OPEN = 1, /* name: a service ("console"), an alias ("serial0"), a class ("irq") or a tree path -> handle with
+                       * CALL (w7). E_NOTFOUND; E_RIGHTS: not in the list that this process was started with, or its
+                       * rank is not above the server's; E_BROKEN, E_AGAIN (waiting) */
+    INIT_OP_SPAWN,    /* w0 = bytes used of the memory, w1 = argc, w2 = envc, w3 = pages of budget (0: default),
+                       * w4 = event bits set at the notify port when it ends; handles: w6 = NOTIFY of the caller's port, w7 = memory
+                       * holding the strings, NUL-terminated: program name = argv[0], ... -> w0 = job id, w1 = badge
+                       * of the program's console session. E_NOTFOUND: no such program in the archive; E_FORMAT, E_ABI
+                       * as the loader says; E_BUDGET */
+    INIT_OP_JOB,      /* w0 = job id -> w0 = JOB_*, w1 = exit code, or fault cause; a job that ended is forgotten by
+                       * this. E_NOTFOUND */
+    INIT_OP_KILL,     /* name of a server or program, or "job N", or a process id in digits. Servers are restarted and it does not
+                       * count as a death. E_NOTFOUND; E_RIGHTS for "init" */
+    INIT_OP_RESTART,  /* name: like KILL; also starts a broken or failed server anew */
+    INIT_OP_SERVER,   /* w0 = n: the n-th server in rank order -> w0..w3 = name (32 bytes), w4 = node offset (-1: none) as
+                       * int32 | process id << 32, w5 = SERVICE_* | restarts << 32, w6 = rank. E_NOTFOUND: no more */
+    INIT_OP_NODE,     /* w0 = node offset -> w0 = NODE_*, w1 = server number (for INIT_OP_SERVER) or -1, w2 = offset of the
+                       * node it waits for or is covered by, or -1; w3 = status_t */
+    INIT_OP_POWER,    /* w0 = POWER_OFF or POWER_REBOOT (abi.h): from the shell. Does not return when it works */
+    INIT_OP_MEMSTAT   /* reserved for DMA accounting */
+};
+
+enum job_state { JOB_RUNNING = 0, JOB_EXITED, JOB_FAULTED, JOB_KILLED };
+enum service_state {
+    SERVICE_WAITING = 0, /* a required reference is not there */
+    SERVICE_STARTING,
+    SERVICE_RUNNING,
+    SERVICE_RESTARTING,  /* died, a pause runs */
+    SERVICE_FAILED,      /* its main returned an error */
+    SERVICE_BROKEN       /* died too often */
+};
+enum node_state {
+    NODE_NONE = 0,   /* nothing to drive: no compatible */
+    NODE_DISABLED,
+    NODE_UNCLAIMED,  /* no server in the archive knows it */
+    NODE_WAITING,    /* w2: for what */
+    NODE_SERVED,
+    NODE_KERNEL,     /* cpu, timer, psci, memory, chosen: the kernel's */
+    NODE_COVERED,    /* w2: the node that owns the overlapping window */
+    NODE_REFUSED     /* w3: bad reg, windows over RAM, ... */
+};

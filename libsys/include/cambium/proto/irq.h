@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Class irq: an interrupt controller's server and its children.
+ *
+ * The caller's badge is its node's offset in the tree; a request names an index into that node's interrupts (or
+ * interrupts-extended), and the server reads the specifier from the tree: nobody can name another node's line.
+ * Life of a line: ATTACH masks, deactivates, programs the trigger from the tree's flags, clears nothing pending,
+ * unmasks, and sets the bits once (a spurious event that every driver must bear). When it fires, the server sets the
+ * bits and holds the line (active or masked) until ACK. A storm (many refires without progress) masks it: `irq`
+ * shows it, the next ATTACH opens it again.
+ */
+#pragma once
+
+enum irq_op {
+    IRQ_OP_ACK = 1,    /* w0 = index. The line may fire again. E_NOTFOUND: not attached */
+    IRQ_OP_ATTACH,     /* w0 = index, w1 = bits; handle: NOTIFY of the driver's port. E_NOTFOUND: no such index in the
+                        * node; E_RANGE: the controller has no such line; E_BUSY: another node has it and it cannot be
+                        * shared. Attaching again replaces. */
+    IRQ_OP_DETACH,     /* w0 = index */
+    IRQ_OP_STAT,       /* w0 = n: the first attached line >= n -> w0 line, w1 node offset, w2 events delivered,
+                        * w3 flags (IRQ_STAT_*), w4 index, w5 acknowledged. E_NOTFOUND: no more. For `irq`. */
+    IRQ_OP_SET_PENDING /* w0 = index: makes the own line pending, as its device would (test and bench) */
+};
+enum { IRQ_STAT_EDGE = 1, IRQ_STAT_ACTIVE = 2, IRQ_STAT_STORM = 4 };

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Class serial: a byte stream both ways. Drivers (drv/pl011) and mux/serial speak it alike; the difference is one flag.
+ *
+ * A client attaches once with a memory of its own (at least SERIAL_BUF_LEN bytes, READ|WRITE) and a NOTIFY handle; then data
+ * goes through that memory: it writes from the first half (SERIAL_TX_OFFSET), and reads into the second (SERIAL_RX_OFFSET).
+ * One attachment per badge; attaching again replaces; *closed* ends it.
+ */
+#pragma once
+
+enum { SERIAL_BUF_LEN = 8192, SERIAL_TX_OFFSET = 0, SERIAL_RX_OFFSET = 4096, SERIAL_HALF = 4096 };
+
+enum serial_op {
+    SERIAL_OP_ATTACH = 1, /* w0 = event bits to set, shifted: bit k of SERIAL_EV_* is set as w0 << k; w1 = how many
+                           * handles: w6 = NOTIFY of the client's port, w7 = memory (2 handles).
+                           * E_INVAL: memory too small */
+    SERIAL_OP_WRITE,      /* w0 = len (<= SERIAL_HALF), w1 = offset in the TX half -> w0 = bytes taken. A driver never
+                           * blocks: fewer than asked (0 too) means its queue is full, SERIAL_EV_WRITABLE follows.
+                           * mux: answers when all is taken, unless w2 = SERIAL_NONBLOCK */
+    SERIAL_OP_READ,       /* w0 = len (<= SERIAL_HALF) -> w0 = bytes placed at SERIAL_RX_OFFSET. Driver: 0 = nothing
+                           * there, SERIAL_EV_READABLE follows. mux: waits for at least one byte unless w2 = SERIAL_NONBLOCK */
+    SERIAL_OP_WRITE_SHORT,/* mux: w0 = len (<= 48), bytes in w1..w6: for programs without an attachment -> w0 taken */
+    SERIAL_OP_READ_SHORT, /* mux: w0 = len (<= 48) -> w0 = bytes, in w1..w6. Waits for at least one */
+    SERIAL_OP_MODE,       /* mux: w0 = SERIAL_RAW or SERIAL_COOKED (line editing by mux: echo, backspace, ^U, ^D) */
+    SERIAL_OP_FOREGROUND, /* mux: the caller (by badge) gets input and SERIAL_EV_INTERRUPT from now on; w0 != 0: the
+                           * badge that reads from now on, while the caller keeps SERIAL_EV_INTERRUPT (a shell hands
+                           * input to its program) */
+    SERIAL_OP_STAT        /* -> w0 bytes received, w1 bytes sent, w2 lost (overrun), w3 interrupts */
+};
+enum { SERIAL_NONBLOCK = 1 };
+enum { SERIAL_COOKED = 0, SERIAL_RAW = 1 };
+
+/* Events, as bit numbers above the client's base bit. */
+enum { SERIAL_EV_READABLE = 1, SERIAL_EV_WRITABLE = 2, SERIAL_EV_INTERRUPT = 4 /* mux: ^C was typed */ };

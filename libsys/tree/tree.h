@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The device tree's meaning on top of libfdt: addresses, interrupts, references, memory. One copy for kernel, init,
+ * tools/plan and host tests: no allocation, no I/O, no writing into the tree, no recursion; every loop is bounded by
+ * the blob's size or a TREE_MAX_*. The blob must have passed tree_check once; it is trusted to be well-formed then,
+ * but not to make sense: every function returns an error instead of trusting values.
+ *
+ * Specification: Devicetree Specification 0.4, chapters 2 (properties, addresses, interrupts), 3 (nodes), 5 (blob).
+ * A node is its offset in the structure block (>= 0), as in libfdt.
+ */
+#pragma once
+#include <abi/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    TREE_MAX_LEN = 2 * 1024 * 1024, /* booting.rst: at most 2 MiB */
+    TREE_MAX_DEPTH = 32,
+    TREE_MAX_CELLS = 16,            /* of one specifier */
+    TREE_MAX_HOPS = 8,              /* interrupt-map and parent chains */
+    TREE_PATH_LEN = 256
+};
+
+struct tree_range {
+    uint64_t base;
+    uint64_t len;
+};
+
+/* Checks the blob (header, blocks, tokens, depth) before anything else reads it. `len`: bytes readable at `fdt`.
+ * E_FORMAT; E_RANGE when totalsize exceeds len or TREE_MAX_LEN; E_LIMIT: nested deeper than TREE_MAX_DEPTH.
+ * fdt must be 8-byte aligned (E_INVAL). Guards libfdt 1.7.2's two flaws: a version-2 header shorter than struct
+ * fdt_header, an off_mem_rsvmap that is not a multiple of 8. */
+status_t tree_check(const void *fdt, size_t len) WARN_UNUSED;
+/* Bytes of the blob (totalsize). */
+size_t tree_len(const void *fdt);
+
+/* Walks all nodes in order: first call with -1; -1 after the last. *depth as fdt_next_node's. */
+int tree_next(const void *fdt, int node, int *depth);
+/* "okay", "ok" or absent, for the node and all its ancestors. */
+bool tree_enabled(const void *fdt, int node);
+/* True for nodes that describe no device: names that start with "__", and everything below them. */
+bool tree_is_meta(const void *fdt, int node);
+/* Writes the node's path; cuts it at len. Never fails for a node of the tree. */
+void tree_path(const void *fdt, int node, char *out, size_t len);
+/* The node of a path, alias, or either with ":options" behind it (stdout-path's form). E_NOTFOUND. */
+status_t tree_find(const void *fdt, const char *path, int *out) WARN_UNUSED;
+/* A property that is a NUL-terminated string (list); NULL if absent or not terminated. */
+const char *tree_string(const void *fdt, int node, const char *name);
+/* The n-th string of a string list, NULL after the last or when malformed. */
+const char *tree_string_at(const void *fdt, int node, const char *name, unsigned index);
+/* Index of `compatible` in the node's list; -1: not there. 0 is the most specific. */
+int tree_compatible(const void *fdt, int node, const char *compatible);
+/* A one-cell (u32), or one- or two-cell (u64), property. E_NOTFOUND, E_FORMAT: wrong length. */
+status_t tree_u32(const void *fdt, int node, const char *name, uint32_t *out) WARN_UNUSED;
+status_t tree_u64(const void *fdt, int node, const char *name, uint64_t *out) WARN_UNUSED;
+
+/* ---- memory ---- */
+
+/* The n-th range of RAM: reg entries of enabled /memory nodes, zero lengths skipped. E_NOTFOUND after the last;
+ * E_RANGE: base + len wraps (that entry is then skipped by the caller). */
+status_t tree_memory(const void *fdt, unsigned index, struct tree_range *out) WARN_UNUSED;
+/* The n-th reservation: /memreserve/ entries, then static regions of enabled /reserved-memory children.
+ * *out_no_map tells whether it must not be mapped. E_NOTFOUND after the last. */
+status_t tree_reservation(const void *fdt, unsigned index, struct tree_range *out, bool *out_no_map) WARN_UNUSED;
+/* /chosen linux,initrd-start and -end (end exclusive; one or two cells each). E_NOTFOUND, E_FORMAT. */
+status_t tree_initrd(const void *fdt, struct tree_range *out) WARN_UNUSED;
+
+/* ---- addresses ---- */
+
+/* The n-th reg entry of a node as CPU addresses, translated through every ancestor's ranges. E_NOTFOUND: no such entry;
+ * E_FORMAT: bad length or cells; E_RANGE: wraps or does not lie in one ranges entry; E_NOSYS: below a node without
+ * ranges (not addressable by the CPU); E_LIMIT: too deep. */
+status_t tree_reg(const void *fdt, int node, unsigned index, struct tree_range *out) WARN_UNUSED;
+/* Translates [address, address + len) of the bus `node` (its children's address space) to CPU addresses. */
+status_t tree_translate(const void *fdt, int bus, uint64_t address, uint64_t len, uint64_t *out) WARN_UNUSED;
+
+/* ---- references ---- */
+
+struct tree_ref {
+    int node;                       /* the provider */
+    unsigned cell_count;
+    uint32_t cells[TREE_MAX_CELLS]; /* its specifier, host byte order */
+};
+
+/* The node with this phandle. E_NOTFOUND: dangling. */
+status_t tree_phandle(const void *fdt, uint32_t phandle, int *out) WARN_UNUSED;
+/* Entry `index` of a list of phandle + specifier (clocks, resets, mboxes, gpios ...), whose length in cells the
+ * provider's `cells_name` ("#clock-cells") tells. E_NOTFOUND: no such entry (or a hole: phandle 0); E_FORMAT. */
+status_t tree_reference(const void *fdt, int node, const char *property, const char *cells_name, unsigned index,
+                        struct tree_ref *out) WARN_UNUSED;
+/* Index of `name` in the node's NAMES property ("clock-names"). E_NOTFOUND. */
+status_t tree_name_index(const void *fdt, int node, const char *names, const char *name, unsigned *out) WARN_UNUSED;
+
+/* ---- interrupts ---- */
+
+/* Interrupt `index` of the node: its controller and specifier, through interrupts-extended or interrupts with the
+ * inherited interrupt-parent, and through interrupt-map of any nexus on the way. E_NOTFOUND: no such index, or no
+ * parent; E_FORMAT; E_LIMIT: more than TREE_MAX_HOPS nexus. A controller's own node as parent of itself ends the walk:
+ * it is a root (E_NOTFOUND for tree_interrupt of the root itself when it has no interrupts). */
+status_t tree_interrupt(const void *fdt, int node, unsigned index, struct tree_ref *out) WARN_UNUSED;
+/* The interrupt parent of a node (controller or nexus), as inherited. E_NOTFOUND. */
+status_t tree_interrupt_parent(const void *fdt, int node, int *out) WARN_UNUSED;
+/* Number of entries of interrupts(-extended); 0 if none. */
+unsigned tree_interrupt_count(const void *fdt, int node);
