@@ -11,7 +11,8 @@
  * Messages. Eight words in x2..x9, and `info` in x1:
  *   bits 31:0   op (call) or status_t (reply), not looked at by the kernel
  *   bits 34:32  number of handles sent, 0..4: the last words (x9 downwards: n handles are words 8-n .. 7) are handles
- *               of the sender and arrive as handles of the receiver with the same rights and badge
+ *               of the sender (with TRANSFER; it keeps them) and arrive as handles of the receiver with the same rights
+ *               and badge
  *   bits 38:36  number of handles that this thread takes in the message it now waits for; a message with more
  *               fails at its sender with E_FULL. With 0, words arrive as words
  *

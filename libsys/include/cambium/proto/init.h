@@ -8,8 +8,8 @@
 enum { INIT_NAME_LEN = 48 };
 
 enum init_op {
-    INIT_OP_OPEN = 1, /* name: a service ("console"), an alias ("serial0"), a class ("irq") or a tree path -> handle with
-                       * CALL (w7). E_NOTFOUND; E_RIGHTS: not in the list that this process was started with, or its
+    INIT_OP_OPEN = 1, /* name: a service ("console"), an alias ("serial0"), a class ("irq") or a tree path -> w7 = a handle
+                       * with CALL and without TRANSFER, which init put into the caller's table (a word, not a message handle). E_NOTFOUND; E_RIGHTS: not in the list that this process was started with, or its
                        * rank is not above the server's; E_BROKEN, E_AGAIN (waiting) */
     INIT_OP_SPAWN,    /* w0 = bytes used of the memory, w1 = argc, w2 = envc, w3 = pages of budget (0: default),
                        * w4 = event bits set at the notify port when it ends; handles: w6 = NOTIFY of the caller's port, w7 = memory
