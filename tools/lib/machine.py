@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The QEMU command line for a machine, and a running machine under pexpect. Used by tools/run, tools/bench and
+tests/system."""
+import os
+import re
+import sys
+import time
+
+import build
+
+QEMU = "qemu-system-aarch64"
+IMAGE = os.path.join(build.BUILD, "kernel", "Image")
+ARCHIVE = os.path.join(build.BUILD, "servers", "archive.cpio")
+PROMPT = "cambium> "
+
+# Machines and controllers of the plan that cannot run yet, and why: tools/run refuses them with these words.
+MACHINES = {
+    "virt": None,
+    "raspi3b": "the Raspberry Pi machines are not supported yet",
+    "raspi4b": "the Raspberry Pi machines are not supported yet",
+    "raspi5b": "the Raspberry Pi machines are not supported yet",
+}
+GICS = {2: None, 3: "there is no GICv3 server yet"}
+
+
+def refusal(machine, gic, smp):
+    """Why this combination cannot run, or None."""
+    if MACHINES[machine]:
+        return f"--machine {machine}: {MACHINES[machine]}"
+    if GICS[gic]:
+        return f"--gic {gic}: {GICS[gic]}"
+    if not 1 <= smp <= 8:
+        return f"--smp {smp}: QEMU's virt machine with a GICv2 has 1 to 8 cores"
+    return None
+
+
+def command(image=IMAGE, gic=2, smp=1, memory="1G", cpu="cortex-a72", dtb=None, initrd=None, properties=(),
+            icount=False, extra=()):
+    """QEMU's arguments. `properties` go to -M; icount: deterministic, one instruction is one nanosecond."""
+    args = [QEMU, "-M", ",".join(["virt", f"gic-version={gic}", *properties]), "-cpu", cpu, "-m", memory,
+            "-smp", str(smp), "-nic", "none", "-display", "none", "-serial", "mon:stdio"]
+    if image:
+        args += ["-kernel", image]
+    if dtb:
+        args += ["-dtb", dtb]
+    if initrd:
+        args += ["-initrd", initrd]
+    if icount:
+        args += ["-icount", "shift=0,sleep=off"]
+    return args + list(extra)
+
+
+class Stopped(Exception):
+    """The machine did not do what was expected; .output is all that it printed."""
+
+    def __init__(self, why, output):
+        super().__init__(f"{why}\n--- output ---\n{output}")
+        self.output = output
+
+
+class Machine:
+    """A QEMU whose serial port is read and written. Use as a context manager: it ends the QEMU it started."""
+
+    def __init__(self, args, timeout=60, echo=None):
+        import pexpect
+        self.pexpect = pexpect
+        self.text = ""
+        self.timeout = timeout
+        self.child = pexpect.spawn(args[0], args[1:], encoding="utf-8", codec_errors="replace", timeout=timeout,
+                                   echo=False, dimensions=(50, 200))
+        self.child.delaybeforesend = None
+        self.child.logfile_read = echo
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def kill(self):
+        if self.child.isalive():
+            self.child.kill(9)  # an idle guest under -icount ignores SIGTERM
+        self.child.close(force=True)
+
+    def expect(self, pattern, timeout=None):
+        """Waits for a regular expression (or one of several) and returns the match."""
+        patterns = [pattern] if isinstance(pattern, str) else list(pattern)
+        try:
+            self.child.expect(patterns, timeout=timeout or self.timeout)
+        except (self.pexpect.TIMEOUT, self.pexpect.EOF) as what:
+            before = self.child.before if isinstance(self.child.before, str) else ""
+            why = "ended" if isinstance(what, self.pexpect.EOF) else "did not say in time"
+            raise Stopped(f"QEMU {why}: {patterns}", self.text + before) from None
+        self.text += self.child.before + self.child.after
+        return self.child.match
+
+    def send(self, text):
+        self.child.send(text)
+
+    def prompt(self, timeout=None):
+        """Waits for the prompt; returns what was printed since the last wait, without carriage returns."""
+        start = len(self.text)
+        self.expect(re.escape(PROMPT), timeout)
+        return clean(self.text[start:-len(PROMPT)])
+
+    def run(self, line, timeout=None):
+        """Types a command at the prompt and returns its answer, without the echoed line."""
+        self.send(line + "\r")
+        answer = self.prompt(timeout)
+        first, _, rest = answer.partition("\n")
+        return rest if line[:20] in first else answer
+
+    def status(self):
+        """The exit status of the last command."""
+        answer = self.run("echo $?").strip()
+        return int(answer) if answer.isdigit() else None
+
+    def ended(self, timeout=None):
+        """Waits until QEMU ends by itself; returns its exit status."""
+        try:
+            self.child.expect(self.pexpect.EOF, timeout=timeout or self.timeout)
+        except self.pexpect.TIMEOUT:
+            raise Stopped("QEMU did not end", self.text + (self.child.before or "")) from None
+        self.text += self.child.before or ""
+        self.child.close()
+        return self.child.exitstatus
+
+
+def clean(text):
+    """Without carriage returns and terminal sequences."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "")
+
+
+def wait_until(condition, timeout=10, pause=0.2):
+    """Calls condition() until it returns something true, which is returned; None after the timeout."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(pause)
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit("machine.py is a module of tools/run, tools/bench and tests/system")

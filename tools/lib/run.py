@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""tools/run: installs what is missing, builds, boots Cambium in QEMU and gives its shell."""
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import build
+import machine
+
+EPILOG = """\
+In the session, Ctrl-C goes to Cambium's shell. To leave: `poweroff` at the prompt, or Ctrl-A then x.
+Options after -- go to QEMU, for example: tools/run -- -M virtualization=on
+
+status: 0 the machine powered off (with --exec: and every command succeeded), 1 something failed,
+        2 options that do not go together, or that this machine lacks
+"""
+
+
+def options(argv):
+    parser = argparse.ArgumentParser(prog="tools/run", epilog=EPILOG, description=__doc__.split(": ", 1)[1],
+                                     formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     usage="tools/run [options] [-- QEMU-OPTION...]")
+    parser.add_argument("--machine", choices=list(machine.MACHINES), default="virt",
+                        help="the board (default: virt; the others are not supported yet)")
+    parser.add_argument("--gic", type=int, choices=[2, 3], default=2,
+                        help="version of the interrupt controller (default: 2; there is no GICv3 server yet)")
+    parser.add_argument("--smp", type=int, default=1, metavar="N", help="cores (default: 1; only the first is used yet)")
+    parser.add_argument("--memory", default="1G", metavar="SIZE", help="RAM, for example 128M or 6G (default: 1G)")
+    parser.add_argument("--dtb", metavar="FILE", help="boot with this device tree instead of QEMU's own")
+    parser.add_argument("--gdb", action="store_true",
+                        help="wait for a debugger on port 1234 before the first instruction")
+    parser.add_argument("--add", metavar="FILE.elf", action="append", default=[],
+                        help="put a program into the boot archive as bin/FILE; may be repeated")
+    parser.add_argument("--exec", metavar="'CMD; CMD'", dest="commands",
+                        help="type these commands at the prompt, print the answers, power off")
+    parser.add_argument("--timeout", type=float, metavar="S", help="end QEMU after S seconds, with status 1 "
+                        "(default: none; with --exec 120)")
+    parser.add_argument("--no-install", action="store_true", help="never install packages; stop if one is missing")
+    own, qemu = (argv[:argv.index("--")], argv[argv.index("--") + 1:]) if "--" in argv else (argv, [])
+    args = parser.parse_args(own)
+    args.qemu = qemu
+    reason = machine.refusal(args.machine, args.gic, args.smp)
+    if reason:
+        parser.error(reason)
+    for path in args.add + ([args.dtb] if args.dtb else []):
+        if not os.path.isfile(path):
+            parser.error(f"{path}: no such file")
+    if args.gdb and args.commands:
+        parser.error("--gdb and --exec: the one waits for a person, the other for nobody")
+    return args
+
+
+def add_programs(files, folder):
+    """A boot archive with more programs in it; its path."""
+    names = ["bin/" + os.path.splitext(os.path.basename(path))[0] for path in files]
+    out = os.path.join(folder, "archive.cpio")
+    subprocess.run([os.path.join(build.TOOLS, "mkarchive"), "--base", machine.ARCHIVE, "-o", out,
+                    "--names", ",".join(names), *files], check=True)
+    return out
+
+
+def interactive(command, args):
+    if args.gdb:
+        print(f"Waiting for a debugger:\n  {debugger()} {os.path.join(build.BUILD, 'kernel', 'kernel.elf')} "
+              "-ex 'target remote :1234'", file=sys.stderr)
+    print("Leave with `poweroff`, or with Ctrl-A then x. Ctrl-C goes to the shell.", file=sys.stderr, flush=True)
+    try:
+        return 0 if subprocess.run(command, timeout=args.timeout).returncode == 0 else 1
+    except subprocess.TimeoutExpired:
+        print(f"\ntools/run: ended after {args.timeout:g} s", file=sys.stderr)
+        return 1
+
+
+def debugger():
+    return next((name for name in ("gdb-multiarch", "aarch64-linux-gnu-gdb") if shutil.which(name)), "gdb-multiarch")
+
+
+def split_commands(text):
+    """'a; b "c; d"' -> ['a', 'b "c; d"']: at semicolons outside of quotes."""
+    lexer = shlex.shlex(text, posix=False, punctuation_chars=";")
+    lexer.whitespace_split = True
+    commands, words = [], []
+    for token in [*lexer, ";"]:
+        if set(token) == {";"}:
+            commands += [" ".join(words)] if words else []
+            words = []
+        else:
+            words.append(token)
+    return commands
+
+
+def execute(command, args):
+    """--exec: types, prints, powers off."""
+    failed = []
+    with machine.Machine(command, timeout=args.timeout or 120) as m:
+        try:
+            print(m.prompt(), end="")
+            for line in split_commands(args.commands):
+                print(machine.PROMPT + line)
+                print(m.run(line), end="", flush=True)
+                status = m.status()
+                if status != 0:
+                    failed.append(f"{line}: status {status}")
+            m.send("poweroff\r")
+            code = m.ended()
+            if code != 0:
+                failed.append(f"power-off: QEMU ended with status {code}")
+        except machine.Stopped as what:
+            failed.append(str(what))
+    for reason in failed:
+        print(f"tools/run: {reason}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def main():
+    args = options(sys.argv[1:])
+    build.everything(install=not args.no_install)
+    if args.smp > 1:
+        build.say(f"Of the {args.smp} cores only the first is used yet.")
+    with tempfile.TemporaryDirectory(prefix="cambium-") as folder:
+        initrd = add_programs(args.add, folder) if args.add else None
+        extra = (["-S", "-gdb", "tcp::1234"] if args.gdb else []) + args.qemu
+        command = machine.command(gic=args.gic, smp=args.smp, memory=args.memory, dtb=args.dtb, initrd=initrd,
+                                  extra=extra)
+        return execute(command, args) if args.commands is not None else interactive(command, args)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(1)

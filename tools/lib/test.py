@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""tools/test: installs what is missing, builds, runs every test, and ends with `N passed, N failed`."""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+
+import build
+
+DESCRIPTION = """\
+Installs what is missing, builds, and runs every test through `meson test`. The suites are host (units and models on
+this machine), target (programs inside Cambium), system (whole boots in QEMU) and lint (the rules of the source).
+The last line is `N passed, N failed`, with `, N skipped` if some were; their names and reasons stand above it.
+"""
+BAD = ("FAIL", "ERROR", "TIMEOUT", "INTERRUPT", "UNEXPECTEDPASS")
+TAP_LINE = re.compile(r"^(not )?ok\b\s*\d*\s*-?\s*(.*)$", re.M)
+TAP_SKIP = re.compile(r"#\s*(?:skip|todo)\S*\s*(.*)$", re.I)
+
+
+def options():
+    parser = argparse.ArgumentParser(prog="tools/test", description=DESCRIPTION,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-k", metavar="WORD", help="only tests with WORD in their name")
+    parser.add_argument("--fast", action="store_true",
+                        help="under three minutes: the suites host and lint, and the short ones of the others")
+    parser.add_argument("--no-install", action="store_true", help="never install packages; stop if one is missing")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show what the tests print")
+    return parser.parse_args()
+
+
+def chosen(args):
+    """Names of the tests to run, as `meson test` wants them; the tests that exist are Meson's to say."""
+    listing = subprocess.run(["meson", "introspect", "--tests", build.BUILD], cwd=build.ROOT, check=True,
+                             stdout=subprocess.PIPE, text=True).stdout
+    names = []
+    for test in json.loads(listing):
+        suites = {suite.rpartition(":")[2] for suite in test["suite"]}
+        if not any(suite.partition(":")[0] == "cambium" for suite in test["suite"]):
+            continue  # a subproject's own
+        if args.k and args.k.lower() not in test["name"].lower():
+            continue
+        if args.fast and not suites & {"host", "lint", "fast"}:
+            continue
+        names.append(test["name"])
+    return names
+
+
+def counts(test):
+    """(passed, failures, skips) of one line of testlog.json. TAP lines count one by one; a test that Meson calls bad
+    (short TAP, bail-out, time-out too) counts as a failure even if its lines say nothing."""
+    output = test.get("stdout", "")
+    lines = TAP_LINE.findall(output) if re.search(r"^1\.\.\d", output, re.M) else []
+    passed, failures, skips = 0, [], []
+    for bad, rest in lines:
+        skip = TAP_SKIP.search(rest)
+        name = rest.split("#")[0].strip()
+        if skip:
+            skips.append(f"{test['name']}: {name}: {skip.group(1) or 'no reason given'}")
+        elif bad:
+            failures.append(f"{test['name']}: {name}")
+        else:
+            passed += 1
+    if test["result"] in BAD and not failures:
+        failures.append(f"{test['name']}: {test['result']}")
+    if not lines and test["result"] in ("OK", "EXPECTEDFAIL"):
+        passed += 1
+    if not lines and test["result"] == "SKIP":
+        skips.append(f"{test['name']}: {(output.strip().splitlines() or ['no reason given'])[-1]}")
+    return passed, failures, skips
+
+
+def summary(log):
+    """Prints the last lines; the exit status."""
+    passed, failures, skips = 0, [], []
+    if os.path.exists(log):
+        with open(log, encoding="utf-8") as lines:
+            for line in lines:
+                p, f, s = counts(json.loads(line))
+                passed, failures, skips = passed + p, failures + f, skips + s
+    for title, names in (("failed", failures), ("skipped", skips)):
+        for name in names:
+            print(f"  {title}: {name}")
+    print(f"{passed} passed, {len(failures)} failed" + (f", {len(skips)} skipped" if skips else ""))
+    return 0 if passed and not failures else 1
+
+
+def main():
+    args = options()
+    build.everything(install=not args.no_install)
+    names = chosen(args)
+    if not names:
+        print("no test has that name", file=sys.stderr)
+        print("0 passed, 0 failed")
+        return 1
+    log = os.path.join(build.BUILD, "meson-logs", "testlog.json")
+    if os.path.exists(log):
+        os.remove(log)
+    subprocess.run(["meson", "test", "-C", build.BUILD, "--no-rebuild", "--num-processes", "2", "--print-errorlogs",
+                    *(["--verbose"] if args.verbose else []), *names], cwd=build.ROOT)
+    return summary(log)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(1)
