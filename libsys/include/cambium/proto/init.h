@@ -26,7 +26,8 @@ enum init_op {
     INIT_OP_NODE,     /* w0 = node offset -> w0 = NODE_*, w1 = server number (for INIT_OP_SERVER) or -1, w2 = offset of the
                        * node it waits for or is covered by, or -1; w3 = status_t */
     INIT_OP_POWER,    /* w0 = POWER_OFF or POWER_REBOOT (abi.h): from the shell. Does not return when it works */
-    INIT_OP_MEMSTAT   /* reserved for DMA accounting */
+    INIT_OP_MEMSTAT,  /* reserved for DMA accounting */
+    INIT_OP_PROGRAM   /* w0 = n: the n-th program of the archive (bin/) -> w0..w5 = its name. E_NOTFOUND: no more */
 };
 
 enum job_state { JOB_RUNNING = 0, JOB_EXITED, JOB_FAULTED, JOB_KILLED };

@@ -3,7 +3,10 @@
  *
  * A client attaches once with a memory of its own (at least SERIAL_BUF_LEN bytes, READ|WRITE) and a NOTIFY handle; then data
  * goes through that memory: it writes from the first half (SERIAL_TX_OFFSET), and reads into the second (SERIAL_RX_OFFSET).
- * One attachment per badge; attaching again replaces; *closed* ends it.
+ * One attachment per badge; attaching again replaces; *closed* ends it. WRITE and READ without an attachment are E_NOTFOUND:
+ * the server is a new incarnation, attach again and repeat (libsys's serial_* does).
+ *
+ * mux: a session is a badge. '\n' goes out as "\r\n". The SHORT requests need no attachment.
  */
 #pragma once
 
@@ -16,14 +19,18 @@ enum serial_op {
     SERIAL_OP_WRITE,      /* w0 = len (<= SERIAL_HALF), w1 = offset in the TX half -> w0 = bytes taken. A driver never
                            * blocks: fewer than asked (0 too) means its queue is full, SERIAL_EV_WRITABLE follows.
                            * mux: answers when all is taken, unless w2 = SERIAL_NONBLOCK */
-    SERIAL_OP_READ,       /* w0 = len (<= SERIAL_HALF) -> w0 = bytes placed at SERIAL_RX_OFFSET. Driver: 0 = nothing
-                           * there, SERIAL_EV_READABLE follows. mux: waits for at least one byte unless w2 = SERIAL_NONBLOCK */
+    SERIAL_OP_READ,       /* w0 = len (<= SERIAL_HALF) -> w0 = bytes placed at SERIAL_RX_OFFSET. Driver: fewer than
+                           * asked (0 too) = it is empty now, SERIAL_EV_READABLE follows with the next byte (a driver
+                           * that empties its queue here signals "not readable" before it refills the queue).
+                           * mux: waits for at least one byte, 0 = end of input (^D), unless w2 = SERIAL_NONBLOCK:
+                           * then E_AGAIN = nothing there, SERIAL_EV_READABLE follows */
     SERIAL_OP_WRITE_SHORT,/* mux: w0 = len (<= 48), bytes in w1..w6: for programs without an attachment -> w0 taken */
     SERIAL_OP_READ_SHORT, /* mux: w0 = len (<= 48) -> w0 = bytes, in w1..w6. Waits for at least one */
     SERIAL_OP_MODE,       /* mux: w0 = SERIAL_RAW or SERIAL_COOKED (line editing by mux: echo, backspace, ^U, ^D) */
     SERIAL_OP_FOREGROUND, /* mux: the caller (by badge) gets input and SERIAL_EV_INTERRUPT from now on; w0 != 0: the
                            * badge that reads from now on, while the caller keeps SERIAL_EV_INTERRUPT (a shell hands
-                           * input to its program) */
+                           * input to its program; it comes back when that badge is closed). E_RIGHTS: another session
+                           * has it. Where a caller has both and is in raw mode, ^C is an ordinary byte for it */
     SERIAL_OP_STAT        /* -> w0 bytes received, w1 bytes sent, w2 lost (overrun), w3 interrupts */
 };
 enum { SERIAL_NONBLOCK = 1 };
