@@ -1,24 +1,168 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Skeleton so that others can link: the real bodies follow.
+ * From a bus address to a CPU address, up through every ancestor's ranges. Devicetree Specification 0.4, 2.3.5 to
+ * 2.3.8; PCI addresses: IEEE Std 1275 PCI Bus Binding, rev. 2.1, 2.2.1.1.
+ *
+ * A bus with three address cells puts what kind of space is meant into the first and the address into the other two.
  */
-#include "tree.h"
-#include <libfdt.h>
+#include "tree_chain.h"
+
+/* phys.hi of PCI: bits 25:24 are 0 configuration, 1 I/O, 2 memory 32 bit, 3 memory 64 bit. */
+enum { PCI_SPACE_IO = 0x01000000, PCI_SPACE_MEMORY = 0x02000000 };
+
+struct bus {
+    unsigned address_cells;
+    unsigned size_cells;
+    bool is_pci;
+};
+
+struct bus_address {
+    uint32_t space; /* 0 on a bus with less than three cells */
+    uint64_t value;
+};
+
+static status_t bus_of(const void *fdt, int node, struct bus *out)
+{
+    const char *type = tree_string(fdt, node, "device_type");
+    struct bus bus = { .is_pci = type && type[0] == 'p' && type[1] == 'c' && type[2] == 'i' }; /* "pci", "pciex" */
+    status_t err = tree_bus_cells(fdt, node, &bus.address_cells, &bus.size_cells);
+
+    if (err != E_OK || bus.address_cells == 0) {
+        return E_FORMAT;
+    }
+    *out = bus;
+    return E_OK;
+}
+
+/* Both kinds of PCI memory are one space: a window of either may hold an address of the other (as in Linux). */
+static uint32_t bus_space(const struct bus *bus, uint32_t first_cell)
+{
+    if (!bus->is_pci) {
+        return first_cell;
+    }
+    return first_cell & PCI_SPACE_MEMORY ? PCI_SPACE_MEMORY : first_cell & PCI_SPACE_IO;
+}
+
+static status_t bus_address_read(const struct bus *bus, const fdt32_t *cells, struct bus_address *out)
+{
+    out->space = 0;
+    if (bus->address_cells == 3) {
+        out->space = bus_space(bus, fdt32_to_cpu(cells[0]));
+        return tree_number(cells + 1, 2, &out->value);
+    }
+    return tree_number(cells, bus->address_cells, &out->value);
+}
+
+/* One level up: through the ranges of `node` from its children's space to its own. First match wins. */
+static status_t bus_up(const void *fdt, int node, const struct bus *bus, const struct bus *parent, uint64_t len,
+                       struct bus_address *at)
+{
+    int bytes;
+    const fdt32_t *row = tree_prop(fdt, node, "ranges", &bytes);
+    unsigned row_cells = bus->address_cells + parent->address_cells + bus->size_cells;
+
+    if (!row) {
+        return E_NOSYS;
+    }
+    if (bytes == 0) { /* the same addresses, so the spaces must be of the same form */
+        return (bus->address_cells == 3) == (parent->address_cells == 3) ? E_OK : E_FORMAT;
+    }
+    if ((unsigned)bytes % (row_cells * 4) != 0) {
+        return E_FORMAT;
+    }
+    for (const fdt32_t *end = row + bytes / 4; row < end; row += row_cells) {
+        struct bus_address from, to;
+        uint64_t window;
+
+        if (bus_address_read(bus, row, &from) != E_OK ||
+            bus_address_read(parent, row + bus->address_cells, &to) != E_OK ||
+            tree_number(row + bus->address_cells + parent->address_cells, bus->size_cells, &window) != E_OK) {
+            continue; /* beyond 64 bits: nothing of ours lies in it */
+        }
+        uint64_t offset = at->value - from.value;
+        if (from.space == at->space && at->value >= from.value && offset < window && len <= window - offset) {
+            if (to.value > UINT64_MAX - offset || to.value + offset > UINT64_MAX - len) {
+                return E_RANGE;
+            }
+            at->space = to.space;
+            at->value = to.value + offset;
+            return E_OK;
+        }
+    }
+    return E_RANGE;
+}
+
+/* From the space of chain[count - 1]'s children up to the CPU's. */
+static status_t bus_to_cpu(const void *fdt, const struct tree_chain *chain, unsigned count, uint64_t len,
+                           struct bus_address *at)
+{
+    struct bus bus, parent;
+    status_t err = bus_of(fdt, chain->node[count - 1], &bus);
+
+    for (unsigned i = count - 1; err == E_OK && i > 0; i--) {
+        err = bus_of(fdt, chain->node[i - 1], &parent);
+        err = err ? err : bus_up(fdt, chain->node[i], &bus, &parent, len, at);
+        bus = parent;
+    }
+    return err == E_OK && at->space != 0 ? E_RANGE : err;
+}
+
+status_t tree_translate(const void *fdt, int bus_node, uint64_t address, uint64_t len, uint64_t *out)
+{
+    struct tree_chain chain;
+    struct bus bus;
+    status_t err = tree_chain_of(fdt, bus_node, &chain);
+
+    err = err ? err : bus_of(fdt, bus_node, &bus);
+    if (err != E_OK) {
+        return err;
+    }
+    if (address > UINT64_MAX - len) {
+        return E_RANGE;
+    }
+    /* A number without a space on a bus that has several means memory. */
+    struct bus_address at = { .space = bus.address_cells == 3 && bus.is_pci ? PCI_SPACE_MEMORY : 0, .value = address };
+    err = bus_to_cpu(fdt, &chain, chain.count, len, &at);
+    if (err == E_OK) {
+        *out = at.value;
+    }
+    return err;
+}
 
 status_t tree_reg(const void *fdt, int node, unsigned index, struct tree_range *out)
 {
-    (void)fdt;
-    (void)node;
-    (void)index;
-    (void)out;
-    return E_NOSYS;
-}
+    struct tree_chain chain;
+    struct bus bus;
+    int bytes;
+    const fdt32_t *reg = tree_prop(fdt, node, "reg", &bytes);
 
-status_t tree_translate(const void *fdt, int bus, uint64_t address, uint64_t len, uint64_t *out)
-{
-    (void)fdt;
-    (void)bus;
-    (void)address;
-    (void)len;
-    (void)out;
-    return E_NOSYS;
+    if (!reg) {
+        return E_NOTFOUND;
+    }
+    status_t err = tree_chain_of(fdt, node, &chain);
+    if (err != E_OK || chain.count < 2) {
+        return err ? err : E_NOTFOUND; /* nobody says how to read the root's reg */
+    }
+    err = bus_of(fdt, chain.node[chain.count - 2], &bus);
+    if (err != E_OK) {
+        return err;
+    }
+    unsigned tuple = bus.address_cells + bus.size_cells;
+    if ((unsigned)bytes % (tuple * 4) != 0) {
+        return E_FORMAT;
+    }
+    if (index >= (unsigned)bytes / (tuple * 4)) {
+        return E_NOTFOUND;
+    }
+    struct bus_address at;
+    uint64_t len;
+    reg += index * tuple;
+    if (bus_address_read(&bus, reg, &at) != E_OK || tree_number(reg + bus.address_cells, bus.size_cells, &len) != E_OK ||
+        at.value > UINT64_MAX - len) {
+        return E_RANGE;
+    }
+    err = bus_to_cpu(fdt, &chain, chain.count - 1, len, &at);
+    if (err == E_OK) {
+        *out = (struct tree_range){ .base = at.value, .len = len };
+    }
+    return err;
 }
