@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the system tests share: starting QEMU in every way a loader can, and trees and archives that are wrong."""
+import importlib.machinery
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
+sys.dont_write_bytecode = True
+import build  # noqa: E402
+import machine  # noqa: E402
+
+BUILD = os.environ.get("CAMBIUM_BUILD", build.BUILD)
+IMAGE = os.path.join(BUILD, "kernel", "Image")
+ARCHIVE = os.path.join(BUILD, "servers", "archive.cpio")
+MKARCHIVE = os.path.join(ROOT, "tools", "mkarchive")
+mkarchive = importlib.machinery.SourceFileLoader("mkarchive", MKARCHIVE).load_module()
+PROGRAMS = os.path.join(BUILD, "tests", "system")
+
+# Where this QEMU machine has RAM, for loading by hand. (Tests may know boards; the system may not.)
+RAM = 0x40000000
+STUB_AT, IMAGE_AT, TREE_AT = RAM + 0x100000, RAM + 0x200000, RAM + 0x8000000
+
+
+def start(timeout=60, **options):
+    """QEMU with the options of machine.command(); returns a machine.Machine."""
+    options.setdefault("image", IMAGE)
+    return machine.Machine(machine.command(**options), timeout=timeout)
+
+
+def loaded_by_hand(folder, tree=None, tree_address=None, image=IMAGE):
+    """Options for start(): the Image jumped to with x0 = `tree_address` (0: no tree), after putting `tree` (bytes)
+    there. QEMU neither checks nor completes the tree, which it does with -kernel and -dtb."""
+    address = tree_address if tree_address is not None else (TREE_AT if tree else 0)
+    # ldr x0, .+16; ldr x9, .+20; br x9; nop; then the two addresses
+    stub = struct.pack("<IIIIQQ", 0x58000080, 0x580000a9, 0xd61f0120, 0xd503201f, address, IMAGE_AT)
+    extra = ["-device", f"loader,file={save(folder, 'stub.bin', stub)},addr={STUB_AT:#x},force-raw=on",
+             "-device", f"loader,file={image},addr={IMAGE_AT:#x},force-raw=on",
+             "-device", f"loader,addr={STUB_AT:#x},cpu-num=0"]
+    if tree:
+        extra += ["-device", f"loader,file={save(folder, 'tree.dtb', tree)},addr={address:#x},force-raw=on"]
+    return {"image": None, "extra": extra}
+
+
+def save(folder, name, data):
+    path = os.path.join(str(folder), name)
+    with open(path, "wb") as f:
+        f.write(data)
+    return path
+
+
+# ---- trees ----
+
+def qemu_tree(folder, **options):
+    """The tree that QEMU generates, packed, as a python3-libfdt object with room to edit."""
+    import libfdt
+    path = os.path.join(str(folder), "qemu.dtb")
+    properties = [*options.pop("properties", ()), f"dumpdtb={path}"]
+    subprocess.run(machine.command(image=None, properties=properties, **options), check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(path, "rb") as f:
+        tree = libfdt.Fdt(f.read())
+    tree.pack()
+    tree.resize(tree.totalsize() + 4096)
+    return tree
+
+
+def subnode(tree, parent, prefix):
+    """Offset of the child of the node at `parent` whose name starts with `prefix`."""
+    import libfdt
+    node = tree.first_subnode(parent, libfdt.QUIET_NOTFOUND)
+    while node >= 0:
+        if tree.get_name(node).startswith(prefix):
+            return node
+        node = tree.next_subnode(node, libfdt.QUIET_NOTFOUND)
+    raise KeyError(prefix)
+
+
+def blob(tree):
+    tree.pack()
+    return bytes(tree.as_bytearray())
+
+
+# ---- archives ----
+
+def entries(path=ARCHIVE):
+    """{name: bytes} of an archive that tools/mkarchive wrote."""
+    return dict(mkarchive.entries(path))
+
+
+def archive(folder, contents, name="archive.cpio"):
+    """Writes {name: bytes} as an archive; its path."""
+    files = [save(folder, entry.replace("/", "_") + ".bin", data) for entry, data in contents.items()]
+    out = os.path.join(str(folder), name)
+    subprocess.run([MKARCHIVE, "-o", out, "--names", ",".join(contents), "--no-strip", *files], check=True)
+    return out
+
+
+def program(name):
+    """The ELF of a test program (tests/system/meson.build), as bytes."""
+    with open(os.path.join(PROGRAMS, name + ".elf"), "rb") as f:
+        return f.read()
+
+
+# ---- looking into a machine that says nothing ----
+
+class Monitor:
+    """QEMU's monitor over a socket: what a test asks when the guest has no output. Pass `.options` as extra."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(str(folder), "monitor")
+        self.options = ["-qmp", f"unix:{self.path},server=on,wait=off"]
+        self.file = None
+
+    def ask(self, line):
+        if self.file is None:
+            end = time.monotonic() + 10
+            while not os.path.exists(self.path) and time.monotonic() < end:
+                time.sleep(0.05)
+            connection = socket.socket(socket.AF_UNIX)
+            connection.connect(self.path)
+            self.file = connection.makefile("rw")
+            self.file.readline()
+            self.command("qmp_capabilities")
+        return self.command("human-monitor-command", {"command-line": line})
+
+    def command(self, name, arguments=None):
+        self.file.write(json.dumps({"execute": name, **({"arguments": arguments} if arguments else {})}) + "\n")
+        self.file.flush()
+        while True:
+            answer = json.loads(self.file.readline())
+            if "return" in answer or "error" in answer:
+                return answer.get("return", answer.get("error"))

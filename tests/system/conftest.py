@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Fixtures of the system tests."""
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import boot as boot_library  # noqa: E402
+
+
+@pytest.fixture
+def boot():
+    """boot(**options of boot.start) -> a running Machine; all are ended after the test."""
+    machines = []
+
+    def start(**options):
+        machines.append(boot_library.start(**options))
+        return machines[-1]
+
+    yield start
+    for machine in machines:
+        machine.kill()
+
+
+@pytest.fixture
+def shell(boot):
+    """A machine at its prompt."""
+    machine = boot()
+    machine.prompt()
+    return machine
