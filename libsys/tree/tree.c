@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The blob's check, walks, paths and plain properties. libfdt reads every token here; what is added is that a question
- * costs one walk at most: libfdt's own property search reads each token three times, and its search for a parent
- * starts again at the root for every ancestor.
+ * The blob's check, by libfdt, and then the walks and paths, which trust it: a question costs one walk over the tokens
+ * at most, where libfdt would start again at the root for every ancestor.
  */
 #include "tree_chain.h"
 
@@ -83,10 +82,43 @@ size_t tree_len(const void *fdt)
 
 int tree_next(const void *fdt, int node, int *depth)
 {
-    int next = fdt_next_node(fdt, node, depth);
+    int offset, next = 0, level = depth ? *depth : 0;
 
-    /* Behind the last node of a subtree libfdt returns the offset of something else, with a negative depth. */
-    return next < 0 || (depth && *depth < 0) ? -1 : next;
+    if (node >= 0) {
+        (void)tree_token(fdt, node, &next); /* its own BEGIN_NODE */
+    }
+    for (;;) {
+        offset = next;
+        switch (tree_token(fdt, offset, &next)) {
+        case FDT_BEGIN_NODE:
+            if (depth) {
+                *depth = level + 1;
+            }
+            return offset;
+        case FDT_END_NODE:
+            level--;
+            if (depth && level < 0) {
+                *depth = level;
+                return -1;
+            }
+            break;
+        case FDT_END:
+            return -1;
+        default:
+            break;
+        }
+    }
+}
+
+int tree_next_child(const void *fdt, int parent, int child)
+{
+    int depth = child < 0 ? 0 : 1;
+    int node = child < 0 ? parent : child;
+
+    do {
+        node = tree_next(fdt, node, &depth);
+    } while (node >= 0 && depth > 1);
+    return depth == 1 ? node : -1;
 }
 
 status_t tree_chain_of(const void *fdt, int node, struct tree_chain *out)
@@ -96,7 +128,7 @@ status_t tree_chain_of(const void *fdt, int node, struct tree_chain *out)
 
     do {
         offset = next;
-        switch (fdt_next_tag(fdt, offset, &next)) {
+        switch (tree_token(fdt, offset, &next)) {
         case FDT_BEGIN_NODE:
             if (depth == TREE_MAX_DEPTH) {
                 return E_LIMIT;
@@ -120,13 +152,6 @@ status_t tree_chain_of(const void *fdt, int node, struct tree_chain *out)
     }
     out->count = depth;
     return E_OK;
-}
-
-static const char *tree_name(const void *fdt, int node)
-{
-    const char *name = fdt_get_name(fdt, node, NULL);
-
-    return name ? name : "";
 }
 
 bool tree_is_meta(const void *fdt, int node)
@@ -185,224 +210,74 @@ void tree_path(const void *fdt, int node, char *out, size_t len)
     out[at] = '\0';
 }
 
-/* ---- properties ---- */
+/* ---- names of nodes ---- */
 
-static bool tree_text_equal(const char *a, const char *b)
+/* The child with this name; a name without unit address also finds the first child that has one (as libfdt does). */
+static int tree_child_named(const void *fdt, int parent, const char *name, size_t len)
 {
-    while (*a == *b && *a) {
-        a++;
-        b++;
-    }
-    return *a == *b;
-}
+    bool has_unit = memchr(name, '@', len) != NULL;
 
-const void *tree_prop(const void *fdt, int node, const char *name, int *out_len)
-{
-    const char *strings = (const char *)fdt + fdt_off_dt_strings(fdt);
-    int offset, next;
-    uint32_t tag;
+    for (int child = tree_next_child(fdt, parent, -1); child >= 0; child = tree_next_child(fdt, parent, child)) {
+        const char *theirs = tree_name(fdt, child);
 
-    if (node < 0 || node % FDT_TAGSIZE != 0 || fdt_next_tag(fdt, node, &next) != FDT_BEGIN_NODE) {
-        return NULL;
-    }
-    do {
-        offset = next;
-        tag = fdt_next_tag(fdt, offset, &next);
-        if (tag == FDT_PROP) {
-            const struct fdt_property *prop = fdt_offset_ptr(fdt, offset, sizeof(*prop));
-
-            if (tree_text_equal(strings + fdt32_to_cpu(prop->nameoff), name)) {
-                *out_len = (int)fdt32_to_cpu(prop->len);
-                return prop->data;
-            }
-        }
-    } while (tag == FDT_PROP || tag == FDT_NOP);
-    return NULL;
-}
-
-/* A list of strings from its first byte to the NUL of its last; NULL if absent or not terminated. */
-static const char *tree_list(const void *fdt, int node, const char *name, const char **out_end)
-{
-    int len;
-    const char *list = tree_prop(fdt, node, name, &len);
-
-    if (!list || len == 0 || list[len - 1] != '\0') {
-        return NULL;
-    }
-    *out_end = list + len;
-    return list;
-}
-
-const char *tree_string(const void *fdt, int node, const char *name)
-{
-    const char *end;
-
-    return tree_list(fdt, node, name, &end);
-}
-
-const char *tree_string_at(const void *fdt, int node, const char *name, unsigned index)
-{
-    const char *end;
-    const char *at = tree_list(fdt, node, name, &end);
-
-    for (; at && index > 0; index--) {
-        at += strlen(at) + 1;
-        at = at < end ? at : NULL;
-    }
-    return at;
-}
-
-/* Index of `string` in a list, -1 if it is not there. */
-static int tree_list_index(const void *fdt, int node, const char *name, const char *string)
-{
-    const char *end;
-    const char *at = tree_list(fdt, node, name, &end);
-
-    for (int i = 0; at && at < end; i++, at += strlen(at) + 1) {
-        if (tree_text_equal(at, string)) {
-            return i;
+        if (strnlen(theirs, len) == len && memcmp(theirs, name, len) == 0 &&
+            (theirs[len] == '\0' || (theirs[len] == '@' && !has_unit))) {
+            return child;
         }
     }
     return -1;
 }
 
-int tree_compatible(const void *fdt, int node, const char *compatible)
+/* Goes down from the root along [path, end). */
+static int tree_descend(const void *fdt, int node, const char *path, const char *end)
 {
-    return tree_list_index(fdt, node, "compatible", compatible);
-}
+    while (node >= 0 && path < end) {
+        const char *slash = memchr(path, '/', (size_t)(end - path));
+        const char *stop = slash ? slash : end;
 
-status_t tree_name_index(const void *fdt, int node, const char *names, const char *name, unsigned *out)
-{
-    int index = tree_list_index(fdt, node, names, name);
-
-    if (index < 0) {
-        return E_NOTFOUND;
-    }
-    *out = (unsigned)index;
-    return E_OK;
-}
-
-bool tree_status_okay(const void *fdt, int node)
-{
-    int len;
-    const char *end;
-    const char *status = tree_list(fdt, node, "status", &end);
-
-    if (!status) {
-        return tree_prop(fdt, node, "status", &len) == NULL;
-    }
-    return tree_text_equal(status, "okay") || tree_text_equal(status, "ok");
-}
-
-status_t tree_u32(const void *fdt, int node, const char *name, uint32_t *out)
-{
-    int len;
-    const fdt32_t *cell = tree_prop(fdt, node, name, &len);
-
-    if (!cell || len != 4) {
-        return cell ? E_FORMAT : E_NOTFOUND;
-    }
-    *out = fdt32_to_cpu(*cell);
-    return E_OK;
-}
-
-status_t tree_u64(const void *fdt, int node, const char *name, uint64_t *out)
-{
-    int len;
-    const fdt32_t *cells = tree_prop(fdt, node, name, &len);
-
-    if (!cells || (len != 4 && len != 8)) {
-        return cells ? E_FORMAT : E_NOTFOUND;
-    }
-    return tree_number(cells, (unsigned)len / 4, out);
-}
-
-status_t tree_cells(const void *fdt, int node, const char *name, unsigned otherwise, unsigned max, unsigned *out)
-{
-    uint32_t cells;
-    status_t err = tree_u32(fdt, node, name, &cells);
-
-    if (err == E_NOTFOUND) {
-        *out = otherwise;
-        return E_OK;
-    }
-    if (err != E_OK || cells > max) {
-        return E_FORMAT;
-    }
-    *out = cells;
-    return E_OK;
-}
-
-status_t tree_bus_cells(const void *fdt, int bus, unsigned *out_address, unsigned *out_size)
-{
-    unsigned address = 0, size = 0;
-    status_t err =
-        tree_cells(fdt, bus, "#address-cells", TREE_DEFAULT_ADDRESS_CELLS, TREE_MAX_ADDRESS_CELLS, &address);
-
-    err = err ? err : tree_cells(fdt, bus, "#size-cells", TREE_DEFAULT_SIZE_CELLS, TREE_MAX_ADDRESS_CELLS, &size);
-    if (err == E_OK) {
-        *out_address = address;
-        *out_size = size;
-    }
-    return err;
-}
-
-status_t tree_number(const fdt32_t *cells, unsigned count, uint64_t *out)
-{
-    uint64_t number = 0;
-
-    for (unsigned i = 0; i < count; i++) {
-        if (number >> 32 != 0) {
-            return E_RANGE;
+        if (stop > path) {
+            node = tree_child_named(fdt, node, path, (size_t)(stop - path));
         }
-        number = number << 32 | fdt32_to_cpu(cells[i]);
+        path = slash ? slash + 1 : end;
     }
-    *out = number;
-    return E_OK;
+    return node;
 }
 
-/* ---- names of nodes ---- */
+/* The path that /aliases gives for [name, end); NULL if none. It must be a path: aliases of aliases could loop. */
+static const char *tree_alias(const void *fdt, const char *name, const char *end)
+{
+    static const char path[] = "aliases";
+    int aliases = tree_child_named(fdt, 0, path, sizeof(path) - 1), len;
+    char key[32]; /* Devicetree Specification 2.2.4: at most 31 characters */
+    size_t key_len = (size_t)(end - name);
+
+    if (aliases < 0 || key_len >= sizeof(key)) {
+        return NULL;
+    }
+    memcpy(key, name, key_len);
+    key[key_len] = '\0';
+    const char *target = tree_prop(fdt, aliases, key, &len);
+    return target && len > 1 && target[0] == '/' && target[len - 1] == '\0' ? target : NULL;
+}
 
 status_t tree_find(const void *fdt, const char *path, int *out)
 {
-    int node = 0, len, aliases;
-    const char *end = path;
+    const char *colon = memchr(path, ':', strlen(path));
+    const char *end = colon ? colon : path + strlen(path);
+    int node = 0;
 
-    while (*end && *end != ':') {
-        end++;
+    if (path == end) {
+        return E_NOTFOUND;
     }
-    if (*path != '/') { /* an alias, perhaps with a path below it; its value must be a path, or libfdt would recurse */
-        char name[TREE_PATH_LEN];
-        const char *slash = path;
+    if (*path != '/') {
+        const char *slash = memchr(path, '/', (size_t)(end - path));
+        const char *name_end = slash ? slash : end;
+        const char *target = tree_alias(fdt, path, name_end);
 
-        while (slash < end && *slash != '/') {
-            slash++;
-        }
-        size_t name_len = (size_t)(slash - path);
-        aliases = fdt_path_offset(fdt, "/aliases");
-        if (aliases < 0 || name_len == 0 || name_len >= sizeof(name)) {
-            return E_NOTFOUND;
-        }
-        memcpy(name, path, name_len);
-        name[name_len] = '\0';
-        const char *target = tree_prop(fdt, aliases, name, &len);
-        if (!target || len < 2 || target[0] != '/' || target[len - 1] != '\0') {
-            return E_NOTFOUND;
-        }
-        node = fdt_path_offset(fdt, target);
-        path = slash;
+        node = target ? tree_descend(fdt, 0, target, target + strlen(target)) : -1;
+        path = name_end;
     }
-    while (node >= 0 && path < end) { /* one component at a time: libfdt starts every path at the root */
-        const char *part = path;
-
-        while (path < end && *path != '/') {
-            path++;
-        }
-        if (path > part) {
-            node = fdt_subnode_offset_namelen(fdt, node, part, (int)(path - part));
-        }
-        path += path < end;
-    }
+    node = tree_descend(fdt, node, path, end);
     if (node < 0) {
         return E_NOTFOUND;
     }

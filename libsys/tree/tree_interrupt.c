@@ -6,17 +6,10 @@
 
 /* ---- references ---- */
 
+/* The second name is older than the first and still written by some firmware. */
 static bool tree_is_phandle(const char *name)
 {
-    static const char legacy[] = "linux,phandle";
-    const char *plain = legacy + sizeof("linux,") - 1;
-    const char *expected = *name == 'l' ? legacy : plain;
-    size_t i = 0;
-
-    while (name[i] == expected[i] && name[i]) {
-        i++;
-    }
-    return name[i] == expected[i];
+    return tree_text_equal(name, "phandle") || tree_text_equal(name, "linux,phandle");
 }
 
 status_t tree_phandle(const void *fdt, uint32_t phandle, int *out)
@@ -29,7 +22,7 @@ status_t tree_phandle(const void *fdt, uint32_t phandle, int *out)
     }
     for (;;) {
         offset = next;
-        switch (fdt_next_tag(fdt, offset, &next)) {
+        switch (tree_token(fdt, offset, &next)) {
         case FDT_BEGIN_NODE:
             node = offset;
             break;
@@ -37,14 +30,11 @@ status_t tree_phandle(const void *fdt, uint32_t phandle, int *out)
             node = -1; /* a property after a subnode would be nobody's */
             break;
         case FDT_PROP: {
-            const struct fdt_property *prop = fdt_offset_ptr(fdt, offset, sizeof(*prop) + 4);
-            fdt32_t value;
+            const struct fdt_property *prop = tree_property(fdt, offset);
 
-            if (node < 0 || !prop || fdt32_to_cpu(prop->len) != 4) {
-                break;
-            }
-            memcpy(&value, prop->data, sizeof(value));
-            if (fdt32_to_cpu(value) == phandle && tree_is_phandle(strings + fdt32_to_cpu(prop->nameoff))) {
+            if (node >= 0 && fdt32_ld(&prop->len) == 4 &&
+                fdt32_ld((const fdt32_t *)(const void *)prop->data) == phandle &&
+                tree_is_phandle(strings + fdt32_ld(&prop->nameoff))) {
                 *out = node;
                 return E_OK;
             }

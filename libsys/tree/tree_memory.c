@@ -59,14 +59,14 @@ static bool is_memory(const void *fdt, int node)
 {
     const char *type = tree_string(fdt, node, "device_type");
 
-    return type && strlen(type) == 6 && memcmp(type, "memory", 6) == 0 && tree_status_okay(fdt, node);
+    return type && tree_text_equal(type, "memory") && tree_status_okay(fdt, node);
 }
 
 status_t tree_memory(const void *fdt, unsigned index, struct tree_range *out)
 {
     struct seek seek = { .left = index, .found = E_NOTFOUND, .out = out };
 
-    for (int node = fdt_first_subnode(fdt, 0); node >= 0; node = fdt_next_subnode(fdt, node)) {
+    for (int node = tree_next_child(fdt, 0, -1); node >= 0; node = tree_next_child(fdt, 0, node)) {
         if (is_memory(fdt, node) && seek_reg(&seek, fdt, 0, node)) {
             break;
         }
@@ -77,7 +77,7 @@ status_t tree_memory(const void *fdt, unsigned index, struct tree_range *out)
 status_t tree_reservation(const void *fdt, unsigned index, struct tree_range *out, bool *out_no_map)
 {
     struct seek seek = { .left = index, .found = E_NOTFOUND, .out = out };
-    int count = fdt_num_mem_rsv(fdt), len;
+    int count = fdt_num_mem_rsv(fdt), parent, len;
     uint64_t base, bytes;
 
     for (int i = 0; i < count; i++) {
@@ -88,11 +88,10 @@ status_t tree_reservation(const void *fdt, unsigned index, struct tree_range *ou
             return seek.found;
         }
     }
-    int parent = fdt_path_offset(fdt, "/reserved-memory");
-    if (parent < 0 || !tree_status_okay(fdt, parent)) {
+    if (tree_find(fdt, "/reserved-memory", &parent) != E_OK || !tree_status_okay(fdt, parent)) {
         return E_NOTFOUND;
     }
-    for (int node = fdt_first_subnode(fdt, parent); node >= 0; node = fdt_next_subnode(fdt, node)) {
+    for (int node = tree_next_child(fdt, parent, -1); node >= 0; node = tree_next_child(fdt, parent, node)) {
         if (tree_status_okay(fdt, node) && seek_reg(&seek, fdt, parent, node)) {
             if (seek.found == E_OK) {
                 *out_no_map = tree_prop(fdt, node, "no-map", &len) != NULL;
@@ -105,10 +104,10 @@ status_t tree_reservation(const void *fdt, unsigned index, struct tree_range *ou
 
 status_t tree_initrd(const void *fdt, struct tree_range *out)
 {
-    int chosen = fdt_path_offset(fdt, "/chosen");
     uint64_t start = 0, end = 0;
+    int chosen;
 
-    if (chosen < 0) {
+    if (tree_find(fdt, "/chosen", &chosen) != E_OK) {
         return E_NOTFOUND;
     }
     status_t start_err = tree_u64(fdt, chosen, "linux,initrd-start", &start);
