@@ -1,8 +1,61 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * gicv2 - root interrupt server for Arm's generic interrupt controller, version 2.
- * A STUB for linking: it only carries the match table; the driver follows.
+ *
+ * Device:   Arm IHI 0048B; gicv2_regs.h uses its names.
+ * Binding:  README.md beside this file (reg: distributor, CPU interface; three interrupt cells).
+ * Protocol: <cambium/proto/irq.h>, and the kernel's RECV_INTERRUPT.
+ * Not here: cores other than the first, lines shared by several nodes, MSI frames, virtualization.
+ *
+ * Its thread runs with interrupts masked whatever it serves, above everything else: nothing stops it if it loops.
+ * So it reads the acknowledge register once per interrupt, has no loop that waits for hardware, bounds all others by
+ * the number of lines, and calls nobody: the command page and notify say what init must know. That is why it has
+ * its own loop instead of the driver frame's.
+ *
+ * A line is active from the acknowledge until its driver's ACK deactivates it (EOImode 1), so it cannot fire again
+ * meanwhile; an edge that comes meanwhile stays pending.
  */
+#include <cambium/command.h>
 #include <cambium/driver.h>
+#include <cambium/ipc.h>
+#include <cambium/proto/irq.h>
+#include <cambium/start.h>
+#include <tree.h>
+#include "gicv2_regs.h"
+
+enum {
+    LINE_PRIORITY = 0xa0,     /* of every line: drivers' urgency is the scheduler's business */
+    STORM_REFIRES = 100000,   /* ACKs in a row that left a level line asserted: a tenth of a second of nothing else */
+    RECENT_LEN = 1024,        /* a power of two */
+    LINES_PER_WORD = 32
+};
+#define INFO_TAKE_ONE ((uint64_t)1 << INFO_ACCEPT_SHIFT) /* one handle per message: ATTACH's */
+#define KEY_NONE UINT64_MAX   /* no line_key() has this value: nodes have 24 bits */
+
+struct gicv2_line {
+    uint64_t bits;    /* set at `port` when the line fires */
+    handle_t port;    /* NOTIFY of the driver's port; 0: nobody has the line */
+    uint32_t events;  /* delivered */
+    uint64_t key;     /* who has it: line_key(), or KEY_NONE */
+    uint32_t word;    /* where its bit is in registers with one bit per INTID */
+    uint32_t bit;
+    uint32_t acks;
+    uint32_t refires; /* ACKs in a row after which the line was still asserted */
+    uint32_t flags;   /* IRQ_STAT_EDGE, IRQ_STAT_STORM */
+};
+
+struct gicv2 {
+    struct gicv2_line lines[INTID_SPECIAL + 1]; /* the last one is never attached */
+    struct mmio dist, cpu;
+    handle_t port;
+    handle_t init; /* NOTIFY of init's port */
+    struct node node;
+    struct command_page *command;
+    uint32_t line_count;        /* INTIDs that this controller has */
+    uint32_t timer_intid;       /* the kernel's own line, enabled here; INTID_SPECIAL: none found */
+    uint32_t timer_edge;
+    uint32_t own_target;        /* this core's bit in ITARGETSR, in all four bytes */
+    struct gicv2_line *recent[RECENT_LEN]; /* where a key was found last; only a hint, never NULL */
+};
 
 DEV_MATCH_TABLE struct dev_match gicv2_match[] = {
     DEV_MATCH("arm,gic-400", "irq", "", MATCH_IRQ_ROOT),
@@ -12,7 +65,482 @@ DEV_MATCH_TABLE struct dev_match gicv2_match[] = {
     DEV_MATCH("arm,pl390", "irq", "", MATCH_IRQ_ROOT),
 };
 
+/* ---- arithmetic ---- */
+
+/* An interrupt as drivers name it: their badge, which is the node's offset, and the index in that node. */
+static inline uint64_t line_key(uint32_t node, uint64_t index)
+{
+    return node | index << 32;
+}
+
+static uint32_t line_bit(uint32_t intid)
+{
+    return BIT(intid % LINES_PER_WORD);
+}
+
+/* Offset of the word with this INTID's bit in a register with one bit per INTID. */
+static uint32_t line_word(uint32_t reg, uint32_t intid)
+{
+    return reg + 4 * (intid / LINES_PER_WORD);
+}
+
+static uint32_t four_bytes(uint32_t byte)
+{
+    return byte * 0x01010101u;
+}
+
+/* INTIDs that TYPER announces. */
+static uint32_t gicv2_line_count(uint32_t typer)
+{
+    uint32_t count = LINES_PER_WORD * (field_get(TYPER_ITLINESNUMBER, typer) + 1);
+
+    return count < INTID_SPECIAL ? count : INTID_SPECIAL;
+}
+
+/* Specifier (Linux bindings, arm,gic.yaml): 0 SPI or 1 PPI; number; flags 1 rising, 2 falling, 4 high, 8 low, of
+ * which the controller can be told edge or level only. */
+static status_t gicv2_decode(const struct tree_ref *ref, uint32_t line_count, uint32_t *out_intid, uint32_t *out_edge)
+{
+    if (ref->cell_count != 3 || ref->cells[0] > 1) {
+        return E_FORMAT;
+    }
+    uint32_t first = ref->cells[0] == 0 ? INTID_SPI : INTID_PPI;
+    uint32_t end = ref->cells[0] == 0 ? line_count : INTID_SPI;
+    if (ref->cells[1] >= end - first) {
+        return E_RANGE;
+    }
+    *out_intid = first + ref->cells[1];
+    *out_edge = (ref->cells[2] & 3) != 0;
+    return E_OK;
+}
+
+/* ---- lines ---- */
+
+/* Both windows are mapped (main makes sure): tells the compiler, so that no access carries the other case along. */
+static inline const struct mmio *mapped(const struct mmio *m)
+{
+    if (m->base == 0) {
+        __builtin_unreachable();
+    }
+    return m;
+}
+
+static void line_mask(struct gicv2 *g, uint32_t intid)
+{
+    mmio_write32(mapped(&g->dist), line_word(GICD_ICENABLER, intid), line_bit(intid));
+}
+
+static void line_unmask(struct gicv2 *g, uint32_t intid)
+{
+    mmio_write32(mapped(&g->dist), line_word(GICD_ISENABLER, intid), line_bit(intid));
+}
+
+static void line_deactivate(struct gicv2 *g, uint32_t intid)
+{
+    mmio_write32(mapped(&g->dist), line_word(GICD_ICACTIVER, intid), line_bit(intid));
+}
+
+/* Leaves the line masked, inactive and programmed. What is pending stays pending: an edge must not get lost. */
+static void line_reset(struct gicv2 *g, uint32_t intid, uint32_t edge)
+{
+    uint32_t config_at = GICD_ICFGR + 4 * (intid / 16);
+    uint32_t shift = 2 * (intid % 16);
+
+    line_mask(g, intid);
+    line_deactivate(g, intid);
+    /* A word holds 16 lines' triggers, hence the read. */
+    uint32_t config = mmio_read32(mapped(&g->dist), config_at) & ~(ICFGR_EDGE << shift);
+    mmio_write32(mapped(&g->dist), config_at, config | (edge ? ICFGR_EDGE << shift : 0));
+    /* A word of these holds four lines, all with the same value. */
+    mmio_write32(mapped(&g->dist), GICD_IPRIORITYR + intid / 4 * 4, four_bytes(LINE_PRIORITY));
+    if (intid >= INTID_SPI) {
+        mmio_write32(mapped(&g->dist), GICD_ITARGETSR + intid / 4 * 4, g->own_target);
+    }
+}
+
+/* Nobody has the line. */
+static void line_clear(struct gicv2 *g, uint32_t intid)
+{
+    g->lines[intid] = (struct gicv2_line){
+        .key = KEY_NONE, .word = line_word(0, intid), .bit = line_bit(intid)
+    };
+}
+
+static void line_detach(struct gicv2 *g, uint32_t intid)
+{
+    line_mask(g, intid);
+    line_deactivate(g, intid);
+    (void)sys_handle_close(g->lines[intid].port); /* ours for certain; nothing could be done about it either */
+    line_clear(g, intid);
+}
+
+static void gicv2_detach_node(struct gicv2 *g, uint32_t node)
+{
+    for (uint32_t intid = 0; intid < g->line_count; intid++) {
+        if (g->lines[intid].port != 0 && (uint32_t)g->lines[intid].key == node) {
+            line_detach(g, intid);
+        }
+    }
+}
+
+/* Keys of different nodes rarely meet here: offsets are multiples of four, and a node with interrupts is longer. */
+static inline struct gicv2_line **recent_slot(struct gicv2 *g, uint32_t node, uint64_t index)
+{
+    return &g->recent[(node / 4 + (uint32_t)index) % RECENT_LEN];
+}
+
+/* The attached line of (node, index); NULL: none. */
+static struct gicv2_line *gicv2_find(struct gicv2 *g, uint32_t node, uint64_t index)
+{
+    for (uint32_t intid = 0; index <= UINT16_MAX && intid < g->line_count; intid++) {
+        if (g->lines[intid].key == line_key(node, index)) {
+            *recent_slot(g, node, index) = &g->lines[intid];
+            return &g->lines[intid];
+        }
+    }
+    return NULL;
+}
+
+static status_t gicv2_attach(struct gicv2 *g, uint32_t node, uint64_t index, uint64_t bits, handle_t port)
+{
+    struct tree_ref ref;
+    uint32_t intid = 0, edge = 0;
+    status_t err = index <= UINT16_MAX ? tree_interrupt(g->node.tree, (int)node, (unsigned)index, &ref) : E_NOTFOUND;
+
+    if (err || ref.node != g->node.offset) {
+        return err ? err : E_NOTFOUND; /* its parent is another controller */
+    }
+    err = gicv2_decode(&ref, g->line_count, &intid, &edge);
+    if (err) {
+        return err;
+    }
+    struct gicv2_line *line = &g->lines[intid];
+    if (intid == g->timer_intid || (line->port != 0 && line->key != line_key(node, index))) {
+        return E_BUSY;
+    }
+    if (port == 0 || bits == 0) {
+        return E_INVAL;
+    }
+    if (line->port != 0) {
+        (void)sys_handle_close(line->port); /* attaching again replaces */
+    }
+    line_reset(g, intid, edge);
+    line_clear(g, intid);
+    line->bits = bits;
+    line->port = port;
+    line->key = line_key(node, index);
+    line->flags = edge ? IRQ_STAT_EDGE : 0;
+    *recent_slot(g, node, index) = line;
+    line_unmask(g, intid);
+    (void)sys_notify(port, bits); /* the one spurious event; a dead driver is *closed* soon */
+    return E_OK;
+}
+
+/* ---- interrupts ---- */
+
+/* A line that nobody has: the timer's, handed to us because it fired after the kernel had looked, or a line that was
+ * masked too late. Completed at once; were the timer's left active, the tick would be dead for ever. */
+static __attribute__((noinline)) void gicv2_complete(struct gicv2 *g, uint32_t intid)
+{
+    if (intid != g->timer_intid && intid >= INTID_PPI) {
+        line_mask(g, intid);
+    }
+    line_deactivate(g, intid);
+}
+
+/* Acknowledges what the CPU signals, once. The line whose driver is to be told; one with port 0: nobody. */
+static inline struct gicv2_line *gicv2_take(struct gicv2 *g)
+{
+    uint32_t iar = mmio_read32(mapped(&g->cpu), GICC_IAR);
+    uint32_t intid = field_get(IAR_INTID, iar);
+
+    if (intid >= INTID_SPECIAL) {
+        return &g->lines[INTID_SPECIAL]; /* gone again: nothing was acknowledged, so nothing to complete */
+    }
+    mmio_write32(mapped(&g->cpu), GICC_EOIR, iar);
+    struct gicv2_line *line = &g->lines[intid];
+    if (line->port == 0) {
+        gicv2_complete(g, intid);
+        return line;
+    }
+    line->events++;
+    return line;
+}
+
+static __attribute__((noinline)) void gicv2_storm(struct gicv2 *g, struct gicv2_line *line)
+{
+    char path[TREE_PATH_LEN];
+
+    line->refires = 0;
+    if ((line->flags & IRQ_STAT_EDGE) != 0) {
+        return; /* each further edge is a further event */
+    }
+    line_mask(g, (uint32_t)(line - g->lines));
+    line->flags |= IRQ_STAT_STORM;
+    tree_path(g->node.tree, (int)(uint32_t)line->key, path, sizeof(path));
+    log_warn("line %u, interrupt %u of %s, stays asserted: masked until its driver attaches again\n",
+             (unsigned)(line - g->lines), (unsigned)(line->key >> 32), path);
+}
+
+/* The driver is done with the event: the line may fire again. */
+static inline void gicv2_ack(struct gicv2 *g, struct gicv2_line *line)
+{
+    mmio_write32(mapped(&g->dist), GICD_ICACTIVER + line->word, line->bit);
+    line->acks++;
+    bool asserted = (mmio_read32(mapped(&g->dist), GICD_ISPENDR + line->word) & line->bit) != 0;
+    line->refires = asserted ? line->refires + 1 : 0;
+}
+
+/* ---- requests and commands ---- */
+
+static status_t gicv2_stat(struct gicv2 *g, struct msg *m)
+{
+    for (uint64_t intid = m->w[0]; intid < g->line_count; intid++) {
+        const struct gicv2_line *line = &g->lines[intid];
+        if (line->port == 0) {
+            continue;
+        }
+        uint32_t active = mmio_read32(mapped(&g->dist), line_word(GICD_ISACTIVER, (uint32_t)intid)) & line_bit((uint32_t)intid);
+        m->w[0] = intid;
+        m->w[1] = (uint32_t)line->key;
+        m->w[2] = line->events;
+        m->w[3] = line->flags | (active != 0 ? IRQ_STAT_ACTIVE : 0u);
+        m->w[4] = line->key >> 32;
+        m->w[5] = line->acks;
+        return E_OK;
+    }
+    return E_NOTFOUND;
+}
+
+static __attribute__((noinline)) status_t gicv2_serve(struct gicv2 *g, uint32_t node, struct msg *m)
+{
+    handle_t given = info_handles(m->info) != 0 ? (handle_t)m->w[7] : 0;
+    status_t err = E_NOSYS;
+    struct gicv2_line *line = NULL;
+
+    switch (info_op(m->info)) {
+    case IRQ_OP_ACK: /* the first of a line: gicv2_run answers the others */
+        line = gicv2_find(g, node, m->w[0]);
+        err = line != NULL ? E_OK : E_NOTFOUND;
+        if (line != NULL) {
+            gicv2_ack(g, line);
+        }
+        break;
+    case IRQ_OP_ATTACH:
+        err = gicv2_attach(g, node, m->w[0], m->w[1], given);
+        given = err ? given : 0; /* the line has it now */
+        break;
+    case IRQ_OP_DETACH:
+        line = gicv2_find(g, node, m->w[0]);
+        err = line != NULL ? E_OK : E_NOTFOUND;
+        if (line != NULL) {
+            line_detach(g, (uint32_t)(line - g->lines));
+        }
+        break;
+    case IRQ_OP_STAT:
+        err = gicv2_stat(g, m);
+        break;
+    case IRQ_OP_SET_PENDING:
+        line = gicv2_find(g, node, m->w[0]);
+        err = line != NULL ? E_OK : E_NOTFOUND;
+        if (line != NULL) {
+            uint32_t intid = (uint32_t)(line - g->lines);
+            mmio_write32(mapped(&g->dist), line_word(GICD_ISPENDR, intid), line_bit(intid));
+        }
+        break;
+    }
+    if (given != 0) {
+        (void)sys_handle_close(given); /* not wanted: it must not fill our table */
+    }
+    return err;
+}
+
+/* Tells init by the command page; the store of `word` makes what was written before it visible. */
+static void gicv2_report(struct gicv2 *g, uint32_t *word, uint32_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELEASE); /* partner: init's acquire load when it is notified */
+    (void)sys_notify(g->init, INIT_EVENT_COMMAND);    /* init cannot be gone */
+}
+
+static void gicv2_command(struct gicv2 *g)
+{
+    struct command_page *page = g->command;
+    uint32_t seq = __atomic_load_n(&page->seq, __ATOMIC_ACQUIRE); /* partner: init's release store of seq */
+
+    if (seq == page->done) {
+        return;
+    }
+    page->status = E_OK;
+    switch (page->op) {
+    case COMMAND_PING:
+    case COMMAND_REBIND: /* a root has no server below it */
+        break;
+    case COMMAND_IRQ_QUIESCE:
+        gicv2_detach_node(g, (uint32_t)page->arg[0]);
+        break;
+    default:
+        page->status = E_NOSYS;
+        break;
+    }
+    gicv2_report(g, &page->done, seq);
+}
+
+/* ---- start and loop ---- */
+
+/* The line of the CPU's virtual timer, which the kernel keeps for itself. Without one there is no tick: said, not
+ * fatal. */
+static void gicv2_find_timer(struct gicv2 *g)
+{
+    static const char *const timers[] = { "arm,armv8-timer", "arm,armv7-timer" };
+    const void *tree = g->node.tree;
+    struct tree_ref ref;
+    int depth = 0;
+
+    g->timer_intid = INTID_SPECIAL;
+    for (int node = tree_next(tree, -1, &depth); node >= 0; node = tree_next(tree, node, &depth)) {
+        if (tree_compatible(tree, node, timers[0]) < 0 && tree_compatible(tree, node, timers[1]) < 0) {
+            continue;
+        }
+        unsigned index = 2; /* arm,arch_timer.yaml: secure, non-secure, virtual, hypervisor */
+        status_t err = tree_name_index(tree, node, "interrupt-names", "virt", &index);
+        err = err == E_NOTFOUND ? E_OK : err;
+        err = err ? err : tree_interrupt(tree, node, index, &ref);
+        err = !err && ref.node != g->node.offset ? E_NOTFOUND : err;
+        err = err ? err : gicv2_decode(&ref, g->line_count, &g->timer_intid, &g->timer_edge);
+        if (!err) {
+            return;
+        }
+    }
+    log_error("no timer node names a line of this controller: time will stand still\n");
+}
+
+/* Whatever firmware or a dead predecessor left is masked and inactive afterwards, and all lines are programmed. The
+ * distributor is not switched off meanwhile: it might then miss edges (IHI 0048B, 4.3.1), which masked lines keep. */
+static status_t gicv2_start(struct gicv2 *g)
+{
+    g->own_target = 0;
+    for (uint32_t at = 0; at < INTID_SPI; at += 4) { /* any of our own lines tells our bit (IHI 0048B, 4.3.12) */
+        g->own_target |= mmio_read32(mapped(&g->dist), GICD_ITARGETSR + at);
+    }
+    g->own_target |= g->own_target >> 16;
+    g->own_target = four_bytes((g->own_target | g->own_target >> 8) & 0xff);
+
+    for (uint32_t intid = 0; intid < g->line_count; intid += LINES_PER_WORD) {
+        mmio_write32(mapped(&g->dist), line_word(GICD_ICENABLER, intid), ~0u);
+        mmio_write32(mapped(&g->dist), line_word(GICD_ICACTIVER, intid), ~0u);
+    }
+    for (uint32_t intid = 0; intid < g->line_count; intid += 4) {
+        mmio_write32(mapped(&g->dist), GICD_IPRIORITYR + intid, four_bytes(LINE_PRIORITY));
+    }
+    for (uint32_t intid = INTID_SPI; intid < g->line_count; intid += 4) {
+        mmio_write32(mapped(&g->dist), GICD_ITARGETSR + intid, g->own_target);
+    }
+    for (uint32_t intid = 0; intid <= INTID_SPECIAL; intid++) {
+        line_clear(g, intid);
+    }
+    for (uint32_t slot = 0; slot < RECENT_LEN; slot++) {
+        g->recent[slot] = &g->lines[INTID_SPECIAL];
+    }
+    mmio_write32(mapped(&g->dist), GICD_CTLR, CTLR_ENABLE);
+
+    for (uint32_t word = 0; word < 4; word++) {
+        mmio_write32(mapped(&g->cpu), GICC_APR + 4 * word, 0); /* the dead server's running priority, were it left in service */
+    }
+    mmio_write32(mapped(&g->cpu), GICC_PMR, PMR_ALL);
+    uint32_t bypass = mmio_read32(mapped(&g->cpu), GICC_CTLR) & GICC_CTLR_BYPASS;
+    mmio_write32(mapped(&g->cpu), GICC_CTLR, bypass | GICC_CTLR_EOIMODE | GICC_CTLR_ENABLE);
+    if ((mmio_read32(mapped(&g->cpu), GICC_CTLR) & GICC_CTLR_EOIMODE) == 0) {
+        log_error("the controller has no split end of interrupt (GICv1): not supported\n");
+        return E_NOSYS;
+    }
+    if (g->timer_intid != INTID_SPECIAL) {
+        line_reset(g, g->timer_intid, g->timer_edge);
+        line_unmask(g, g->timer_intid);
+    }
+    return E_OK;
+}
+
+/* What is neither interrupt nor call, and the next receive. */
+static __attribute__((noinline)) int64_t gicv2_event(struct gicv2 *g, int64_t from, struct msg *m)
+{
+    int64_t kind = from >> 32;
+
+    if (kind == RECV_CLOSED) {
+        gicv2_detach_node(g, (uint32_t)from);
+    } else if (kind == RECV_EVENTS) {
+        gicv2_command(g);
+    } /* else negative: the notify failed, the driver's port is gone, and *closed* follows */
+    m->info = INFO_TAKE_ONE;
+    return sys_notify_receive(0, 0, g->port, m);
+}
+
+/* Returns only when its own port is unusable. The way of an interrupt and that of an ACK are counted in tens of
+ * instructions: they call no function, and nobody gets m's address, so that its words stay in registers. */
+static status_t gicv2_run(struct gicv2 *g)
+{
+    struct msg m = { .info = INFO_TAKE_ONE };
+    int64_t from = ipc_notify_receive(0, 0, g->port, &m);
+
+    for (;;) {
+        int64_t kind = from >> 32;
+
+        if (kind == RECV_INTERRUPT) {
+            const struct gicv2_line *line = gicv2_take(g);
+            m.info = INFO_TAKE_ONE;
+            from = ipc_notify_receive(line->port, line->bits, g->port, &m);
+        } else if (kind == RECV_CALL) {
+            uint32_t node = (uint32_t)from;
+            struct gicv2_line *line = *recent_slot(g, node, m.w[0]);
+            if (m.info == msg_info(IRQ_OP_ACK, 0, 0) && line->key == line_key(node, m.w[0])) {
+                gicv2_ack(g, line);
+                if (line->refires >= STORM_REFIRES) {
+                    gicv2_storm(g, line);
+                    m = (struct msg){ .info = 0 };
+                }
+                m.info = INFO_TAKE_ONE; /* and status E_OK */
+            } else {
+                struct msg request = m;
+                status_t err = gicv2_serve(g, node, &request);
+                m = request;
+                m.info = INFO_TAKE_ONE | (uint32_t)err;
+            }
+            from = ipc_reply_receive(g->port, &m);
+        } else {
+            struct msg next;
+            from = gicv2_event(g, from, &next);
+            m = next;
+            if (from < 0) {
+                return (status_t)from;
+            }
+        }
+    }
+}
+
 int main(void)
 {
-    return E_NOSYS;
+    static struct gicv2 gic;
+    struct gicv2 *g = &gic;
+
+    g->node = driver_node();
+    g->port = start_handle("port");
+    g->init = start_handle("init event");
+    g->command = (struct command_page *)(uintptr_t)start_info->command_va;
+    status_t err = node_mmio(g->node, 0, GICD_LEN, &g->dist);
+    err = err ? err : node_mmio(g->node, 1, GICC_LEN, &g->cpu);
+    if (!err && (g->dist.base == 0 || g->cpu.base == 0)) {
+        log_error("a register window shares its page with another node: not supported\n");
+        err = E_NOSYS;
+    }
+    err = err ? err : sys_irq_root(start_handle("device"), g->port);
+    if (err) {
+        return err;
+    }
+    g->line_count = gicv2_line_count(mmio_read32(mapped(&g->dist), GICD_TYPER));
+    gicv2_find_timer(g);
+    err = gicv2_start(g);
+    if (err) {
+        return err;
+    }
+    gicv2_report(g, &g->command->state, SERVER_READY);
+    return gicv2_run(g);
 }
