@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What the tree's four sources share; nobody else includes it. The blob has no way from a node to its parent, so every
- * question about ancestors starts with tree_chain_of: one walk from the root up to the node, then no more walking.
+ * What the tree's four sources share; of others only init's plan, which looks at every node, includes it. The blob has
+ * no way from a node to its parent, so every question about ancestors starts with tree_chain_of: one walk from the root
+ * up to the node, then no more walking.
  */
 #pragma once
 #include "tree.h"

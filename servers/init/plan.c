@@ -9,7 +9,7 @@
 #include <libfdt.h>
 #include <stdio.h>
 #include <string.h>
-#include <tree.h>
+#include <tree_chain.h>
 
 static bool is_one_of(const char *const *list, unsigned count, const char *name)
 {
@@ -30,8 +30,8 @@ size_t plan_arena_len(const void *fdt)
     for (int depth = 0, node = tree_next(fdt, -1, &depth); node >= 0; node = tree_next(fdt, node, &depth)) {
         int reg_len = 0;
         nodes++;
-        if (fdt_getprop(fdt, node, "reg", &reg_len) != NULL && reg_len > 0) {
-            windows += (unsigned)reg_len / 8; /* at least one cell of address and one of length */
+        if (tree_prop(fdt, node, "reg", &reg_len) != NULL && reg_len > 0) {
+            windows += (unsigned)reg_len / 4; /* at least one cell each */
         }
     }
     return nodes * sizeof(struct plan_node) + windows * sizeof(struct plan_window) +
@@ -39,13 +39,6 @@ size_t plan_arena_len(const void *fdt)
 }
 
 /* ---- the node table ---- */
-
-static bool own_status_okay(const void *fdt, int node)
-{
-    const char *status = tree_string(fdt, node, "status");
-    return status == NULL ? fdt_getprop(fdt, node, "status", NULL) == NULL
-                          : strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0;
-}
 
 /* What the kernel drives or reads by itself; bindings: Devicetree Specification 0.4, chapter 3, arm/psci.yaml,
  * timer/arm,arch_timer.yaml. */
@@ -86,7 +79,7 @@ static void plan_read_nodes(struct plan *p)
         parents[level] = index;
         *n = (struct plan_node){ .offset = offset, .service = -1, .other = -1 };
         n->parent = parent != NULL ? parents[level - 1] : -1;
-        n->is_enabled = (parent == NULL || parent->is_enabled) && own_status_okay(p->fdt, offset);
+        n->is_enabled = (parent == NULL || parent->is_enabled) && tree_status_okay(p->fdt, offset);
         n->is_meta = (parent != NULL && parent->is_meta) || (name != NULL && strncmp(name, "__", 2) == 0);
         if (!n->is_enabled) {
             n->state = NODE_DISABLED;
@@ -197,18 +190,19 @@ static bool overlaps_memory(const void *fdt, uint64_t base, uint64_t len)
     return false;
 }
 
-/* Windows of every node, enabled or not: they decide who has a page for itself. */
-static void plan_read_windows(struct plan *p)
+/* Windows of every node, enabled or not: they decide who has a page for itself. False: no room for all. */
+static bool plan_read_windows(struct plan *p)
 {
     for (unsigned index = 1; index < p->node_count; index++) {
         struct plan_node *n = &p->nodes[index];
         struct tree_range r;
+        int reg_len;
 
         n->window = p->window_count;
-        if (n->is_meta || n->state == NODE_KERNEL || fdt_getprop(p->fdt, n->offset, "reg", NULL) == NULL) {
+        if (n->is_meta || n->state == NODE_KERNEL || tree_prop(p->fdt, n->offset, "reg", &reg_len) == NULL) {
             continue;
         }
-        for (unsigned i = 0; p->window_count < p->window_max; i++) {
+        for (unsigned i = 0;; i++) {
             status_t err = tree_reg(p->fdt, n->offset, i, &r);
             if (err == E_NOTFOUND) {
                 break;
@@ -217,10 +211,14 @@ static void plan_read_windows(struct plan *p)
                 n->error = err; /* matters only if somebody claims the node */
                 break;
             }
+            if (p->window_count == p->window_max) {
+                return false;
+            }
             p->windows[p->window_count++] = (struct plan_window){ .base = r.base, .len = r.len, .node = (int)index };
             n->window_count++;
         }
     }
+    return true;
 }
 
 static void page_bounds(const struct plan_window *w, uint64_t *out_base, uint64_t *out_len)
@@ -351,7 +349,9 @@ status_t plan_make(const void *fdt, const struct plan_image *images, unsigned im
     p.window_max = (unsigned)((size_t)(end - at) / sizeof(struct plan_window));
     plan_read_nodes(&p);
     plan_match(&p);
-    plan_read_windows(&p);
+    if (!plan_read_windows(&p)) {
+        return E_NOMEM;
+    }
     plan_take_windows(&p);
     plan_resolve(&p);
     plan_order(&p);

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * plan_reference - what the services refer to: which other service stands behind each interrupt, clock, reset ... of
+ * a node, and whether the node can do without.
+ *
+ * `requires` of a match entry is a list of references separated by blanks: a property, then an index or a name of the
+ * property's names list; without either the first is meant: "interrupts", "clocks 1", "resets bridge". A service
+ * without a node names a /chosen property that holds a path ("stdout-path"), or another service ("service NAME").
+ *
+ * Two steps, because providers are services: first every claimed node becomes a service, then references are resolved.
+ */
+#include "plan.h"
+#include <string.h>
+#include <tree_chain.h>
+
+/* Bindings: the dt-schema repository, schemas/clock, reset, mbox, dma, phy, power-domain, iommu, gpio. */
+static const struct ref_kind {
+    const char *property;
+    const char *cells;
+    const char *names;
+} ref_kinds[] = {
+    { "interrupts", "#interrupt-cells", "interrupt-names" },
+    { "clocks", "#clock-cells", "clock-names" },
+    { "resets", "#reset-cells", "reset-names" },
+    { "mboxes", "#mbox-cells", "mbox-names" },
+    { "dmas", "#dma-cells", "dma-names" },
+    { "phys", "#phy-cells", "phy-names" },
+    { "power-domains", "#power-domain-cells", "power-domain-names" },
+    { "gpios", "#gpio-cells", NULL },
+    { "iommus", "#iommu-cells", NULL },
+};
+enum { REF_KINDS = sizeof(ref_kinds) / sizeof(ref_kinds[0]), REF_INTERRUPTS = 0 };
+
+/* One reference of a `requires` list. */
+struct need {
+    const char *text; /* all of it, in the match table */
+    unsigned len;
+    const struct ref_kind *kind; /* NULL: not of ref_kinds */
+    unsigned index;
+};
+
+static const char *word_end(const char *at)
+{
+    while (*at != '\0' && *at != ' ') {
+        at++;
+    }
+    return at;
+}
+
+static const char *skip_blanks(const char *at)
+{
+    while (*at == ' ') {
+        at++;
+    }
+    return at;
+}
+
+static bool word_is(const char *at, const char *word)
+{
+    size_t len = strlen(word);
+    return strncmp(at, word, len) == 0 && (at[len] == '\0' || at[len] == ' ');
+}
+
+static const struct ref_kind *kind_of(const char *at)
+{
+    for (unsigned i = 0; i < REF_KINDS; i++) {
+        if (word_is(at, ref_kinds[i].property)) {
+            return &ref_kinds[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_index(const char *at)
+{
+    return *at >= '0' && *at <= '9';
+}
+
+/* The index that the word at `at` means: digits, or a name in the node's list. */
+static unsigned need_index(const struct plan *p, int offset, const struct ref_kind *kind, const char *at)
+{
+    char name[64];
+    size_t len = (size_t)(word_end(at) - at);
+    unsigned index = 0;
+
+    if (is_index(at)) {
+        for (; is_index(at) && index < PLAN_NODE_REFS; at++) {
+            index = index * 10 + (unsigned)(*at - '0');
+        }
+        return index;
+    }
+    memcpy(name, at, len < sizeof(name) ? len : 0);
+    name[len < sizeof(name) ? len : 0] = '\0';
+    if (kind->names == NULL || tree_name_index(p->fdt, offset, kind->names, name, &index)) {
+        return PLAN_NODE_REFS; /* no such name: never met */
+    }
+    return index;
+}
+
+/* Takes the next reference off the list at *at; false at its end. */
+static bool need_next(const struct plan *p, int offset, const char **at, struct need *out)
+{
+    const char *start = skip_blanks(*at);
+
+    if (*start == '\0') {
+        return false;
+    }
+    const char *end = word_end(start);
+    const char *next = skip_blanks(end);
+    *out = (struct need){ .text = start, .kind = kind_of(start) };
+    if (out->kind != NULL && *next != '\0' && kind_of(next) == NULL && !word_is(next, "reg")) {
+        out->index = need_index(p, offset, out->kind, next);
+        end = word_end(next);
+    }
+    out->len = (unsigned)(end - start);
+    *at = end;
+    return true;
+}
+
+/* The node that a reference leads to. */
+static status_t ref_node(const struct plan *p, int offset, const struct ref_kind *kind, unsigned index, int *out)
+{
+    struct tree_ref ref;
+    status_t err = kind == &ref_kinds[REF_INTERRUPTS]
+                       ? tree_interrupt(p->fdt, offset, index, &ref)
+                       : tree_reference(p->fdt, offset, kind->property, kind->cells, index, &ref);
+    int node = err ? -1 : plan_node_index(p, ref.node);
+
+    if (node < 0) {
+        return err ? err : E_NOTFOUND;
+    }
+    *out = node;
+    return E_OK;
+}
+
+static void plan_add_ref(struct plan *p, struct plan_service *s, const char *property, unsigned index, bool is_required,
+                         int provider)
+{
+    if (p->ref_count == PLAN_REFS_MAX) {
+        p->dropped++;
+        return;
+    }
+    p->refs[p->ref_count++] = (struct plan_ref){ .property = property, .index = (uint8_t)index,
+                                                 .is_required = is_required, .provider = (int16_t)provider };
+    s->ref_count++;
+}
+
+static void plan_unmet(struct plan_service *s, const struct need *need, int node)
+{
+    if (!s->is_waiting) { /* the first is the one reported */
+        s->is_waiting = true;
+        s->need = need->text;
+        s->need_len = need->len;
+        s->need_node = node;
+    }
+}
+
+/* Everything the node refers to that has a server gets a handle; the required ones must lead to something. */
+static void plan_resolve_node(struct plan *p, struct plan_service *s)
+{
+    const struct plan_node *n = &p->nodes[s->node];
+    struct need need;
+    uint32_t required[REF_KINDS] = { 0 };
+    int node;
+
+    for (const char *at = s->match->requires; need_next(p, n->offset, &at, &need);) {
+        if (need.kind == NULL) {
+            if (!word_is(need.text, "reg") || n->window_count == 0) {
+                plan_unmet(s, &need, -1);
+            }
+            continue;
+        }
+        if (need.index >= PLAN_NODE_REFS || ref_node(p, n->offset, need.kind, need.index, &node)) {
+            plan_unmet(s, &need, -1);
+        } else if (node != s->node && p->nodes[node].service < 0 && !p->nodes[node].is_always_met) {
+            plan_unmet(s, &need, node);
+        } else {
+            required[need.kind - ref_kinds] |= 1u << need.index;
+        }
+    }
+    for (unsigned k = 0; k < REF_KINDS; k++) {
+        int len;
+        if (tree_prop(p->fdt, n->offset, ref_kinds[k].property, &len) == NULL &&
+            (k != REF_INTERRUPTS || tree_prop(p->fdt, n->offset, "interrupts-extended", &len) == NULL)) {
+            continue;
+        }
+        for (unsigned i = 0; i < PLAN_NODE_REFS; i++) {
+            status_t err = ref_node(p, n->offset, &ref_kinds[k], i, &node);
+            if (err == E_OK && node != s->node && p->nodes[node].service >= 0) {
+                plan_add_ref(p, s, ref_kinds[k].property, i, required[k] >> i & 1, p->nodes[node].service);
+            } else if (err) {
+                break; /* the end, or damage: only the required ones were worth a line */
+            }
+        }
+    }
+}
+
+/* A service without a node: its references are paths in /chosen. */
+static void plan_resolve_chosen(struct plan *p, struct plan_service *s)
+{
+    static const char *const known[] = { "stdout-path" }; /* plan_ref.property outlives the image */
+    struct need need;
+    int chosen = -1;
+
+    for (const char *at = s->match->requires; need_next(p, -1, &at, &need);) {
+        const char *property = word_is(need.text, known[0]) ? known[0] : NULL;
+        const char *path = NULL;
+        int offset;
+
+        if (property != NULL && tree_find(p->fdt, "/chosen", &chosen) == E_OK) {
+            path = tree_string(p->fdt, chosen, property);
+        }
+        int node = path != NULL && tree_find(p->fdt, path, &offset) == E_OK ? plan_node_index(p, offset) : -1;
+        if (node < 0 || p->nodes[node].service < 0) {
+            plan_unmet(s, &need, node);
+        } else {
+            plan_add_ref(p, s, property, 0, true, p->nodes[node].service);
+        }
+    }
+}
+
+/* ---- services ---- */
+
+/* Whether this controller can only deliver to the CPU: nobody is above it in the interrupt tree. */
+static bool is_irq_root(const struct plan *p, const struct plan_node *n)
+{
+    int parent;
+
+    if (!(n->match->flags & MATCH_IRQ_ROOT)) {
+        return false;
+    }
+    return tree_interrupt_parent(p->fdt, n->offset, &parent) != E_OK || parent == n->offset ||
+           tree_interrupt_count(p->fdt, n->offset) == 0;
+}
+
+static enum plan_class class_of(const struct plan *p, const struct plan_node *n)
+{
+    const char *provides = n->match->provides;
+
+    if (is_irq_root(p, n)) {
+        return PLAN_IRQ_ROOT;
+    }
+    if (strcmp(provides, "irq") == 0 || strcmp(provides, "msi") == 0) {
+        return PLAN_IRQ;
+    }
+    return strcmp(provides, "bus") == 0 || strcmp(provides, "pci") == 0 ? PLAN_BUS : PLAN_DRIVER;
+}
+
+static struct plan_service *plan_add_service(struct plan *p, const struct plan_image *image,
+                                             const struct dev_match *match, int node, enum plan_class class)
+{
+    if (p->service_count == PLAN_SERVICES_MAX) {
+        p->dropped++;
+        return NULL;
+    }
+    struct plan_service *s = &p->services[p->service_count++];
+    *s = (struct plan_service){ .image = image, .match = match, .node = node, .class = (uint8_t)class, .need_node = -1 };
+    return s;
+}
+
+void plan_resolve(struct plan *p)
+{
+    for (unsigned i = 0; i < p->node_count; i++) {
+        struct plan_node *n = &p->nodes[i];
+        if (n->state != NODE_SERVED) {
+            continue;
+        }
+        n->service = (int16_t)p->service_count;
+        if (plan_add_service(p, n->image, n->match, (int)i, class_of(p, n)) == NULL) {
+            n->state = NODE_REFUSED;
+            n->error = E_LIMIT;
+            n->service = -1;
+        }
+    }
+    for (unsigned i = 0; i < p->image_count; i++) {
+        for (unsigned k = 0; k < p->images[i].match_count; k++) {
+            const struct dev_match *m = &p->images[i].match[k];
+            if (m->flags & MATCH_SERVICE) {
+                (void)plan_add_service(p, &p->images[i], m, -1, PLAN_MUX); /* counted in dropped */
+            }
+        }
+    }
+    for (unsigned i = 0; i < p->service_count; i++) {
+        struct plan_service *s = &p->services[i];
+        s->ref = p->ref_count;
+        if (s->node >= 0) {
+            plan_resolve_node(p, s);
+        } else {
+            plan_resolve_chosen(p, s);
+        }
+    }
+}
