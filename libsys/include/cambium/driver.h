@@ -85,6 +85,9 @@ void event_done(struct event *ev, status_t status);
 /* Keeps the answer to a call for later; event_done must not follow. Answer with event_answer. */
 status_t event_keep(struct event *ev, handle_t *out_reply) WARN_UNUSED;
 void event_answer(handle_t reply, status_t status, struct msg *m);
+/* The client that event_signal tells, in place of the former (whose handle is closed): bit k arrives at `port` as
+ * base << k. Nothing counts as told yet. `port` 0: nobody. */
+void event_subscribe(handle_t port, uint64_t base);
 /* Tells the subscribed client (class protocols; see proto/serial.h) that `bits` hold. Signals changes only. */
 void event_signal(uint32_t bits);
 
