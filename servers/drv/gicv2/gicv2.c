@@ -278,7 +278,7 @@ static __attribute__((noinline)) void gicv2_storm(struct gicv2 *g, struct gicv2_
     line_mask(g, (uint32_t)(line - g->lines));
     line->flags |= IRQ_STAT_STORM;
     tree_path(g->node.tree, (int)(uint32_t)line->key, path, sizeof(path));
-    log_warn("line %u, interrupt %u of %s, stays asserted: masked until its driver attaches again\n",
+    log_warn("line %u, interrupt %u of %s, stays asserted: masked until its driver attaches again",
              (unsigned)(line - g->lines), (unsigned)(line->key >> 32), path);
 }
 
@@ -411,7 +411,7 @@ static void gicv2_find_timer(struct gicv2 *g)
             return;
         }
     }
-    log_error("no timer node names a line of this controller: time will stand still\n");
+    log_error("no timer node names a line of this controller: time will stand still");
 }
 
 /* Whatever firmware or a dead predecessor left is masked and inactive afterwards, and all lines are programmed. The
@@ -450,7 +450,7 @@ static status_t gicv2_start(struct gicv2 *g)
     uint32_t bypass = mmio_read32(mapped(&g->cpu), GICC_CTLR) & GICC_CTLR_BYPASS;
     mmio_write32(mapped(&g->cpu), GICC_CTLR, bypass | GICC_CTLR_EOIMODE | GICC_CTLR_ENABLE);
     if ((mmio_read32(mapped(&g->cpu), GICC_CTLR) & GICC_CTLR_EOIMODE) == 0) {
-        log_error("the controller has no split end of interrupt (GICv1): not supported\n");
+        log_error("the controller has no split end of interrupt (GICv1): not supported");
         return E_NOSYS;
     }
     if (g->timer_intid != INTID_SPECIAL) {
@@ -528,7 +528,7 @@ int main(void)
     status_t err = node_mmio(g->node, 0, GICD_LEN, &g->dist);
     err = err ? err : node_mmio(g->node, 1, GICC_LEN, &g->cpu);
     if (!err && (g->dist.base == 0 || g->cpu.base == 0)) {
-        log_error("a register window shares its page with another node: not supported\n");
+        log_error("a register window shares its page with another node: not supported");
         err = E_NOSYS;
     }
     err = err ? err : sys_irq_root(start_handle("device"), g->port);
