@@ -14,7 +14,7 @@ enum { SERIAL_BUF_LEN = 8192, SERIAL_TX_OFFSET = 0, SERIAL_RX_OFFSET = 4096, SER
 
 enum serial_op {
     SERIAL_OP_ATTACH = 1, /* w0 = event bits to set, shifted: bit k of SERIAL_EV_* is set as w0 << k; w1 = how many
-                           * handles: w6 = NOTIFY of the client's port, w7 = memory (2 handles).
+                           * handles: w6 = NOTIFY of the client's port, w7 = memory (2 handles; 1: no events wanted).
                            * E_INVAL: memory too small */
     SERIAL_OP_WRITE,      /* w0 = len (<= SERIAL_HALF), w1 = offset in the TX half -> w0 = bytes taken. A driver never
                            * blocks: fewer than asked (0 too) means its queue is full, SERIAL_EV_WRITABLE follows.
@@ -25,12 +25,15 @@ enum serial_op {
                            * mux: waits for at least one byte, 0 = end of input (^D), unless w2 = SERIAL_NONBLOCK:
                            * then E_AGAIN = nothing there, SERIAL_EV_READABLE follows */
     SERIAL_OP_WRITE_SHORT,/* mux: w0 = len (<= 48), bytes in w1..w6: for programs without an attachment -> w0 taken */
-    SERIAL_OP_READ_SHORT, /* mux: w0 = len (<= 48) -> w0 = bytes, in w1..w6. Waits for at least one */
+    SERIAL_OP_READ_SHORT, /* mux: w0 = len (<= 48), w1 = SERIAL_RAW: E_NOTFOUND if the session is not in raw mode (a new
+                           * incarnation does not know it: FOREGROUND and MODE again) -> w0 = bytes, in w1..w6. Waits for at
+                           * least one; 0 = end of input */
     SERIAL_OP_MODE,       /* mux: w0 = SERIAL_RAW or SERIAL_COOKED (line editing by mux: echo, backspace, ^U, ^D) */
     SERIAL_OP_FOREGROUND, /* mux: the caller (by badge) gets input and SERIAL_EV_INTERRUPT from now on; w0 != 0: the
                            * badge that reads from now on, while the caller keeps SERIAL_EV_INTERRUPT (a shell hands
-                           * input to its program; it comes back when that badge is closed). E_RIGHTS: another session
-                           * has it. Where a caller has both and is in raw mode, ^C is an ordinary byte for it */
+                           * input to its program; it comes back when that badge is closed). With a handle, w7 = NOTIFY
+                           * of the port where w1 is set on ^C; else SERIAL_EV_INTERRUPT as attached. E_RIGHTS: another
+                           * session has it. Where a caller has both and is in raw mode, ^C is an ordinary byte for it */
     SERIAL_OP_STAT        /* -> w0 bytes received, w1 bytes sent, w2 lost (overrun), w3 interrupts */
 };
 enum { SERIAL_NONBLOCK = 1 };
