@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Who reads what. Input is one stream; it belongs to the session `reader`, and cooked mode works on it only while that
+ * session waits for input: what is typed ahead is echoed when it is read, once, by whoever reads it.
+ */
+#include "mux.h"
+#include <string.h>
+
+enum { KEY_INTERRUPT = 0x03 };
+
+/* Lets cooked mode work until its line is complete, the input ends, or the screen does not keep up with the echo. */
+static void cook(struct mux *m, const struct session *s)
+{
+    while (!m->line.complete && m->out.echo.len == 0) {
+        uint32_t at = m->input.head % RING_LEN;
+        uint32_t len = ring_count(&m->input);
+        uint32_t shown = 0;
+        len = len < RING_LEN - at ? len : RING_LEN - at;
+        if (len == 0) {
+            break;
+        }
+        m->input.head += line_feed(&m->line, m->input.data + at, len, m->echo, ECHO_LEN, &shown);
+        if (shown > 0) {
+            out_echo(&m->out, session_source(m, s), m->echo, shown);
+            upstream_flush(m);
+        }
+        upstream_fetch(m); /* there may be room now */
+    }
+}
+
+bool input_take(struct mux *m, struct session *s, uint8_t *to, uint32_t len, uint32_t *out_len)
+{
+    if (s->badge != m->reader) {
+        return false;
+    }
+    if (s->raw) {
+        *out_len = ring_read(&m->input, to, len);
+        if (m->stage < m->stage_end || m->driver_has_more) {
+            upstream_fetch(m);
+        }
+        return *out_len > 0;
+    }
+    cook(m, s);
+    if (!m->line.complete) {
+        return false;
+    }
+    *out_len = line_take(&m->line, to, len);
+    return true;
+}
+
+static bool waits(const struct session *s)
+{
+    return s != NULL && (s->read_reply != 0 || s->wants_read);
+}
+
+/* Answers the kept READ of the session, if there is something for it. */
+static void answer_reader(struct mux *m, struct session *s)
+{
+    struct msg msg = { .info = 0 };
+    uint32_t len = 0;
+    uint8_t *to = s->read_short ? (uint8_t *)&msg.w[1] : s->buf + SERIAL_RX_OFFSET;
+
+    if (input_take(m, s, to, s->read_len, &len)) {
+        handle_t reply = s->read_reply;
+        msg.w[0] = len;
+        s->read_reply = 0;
+        event_answer(reply, E_OK, &msg);
+    }
+}
+
+void input_serve(struct mux *m)
+{
+    struct session *s = session_find(m, m->reader);
+
+    out_reader(&m->out, waits(s) ? session_source(m, s) : OUT_NOBODY);
+    if (!waits(s)) {
+        return;
+    }
+    if (s->read_reply != 0) {
+        answer_reader(m, s);
+    } else {
+        if (!s->raw) {
+            cook(m, s);
+        }
+        if (s->raw ? !ring_empty(&m->input) : m->line.complete) {
+            s->wants_read = false;
+            session_notify(s, SERIAL_EV_READABLE);
+        }
+    }
+    if (!waits(s)) {
+        out_reader(&m->out, OUT_NOBODY);
+    }
+}
+
+uint32_t input_interrupt(struct mux *m, const uint8_t *data, uint32_t len)
+{
+    const struct session *reader = session_find(m, m->reader);
+    const struct session *master = session_find(m, m->master);
+    uint32_t keep = len;
+
+    if (master == NULL || (reader == master && reader->raw)) {
+        return 0;
+    }
+    while (keep > 0 && data[keep - 1] != KEY_INTERRUPT) {
+        keep--;
+    }
+    if (keep > 0) {
+        m->interrupts++;
+        m->input.head = m->input.tail;
+        line_clear(&m->line);
+        if (reader != NULL && !reader->raw && m->out.echo.len == 0) {
+            out_echo(&m->out, session_source(m, reader), "^C\n", 3);
+            upstream_flush(m);
+        }
+        session_interrupt(master);
+    }
+    return keep;
+}
+
+void input_reader(struct mux *m, uint32_t badge)
+{
+    if (m->reader != badge) {
+        m->reader = badge;
+        line_clear(&m->line);
+    }
+    input_serve(m);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The state of mux/serial, and what its files offer each other. One struct, one thread.
+ */
+#pragma once
+#include "line.h"
+#include "out.h"
+#include <cambium/client.h>
+#include <cambium/driver.h>
+#include <cambium/proto/serial.h>
+#include <cambium/ring.h>
+
+enum {
+    SESSION_MAX = OUT_SOURCES - 1, /* source n + 1 of `out` is session n */
+    ECHO_LEN = 2048,
+    LOG_CHUNK = 1024,              /* longer than any line of the log */
+    SHORT_LEN = 48                 /* SERIAL_OP_*_SHORT */
+};
+
+/* Event bits of our own port. */
+#define MUX_DRIVER_BASE 0x10000ull /* the driver's SERIAL_EV_* */
+#define MUX_EVENT_LOG 0x100000ull
+#define MUX_EVENT_TIMER 0x200000ull
+
+/* A client: a badge. It lives from its first request until *closed*. */
+struct session {
+    uint32_t badge; /* 0: free */
+    handle_t notify;   /* 0: wants no events */
+    uint64_t base_bit;
+    handle_t interrupt; /* of FOREGROUND: where ^C is told; 0: as the other events */
+    uint64_t interrupt_bits;
+    uint8_t *buf;      /* the client's, mapped here; NULL: none attached */
+    bool raw;
+    bool wants_read, wants_write; /* told E_AGAIN: owed an event */
+    bool read_short;
+    handle_t read_reply, write_reply; /* kept calls; at most one each */
+    uint32_t read_len, write_len;
+    uint8_t text[SHORT_LEN]; /* of a kept WRITE_SHORT */
+};
+
+struct mux {
+    /* the driver */
+    struct serial driver; /* buf NULL: not attached yet */
+    bool driver_lost;    /* failed for good; output is thrown away until init sends rebind */
+    bool driver_full;    /* took less than offered; SERIAL_EV_WRITABLE follows */
+    bool driver_has_more; /* may hold bytes that we did not fetch */
+    uint32_t stage, stage_end; /* bytes in the driver's RX half that did not fit into `input` */
+    /* input, for whoever reads */
+    struct ring input; /* as typed; not yet seen by cooked mode */
+    struct line line;
+    uint8_t echo[ECHO_LEN];
+    uint32_t reader; /* badge that gets input; 0: nobody yet */
+    uint32_t master; /* badge that gets SERIAL_EV_INTERRUPT and input back (the shell); 0: nobody yet */
+    /* output */
+    struct out out;
+    uint32_t writers; /* bit per source: has a kept write */
+    struct session sessions[SESSION_MAX];
+    /* the kernel's log */
+    handle_t chosen; /* 0: no access */
+    handle_t port;   /* our own, NOTIFY */
+    uint64_t log_seq;
+    int log_level;   /* the least severe level shown */
+    bool log_more;   /* there may be lines that we did not read */
+    bool log_timer;
+    char log_text[LOG_CHUNK];
+    /* counters for SERIAL_OP_STAT */
+    uint64_t received, sent, interrupts;
+};
+
+/* upstream.c: the driver's side. */
+status_t upstream_attach(struct mux *m) WARN_UNUSED;
+void upstream_event(struct mux *m, uint64_t bits);
+/* Moves output as far as it goes, answers writers that are done. */
+void upstream_flush(struct mux *m);
+/* Fetches input as far as there is room. */
+void upstream_fetch(struct mux *m);
+
+/* input.c: who reads what. */
+/* Gives the reader what there is; call after anything that may have changed it. */
+void input_serve(struct mux *m);
+/* Bytes for session s now, into `to`: true with *out_len (0: end of input), false: nothing yet. */
+bool input_take(struct mux *m, struct session *s, uint8_t *to, uint32_t len, uint32_t *out_len);
+/* ^C among newly fetched bytes: drops what was typed before it and tells the master. Returns the bytes to drop. */
+uint32_t input_interrupt(struct mux *m, const uint8_t *data, uint32_t len);
+void input_reader(struct mux *m, uint32_t badge);
+
+/* session.c */
+struct session *session_find(struct mux *m, uint32_t badge);
+/* The session of a badge, made if need be; NULL: the table is full. */
+struct session *session_get(struct mux *m, uint32_t badge);
+int session_source(const struct mux *m, const struct session *s);
+void session_notify(const struct session *s, uint64_t event);
+/* Tells the session that ^C was typed. */
+void session_interrupt(const struct session *s);
+status_t session_attach(struct session *s, const struct msg *m, unsigned handles) WARN_UNUSED;
+/* Where ^C is told from now on; the handle is the session's. */
+void session_subscribe(struct session *s, handle_t interrupt, uint64_t bits);
+void session_close(struct mux *m, uint32_t badge);
+
+/* klog.c: the kernel's log on the console. */
+void klog_start(struct mux *m);
+void klog_pump(struct mux *m);

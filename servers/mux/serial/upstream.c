@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * mux/serial towards its driver: fetches input, sends output, attaches again to a new incarnation.
+ *
+ * Output stands in the TX half of the memory shared with the driver, where out.c puts it; input in the RX half, from where
+ * it goes into the ring `input`. Where that is full the rest stays ("stage"), then in the driver, then on the wire.
+ */
+#include "mux.h"
+#include <string.h>
+
+enum { ATTEMPTS = 3 }; /* a driver that dies more often within one request is lost until init says rebind */
+
+/* Again with the memory that we have: output that stands in it is kept. */
+static status_t bind_again(const struct serial *s)
+{
+    struct msg msg = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0), .w = { s->base_bit, 2, [6] = s->notify, s->memory } };
+
+    return msg_call(s->service, &msg);
+}
+
+status_t upstream_attach(struct mux *m)
+{
+    struct serial *s = &m->driver;
+    status_t err = E_DEAD;
+
+    for (int i = 0; i < ATTEMPTS && err == E_DEAD; i++) {
+        err = s->buf != NULL ? bind_again(s) : serial_attach(s, s->service, m->port, MUX_DRIVER_BASE);
+    }
+    m->driver_full = false;
+    m->driver_has_more = true;
+    if (m->driver_lost && err == E_OK) {
+        klog_start(m); /* back to silence of the early console */
+    }
+    m->driver_lost = err != E_OK;
+    return err;
+}
+
+/* One request to the driver: *out = what it moved. A new incarnation does not know us: attach, then ask again. */
+static status_t request(struct mux *m, uint32_t op, uint32_t len, uint32_t offset, uint32_t *out)
+{
+    status_t err = E_DEAD;
+
+    for (int i = 0; i < ATTEMPTS && (err == E_DEAD || err == E_NOTFOUND); i++) {
+        struct msg msg = { .info = msg_info(op, 0, 0), .w = { len, offset } };
+        err = msg_call(m->driver.service, &msg);
+        if (err == E_OK) {
+            *out = msg.w[0] < len ? (uint32_t)msg.w[0] : len; /* never trust more */
+            return E_OK;
+        }
+        if (err == E_NOTFOUND && upstream_attach(m) != E_OK) {
+            break;
+        }
+    }
+    m->driver_lost = true;
+    (void)sys_log_console(m->chosen, 1, &m->log_seq); /* law 9: somebody must speak; no more to do if it fails */
+    log_error("the driver does not answer: %s", err_name(err));
+    return err;
+}
+
+static void answer_writer(struct mux *m, int source)
+{
+    struct session *s = &m->sessions[source - 1];
+    struct msg msg = { .info = 0, .w = { s->write_len } };
+
+    m->writers &= ~(1u << source);
+    event_answer(s->write_reply, E_OK, &msg);
+    s->write_reply = 0;
+}
+
+static void answer_writers(struct mux *m)
+{
+    for (uint32_t done = m->writers & ~m->out.pending; done != 0; done &= done - 1) {
+        answer_writer(m, __builtin_ctz(done));
+    }
+}
+
+void upstream_flush(struct mux *m)
+{
+    for (;;) {
+        out_fill(&m->out);
+        uint32_t ready = out_ready(&m->out);
+        if (ready == 0 || m->driver_full) {
+            break;
+        }
+        uint32_t took = ready;
+        if (!m->driver_lost && request(m, SERIAL_OP_WRITE, ready, m->out.sent, &took) == E_OK) {
+            m->driver_full = took < ready;
+            m->sent += took;
+        }
+        out_took(&m->out, took);
+    }
+    if (m->writers != 0) {
+        answer_writers(m);
+    }
+}
+
+void upstream_fetch(struct mux *m)
+{
+    const uint8_t *rx = m->driver.buf + SERIAL_RX_OFFSET;
+
+    for (;;) {
+        if (m->stage == m->stage_end) {
+            uint32_t got = 0;
+            if (!m->driver_has_more || m->driver_lost ||
+                request(m, SERIAL_OP_READ, SERIAL_HALF, 0, &got) != E_OK || got == 0) {
+                m->driver_has_more = false;
+                return;
+            }
+            m->driver_has_more = got == SERIAL_HALF;
+            m->received += got;
+            m->stage = input_interrupt(m, rx, got);
+            m->stage_end = got;
+        }
+        m->stage += ring_write(&m->input, rx + m->stage, m->stage_end - m->stage);
+        if (m->stage < m->stage_end) {
+            return; /* no room: it stays there until somebody reads */
+        }
+    }
+}
+
+/* Sessions whose last write was cut short may go on. */
+static void offer_room(struct mux *m)
+{
+    for (struct session *s = m->sessions; s < m->sessions + SESSION_MAX; s++) {
+        if (s->wants_write) {
+            s->wants_write = false;
+            session_notify(s, SERIAL_EV_WRITABLE);
+        }
+    }
+}
+
+void upstream_event(struct mux *m, uint64_t bits)
+{
+    if ((bits & MUX_DRIVER_BASE * SERIAL_EV_WRITABLE) != 0) {
+        m->driver_full = false;
+        upstream_flush(m);
+        if (!m->driver_full) {
+            offer_room(m);
+        }
+        input_serve(m); /* cooked mode stops where its echo does not get out */
+    }
+    if ((bits & MUX_DRIVER_BASE * SERIAL_EV_READABLE) != 0) {
+        m->driver_has_more = true;
+        upstream_fetch(m);
+        input_serve(m);
+    }
+}
