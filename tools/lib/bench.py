@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""tools/bench: counts the instructions that Cambium's common paths take, in QEMU, the same in every run."""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import build
+import goals
+import machine
+
+DESCRIPTION = """\
+Builds, boots Cambium on QEMU's virt machine (GICv2, cortex-a72, one core, -icount shift=0,sleep=off) under a plugin that
+counts every executed instruction, runs bin/bench at the prompt, and prints a table. Barriers, TLB maintenance and
+device accesses each count as one instruction here and far more on silicon, so they are also shown apart.
+"""
+COUNTERS = ("user", "kernel", "isb", "dsb", "tlbi", "mmio")
+UNUSED_SPI = 100  # of QEMU's virt machine
+
+
+def options():
+    parser = argparse.ArgumentParser(prog="tools/bench", description=DESCRIPTION,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", metavar="FILE", help="also write {key: {measured, goal, ok, ...}} to FILE")
+    parser.add_argument("--timeout", type=float, default=300, metavar="S", help="give up after S seconds (default: 300)")
+    parser.add_argument("--no-install", action="store_true", help="never install packages; stop if one is missing")
+    return parser.parse_args()
+
+
+# ---- running ----
+
+def tree_with_peer(folder):
+    """QEMU's own tree, and in it a node with an unused interrupt for bench-peer. (path, address of the UART)"""
+    sys.path.append("/usr/lib/python3/dist-packages")
+    import libfdt
+    path = os.path.join(folder, "bench.dtb")
+    subprocess.run(machine.command(image=None, properties=["dtb-randomness=off", f"dumpdtb={path}"]), check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(path, "rb") as f:
+        tree = libfdt.Fdt(f.read())
+    tree.pack()
+    tree.resize(tree.totalsize() + 1024)
+    uart = tree.path_offset(tree.getprop(tree.path_offset("/chosen"), "stdout-path").as_str())
+    address = int.from_bytes(bytes(tree.getprop(uart, "reg"))[:8], "big")
+    node = tree.add_subnode(0, "bench")
+    tree.setprop_str(node, "compatible", "cambium,bench")
+    cells = (0, UNUSED_SPI, 1)  # SPI, number, edge
+    tree.setprop(tree.path_offset("/bench"), "interrupts", b"".join(c.to_bytes(4, "big") for c in cells))
+    tree.pack()
+    with open(path, "wb") as f:
+        f.write(bytes(tree.as_bytearray()))
+    return path, address
+
+
+def compile_plugin():
+    source = os.path.join(build.TOOLS, "bench-plugin.c")
+    plugin = os.path.join(build.BUILD, "bench-plugin.so")
+    if not os.path.exists(plugin) or os.path.getmtime(plugin) < os.path.getmtime(source):
+        build.step("compiling the plugin", ["gcc", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", plugin, source])
+    return plugin
+
+
+def count(timeout):
+    """Runs it all; (lines of the plugin, what bench printed)."""
+    with tempfile.TemporaryDirectory(prefix="cambium-") as folder:
+        out = os.path.join(folder, "counts")
+        dtb, uart = tree_with_peer(folder)
+        plugin = f"{compile_plugin()},out={out},uart={uart:#x},prompt={machine.PROMPT.strip()}"
+        command = machine.command(memory="1024", dtb=dtb, icount=True, extra=["-plugin", plugin])
+        with machine.Machine(command, timeout=timeout) as m:
+            m.prompt()
+            printed = m.run("bench")
+            m.send("bench exit\r")
+            m.ended()
+        with open(out, encoding="utf-8") as f:
+            return f.read().splitlines(), printed
+
+
+# ---- reading ----
+
+def keys_in_order():
+    with open(os.path.join(build.ROOT, "servers/app/bench/keys.def"), encoding="utf-8") as f:
+        return re.findall(r"^KEY\((\w+)\)", f.read(), re.M)
+
+
+def parse(lines):
+    """({key: [values]}, {mark: value}, longest); a value is a dict of COUNTERS and total."""
+    series, marks, longest = {}, {}, None
+    names = keys_in_order()
+    for line in lines:
+        what, *rest = line.split()
+        if what == "longest":
+            longest = int(rest[0])
+            continue
+        value = dict(zip(COUNTERS, map(int, rest[1:])))
+        value["total"] = value["user"] + value["kernel"]
+        if what == "mark":
+            marks[rest[0]] = value
+        else:
+            series.setdefault(names[int(rest[0])], []).append(value)
+    return series, marks, longest
+
+
+def total(value):
+    return value["total"]
+
+
+def middle(values):
+    """The median by total, with its other counters."""
+    return sorted(values, key=total)[len(values) // 2] if values else None
+
+
+def reduced(values, how):
+    """One value for a series, as goals.py says."""
+    if not values:
+        return None
+    if how == "half":
+        return {name: number / 2 for name, number in middle(values).items()}
+    if how == "spikes":
+        base = middle(values)
+        spikes = [v for v in values if v["total"] > base["total"] + 10]
+        return {name: number - base[name] for name, number in middle(spikes).items()} if spikes else None
+    if how in ("first", "second"):
+        return middle(values[how == "second"::2])
+    return middle(values)
+
+
+# ---- the kernel's size ----
+
+def kernel_lines():
+    """Lines of .c, .h, .S, .ld and .def of the kernel that are neither blank nor comment."""
+    lines = 0
+    for folder, _, names in os.walk(os.path.join(build.ROOT, "kernel")):
+        for name in names:
+            if name.endswith((".c", ".h", ".S", ".ld", ".def")):
+                with open(os.path.join(folder, name), encoding="utf-8") as f:
+                    text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m.group().count("\n"), f.read(), flags=re.S)
+                lines += sum(1 for line in text.splitlines() if line.strip())
+    return lines
+
+
+def kernel_text():
+    """Bytes of code by where it comes from, from the linker's map: {'core': n, 'boot': n, 'libfdt': n}."""
+    with open(os.path.join(build.BUILD, "kernel", "kernel.map"), encoding="utf-8") as f:
+        text = f.read()
+    text = text[text.index("Linker script and memory map"):]
+    parts = {"core": 0, "boot": 0, "libfdt": 0}
+    for section, size, where in re.findall(r"^ (\.text\S*|\.vectors\S*)\s+0x[0-9a-f]+\s+0x([0-9a-f]+) (\S+)$", text, re.M):
+        if "fdt" in os.path.basename(where):
+            part = "libfdt"
+        elif re.search(r"boot", where.replace(build.BUILD, "")) or section.startswith(".text.boot"):
+            part = "boot"
+        else:
+            part = "core"
+        parts[part] += int(size, 16)
+    return parts
+
+
+# ---- the table ----
+
+def measure(timeout):
+    """{key: result}; a result has at least `measured` (None: not measured)."""
+    lines, printed = count(timeout)
+    series, marks, longest = parse(lines)
+    results = {}
+    for key, (_, _, how) in goals.GOALS.items():
+        if how:
+            values = series.get(goals.SERIES_OF.get(key, key), [])
+            value = reduced(values, how)
+            results[key] = {"measured": value["total"], **value, "values": len(values)} if value else {"measured": None}
+    for key, mark in (("boot_first_user", "first_user"), ("boot_prompt", "prompt")):
+        value = marks.get(mark)
+        results[key] = {"measured": value["total"], **value} if value else {"measured": None}
+    text = kernel_text()
+    results["kernel_text"] = {"measured": text["core"], **text}
+    results["kernel_lines"] = {"measured": kernel_lines()}
+    results["masked_longest"] = {"measured": longest}
+    for key, result in results.items():
+        result["goal"] = goals.GOALS[key][1]
+        result["ok"] = result["measured"] is not None and result["measured"] <= result["goal"]
+    return results, printed
+
+
+def number(value):
+    if value is None:
+        return "-"
+    return f"{value:,.0f}".replace(",", " ") if value == int(value) else f"{value:.1f}"
+
+
+def beside(result):
+    """The counters worth showing beside the total."""
+    if "values" in result:
+        apart = [f"{name} {number(result[name])}" for name in COUNTERS[2:] if result[name]]
+        return f"user {number(result['user'])} + kernel {number(result['kernel'])}" + "".join(", " + a for a in apart)
+    if "libfdt" in result:
+        return f"beside it boot {number(result['boot'])}, libfdt {number(result['libfdt'])}"
+    return ""
+
+
+def main():
+    args = options()
+    build.everything(install=not args.no_install)
+    results, printed = measure(args.timeout)
+    print(f"{'key':20} {'measured':>12} {'goal':>12}  ok   metric")
+    for key, result in results.items():
+        ok = "yes" if result["ok"] else "-" if result["measured"] is None else "NO"
+        print(f"{key:20} {number(result['measured']):>12} {number(result['goal']):>12}  {ok:4} {goals.GOALS[key][0]}")
+        if beside(result):
+            print(f"{'':52} {beside(result)}")
+    print("Executed guest instructions (kernel_text: bytes, kernel_lines: lines), medians; QEMU virt, cortex-a72, GICv2, one "
+          "core.\nNo loops against Spectre-BHB are built in. '-': not measured.")
+    missing = [line for line in printed.splitlines() if "E_OK" not in line]
+    if missing:
+        print("bench said:\n  " + "\n  ".join(missing))
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as f:
+            json.dump(results, f, indent=1)
+            f.write("\n")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except machine.Stopped as what:
+        sys.exit(f"tools/bench: {what}")
+    except KeyboardInterrupt:
+        sys.exit(1)

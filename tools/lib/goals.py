@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every key of tools/bench: what it measures, the goal (at most), and how its values are taken from a series.
+
+Values of a series are totals of executed instructions: `median` of all; `half`: a lap is two of it; `spikes`: what the
+interrupted laps of an idle loop cost more than the others; `first` and `second`: of pairs.
+"""
+
+# key: (metric, goal, how) ; how is None for what the runner measures by itself
+GOALS = {
+    "ipc_round_trip_0w": ("call + reply_receive, other address space, whole loop", 180, "median"),
+    "ipc_round_trip_4w": ("the same with four words", 180, "median"),
+    "ipc_round_trip_6w": ("the same with six words", 190, "median"),
+    "ipc_handle": ("call that transfers one handle", 500, "median"),
+    "ipc_deferred_reply": ("reply kept and given later", 500, "median"),
+    "notify_round_trip": ("notify, the waiter notifies back, other address space", 280, "median"),
+    "null_syscall": ("system call that does nothing", 60, "median"),
+    "irq_to_driver": ("interrupt taken to the driver's first instruction, GICv2 in user space", 240, "median"),
+    "irq_ack": ("driver's acknowledge until the line can fire again", 100, "first"),
+    "irq_ack_whole": ("the whole acknowledge call", 190, "second"),
+    "timer_tick": ("timer interrupt, same thread goes on", 80, "spikes"),
+    "thread_yield": ("switch by yield, other address space", 150, "half"),
+    "page_fault": ("to a user handler and back", 600, "median"),
+    "map_unmap": ("map and unmap one page", 500, "median"),
+    "thread_life": ("thread created, run, deleted", 3000, "median"),
+    "process_life": ("program of the archive started by init, run, destroyed", 60000, "median"),
+    "boot_first_user": ("reset to the first user instruction", 1500000, None),
+    "boot_prompt": ("reset to the shell's prompt", 20000000, None),
+    "kernel_text": ("bytes of kernel code, without libfdt and boot code", 32768, None),
+    "kernel_lines": ("lines of kernel source, without blanks and comments", 5000, None),
+    "masked_longest": ("longest stretch in the kernel during all of this", 5000, None),
+}
+
+# A series that gives a second key.
+SERIES_OF = {"irq_ack_whole": "irq_ack"}
