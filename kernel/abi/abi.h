@@ -119,7 +119,8 @@ enum {
     THREAD_SET_PRIORITY, /* x2 = 0..31, not above the process's ceiling */
     THREAD_SET_TP,       /* x2 = TPIDR_EL0; handle 0 = the calling thread */
     THREAD_GET_REG,      /* x2 = 0..30 x registers, 31 sp, 32 pc, 33 pstate; thread must be stopped in a fault -> x1 */
-    THREAD_EXIT          /* handle 0: ends the calling thread only */
+    THREAD_EXIT,         /* handle 0: ends the calling thread only */
+    THREAD_SELF          /* handle 0: -> x1 = a handle (MANAGE) of the calling thread: mutexes are owned by handles */
 };
 
 /* log operations; the handle is that of /chosen. */
