@@ -19,8 +19,12 @@ status_t job_status(uint32_t job, enum job_state *out_state, int *out_code) WARN
 /* A client of class serial (driver or mux): attaches a buffer of the own process. */
 struct serial {
     handle_t service;
-    uint8_t *buf; /* SERIAL_BUF_LEN */
+    handle_t memory;   /* behind buf: attached anew when the server was restarted */
+    handle_t notify;   /* of the client's port; 0: no events wanted */
+    uint64_t base_bit;
+    uint8_t *buf;      /* SERIAL_BUF_LEN */
 };
+/* `port` (NOTIFY, TRANSFER) gets SERIAL_EV_* << base: base_bit is the value with that one bit set. 0: no events. */
 status_t serial_attach(struct serial *s, handle_t service, handle_t port, uint64_t base_bit) WARN_UNUSED;
 /* Bytes taken or placed (fewer than asked is no error); see SERIAL_OP_WRITE and _READ. */
 status_t serial_write(struct serial *s, const void *data, uint32_t len, uint32_t flags, uint32_t *out) WARN_UNUSED;

@@ -9,6 +9,7 @@
 #include <abi/abi.h>
 #include <cambium/mmio.h>
 #include <cambium/sys.h>
+#include <stdbool.h>
 
 /* ---- what a driver serves: read from the ELF by init and tests, without relocation ---- */
 
@@ -58,7 +59,11 @@ enum event_kind {
     EV_IRQ,    /* irq is the index; finish with event_done, which re-arms the line */
     EV_NOTIFY, /* bits: those of the 64 that are the driver's own (EVENT_BITS_OWN) */
     EV_CLOSED, /* no handle with this badge is left */
-    EV_COMMAND /* a command of init that the frame does not know: command_* below; finish with event_done */
+    EV_COMMAND, /* a command of init that the frame does not finish itself, COMMAND_REBIND included (lines are
+                 * attached again already; renew subscriptions): msg.info = op, msg.w = arguments; finish with event_done,
+                 * which gives init the status and w[0..3]. E_NOSYS for what the driver does not know */
+    EV_INTERRUPT /* root interrupt server only: irq = INTID or (unsigned)INTID_UNKNOWN; finish with event_forward or
+                  * event_done */
 };
 
 struct event {
@@ -79,9 +84,12 @@ struct event {
 void event_accept(unsigned handles);
 /* Waits for the next event. The first call tells init that the server is ready. */
 struct event event_wait(void);
-/* Finishes an event exactly once: answers the call with `status` and ev->msg.w (and ev->msg.info's handle count),
- * or acknowledges the interrupt, or finishes the command. */
+/* Finishes an event exactly once: answers the call with `status` and ev->msg.w, or acknowledges the interrupt, or
+ * finishes the command. To send n handles with an answer (the last n words), set ev->msg.info = msg_info(0, n, 0).
+ * Handles that came with a request are the driver's if it answers E_OK; with an error the frame closes them. */
 void event_done(struct event *ev, status_t status);
+/* Finishes an EV_INTERRUPT by setting `bits` at `target`, in one entry with the wait for the next event. */
+void event_forward(struct event *ev, handle_t target, uint64_t bits);
 /* Keeps the answer to a call for later; event_done must not follow. Answer with event_answer. */
 status_t event_keep(struct event *ev, handle_t *out_reply) WARN_UNUSED;
 void event_answer(handle_t reply, status_t status, struct msg *m);
@@ -90,6 +98,11 @@ void event_answer(handle_t reply, status_t status, struct msg *m);
 void event_subscribe(handle_t port, uint64_t base);
 /* Tells the subscribed client (class protocols; see proto/serial.h) that `bits` hold. Signals changes only. */
 void event_signal(uint32_t bits);
+
+/* For a server whose loop is its own. Tells init that the server is ready (event_wait does it by itself). */
+void driver_ready(void);
+/* After EVENT_BIT_COMMAND: true if there is a command for the server, as EV_COMMAND; the frame's own are done here. */
+bool driver_command(struct event *out) WARN_UNUSED;
 
 /* ---- logging ---- */
 

@@ -34,6 +34,8 @@ struct mmio {
 #ifdef __aarch64__
 uint32_t mmio_checked_read32(const struct mmio *m, uint32_t offset);
 void mmio_checked_write32(const struct mmio *m, uint32_t offset, uint32_t value);
+uint8_t mmio_checked_read8(const struct mmio *m, uint32_t offset);
+void mmio_checked_write8(const struct mmio *m, uint32_t offset, uint8_t value);
 
 static inline uint32_t mmio_read32(const struct mmio *m, uint32_t offset)
 {
@@ -52,11 +54,18 @@ static inline void mmio_write32(const struct mmio *m, uint32_t offset, uint32_t 
 }
 static inline uint8_t mmio_read8(const struct mmio *m, uint32_t offset)
 {
-    return *(const volatile uint8_t *)(m->base + offset);
+    if (m->base != 0) {
+        return *(const volatile uint8_t *)(m->base + offset);
+    }
+    return mmio_checked_read8(m, offset);
 }
 static inline void mmio_write8(const struct mmio *m, uint32_t offset, uint8_t value)
 {
-    *(volatile uint8_t *)(m->base + offset) = value;
+    if (m->base != 0) {
+        *(volatile uint8_t *)(m->base + offset) = value;
+    } else {
+        mmio_checked_write8(m, offset, value);
+    }
 }
 static inline void mmio_wmb(void)
 {

@@ -12,6 +12,8 @@
 /* A handle given at start. Names that libsys knows:
  *   "self"      the own process (RIGHT_MANAGE), init and spawners only; others use HANDLE_SELF
  *   "port"      the port to serve (RIGHT_RECEIVE); created by init, kept over restarts
+ *   "port notify" NOTIFY | TRANSFER of the same port, to give to interrupt controllers and for timers
+ *   "init event" NOTIFY of init's port: INIT_EVENT_COMMAND (command.h)
  *   "init"      CALL to init's port, badged with this process's number in init
  *   "chosen"    log, info (rights as granted)
  *   "root"      init only: the device of all addresses that are neither RAM nor reserved

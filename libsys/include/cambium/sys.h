@@ -14,7 +14,14 @@ struct msg {
 /* Calls `port` with *m and waits for the answer, which replaces *m.
  * Returns E_OK when an answer came - its status is (status_t)info_op(m->info) - else why none came. */
 status_t sys_call(handle_t port, struct msg *m) WARN_UNUSED;
-/* The same, until the absolute `deadline` (CNTVCT ticks): E_TIMEOUT. */
+/* Calls and gives the answer's status, or why none came. */
+static inline status_t msg_call(handle_t port, struct msg *m)
+{
+    status_t err = sys_call(port, m);
+
+    return err != E_OK ? err : (status_t)info_op(m->info);
+}
+/* The same as sys_call, until the absolute `deadline` (CNTVCT ticks): E_TIMEOUT. */
 status_t sys_call_deadline(handle_t port, struct msg *m, uint64_t deadline) WARN_UNUSED;
 /* Receives on `port` into *m: a negative status_t, or RECV_KIND << 32 | badge. m->info says how many handles are taken. */
 int64_t sys_receive(handle_t port, struct msg *m, uint64_t deadline) WARN_UNUSED;

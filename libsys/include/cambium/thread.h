@@ -25,7 +25,8 @@ struct thread {
 status_t thread_start(struct thread *t, int (*entry)(void *), void *arg, unsigned priority) WARN_UNUSED;
 /* Waits for its end, frees its stack; returns entry's result. */
 int thread_join(struct thread *t);
-/* The calling thread's handle (0 for the first thread until thread_self_init; see thread.c). */
+/* The calling thread's own handle; THREAD_UNKNOWN if there was no room for one in the table. */
+#define THREAD_UNKNOWN 0x7fffffffu
 handle_t thread_self(void);
 unsigned thread_priority(void); /* the calling thread's base priority */
 

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * From the first instruction of a process to main, and out again.
+ *
+ * In: x0 = struct start_info (start.h), sp = top of a stack. The image is a static PIE that nobody relocated: the first
+ * function applies the R_AARCH64_RELATIVE entries and must itself need none, so it gets all it works on in registers.
+ * Order: relocate, check that kernel and program agree on the ABI, thread-local storage, constructors, main, exit.
+ */
+#include <cambium/start.h>
+#include <cambium/sys.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "frame.h"
+#include "tls.h"
+
+/* What the start code reads of its own image: System V ABI 4.1, figures 4-3, 5-1 and 5-9; ELF for the Arm 64-bit
+ * Architecture, 5.7.15. */
+struct elf64_ehdr {
+    uint8_t e_ident[16];
+    uint16_t e_type, e_machine;
+    uint32_t e_version;
+    uint64_t e_entry, e_phoff, e_shoff;
+    uint32_t e_flags;
+    uint16_t e_ehsize, e_phentsize, e_phnum, e_shentsize, e_shnum, e_shstrndx;
+};
+struct elf64_phdr {
+    uint32_t p_type, p_flags;
+    uint64_t p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_align;
+};
+struct elf64_dyn {
+    uint64_t d_tag, d_val;
+};
+struct elf64_rela {
+    uint64_t r_offset, r_info, r_addend;
+};
+enum { PT_TLS = 7, DT_NULL = 0, DT_RELA = 7, DT_RELASZ = 8, R_AARCH64_RELATIVE = 1027 };
+
+enum { CRT_STRINGS = 32, CRT_TLS_LEN = 512, TLS_ALIGN = 64 };
+
+const struct start_info *start_info;
+
+/* libgcc's outline atomics ask for it (programs built without -mno-outline-atomics). */
+_Bool __aarch64_have_lse_atomics;
+
+int main(int argc, char **argv, char **envp);
+void crt_relocate(uint64_t base, const struct elf64_dyn *dynamic);
+_Noreturn void crt_main(const struct start_info *info);
+
+/* Symbols of server.ld and of the linker itself. Hidden: reached relative to the pc, not through the GOT. */
+extern const struct elf64_ehdr __ehdr_start __attribute__((visibility("hidden")));
+typedef void (*constructor_t)(void);
+extern const constructor_t __init_array_start[] __attribute__((visibility("hidden")));
+extern const constructor_t __init_array_end[] __attribute__((visibility("hidden")));
+
+/* void _start(const struct start_info *): EL0, MMU on. No frame above it: fp and lr are zero. */
+__asm__(".pushsection .text._start, \"ax\", %progbits\n"
+        ".global _start\n"
+        ".type _start, %function\n"
+        "_start:\n"
+        "    mov x29, xzr\n"
+        "    mov x30, xzr\n"
+        "    mov x19, x0\n"
+        "    adrp x0, __ehdr_start\n"
+        "    add x0, x0, :lo12:__ehdr_start\n"
+        "    adrp x1, _DYNAMIC\n"
+        "    add x1, x1, :lo12:_DYNAMIC\n"
+        "    bl crt_relocate\n"
+        "    mov x0, x19\n"
+        "    mov x30, xzr\n"
+        "    b crt_main\n"
+        ".size _start, . - _start\n"
+        ".popsection\n");
+
+void crt_relocate(uint64_t base, const struct elf64_dyn *dynamic)
+{
+    const struct elf64_rela *rela = NULL;
+    uint64_t len = 0;
+
+    for (; dynamic->d_tag != DT_NULL; dynamic++) {
+        if (dynamic->d_tag == DT_RELA) {
+            rela = (const struct elf64_rela *)(base + dynamic->d_val);
+        } else if (dynamic->d_tag == DT_RELASZ) {
+            len = dynamic->d_val;
+        }
+    }
+    /* the link allows no other type (-z text, no dynamic symbols); tools/mkarchive's input is our own */
+    for (uint64_t i = 0; i < len / sizeof(*rela); i++) {
+        if ((uint32_t)rela[i].r_info == R_AARCH64_RELATIVE) {
+            *(uint64_t *)(base + rela[i].r_offset) = base + rela[i].r_addend;
+        }
+    }
+}
+
+/* ---- thread-local storage ---- */
+
+static const struct elf64_phdr *tls_segment(void)
+{
+    const char *base = (const char *)&__ehdr_start;
+    const struct elf64_phdr *ph = (const struct elf64_phdr *)(const void *)(base + __ehdr_start.e_phoff);
+
+    for (unsigned i = 0; i < __ehdr_start.e_phnum; i++) {
+        if (ph[i].p_type == PT_TLS && ph[i].p_memsz != 0) {
+            return &ph[i];
+        }
+    }
+    return NULL;
+}
+
+/* Where the segment's copy starts behind TP: the 16-byte header, rounded up to the segment's alignment. */
+static uint64_t tls_offset(const struct elf64_phdr *ph)
+{
+    return ph->p_align > 16 ? ph->p_align : 16;
+}
+
+uint64_t tls_len(void)
+{
+    const struct elf64_phdr *ph = tls_segment();
+    uint64_t len = ph != NULL ? tls_offset(ph) + ph->p_memsz : 16;
+
+    return (len + TLS_ALIGN - 1) / TLS_ALIGN * TLS_ALIGN;
+}
+
+uint64_t tls_init(void *block)
+{
+    const struct elf64_phdr *ph = tls_segment();
+
+    if (ph != NULL) {
+        memcpy((char *)block + tls_offset(ph), (const char *)&__ehdr_start + ph->p_vaddr, ph->p_filesz);
+    }
+    return (uint64_t)block;
+}
+
+static status_t crt_first_tls(void)
+{
+    static char block[CRT_TLS_LEN] __attribute__((aligned(TLS_ALIGN)));
+    void *at = block;
+
+    if (tls_len() > sizeof(block)) {
+        at = sbrk((ptrdiff_t)(tls_len() + TLS_ALIGN));
+        if (at == (void *)-1) {
+            return E_NOMEM;
+        }
+        at = (void *)(((uintptr_t)at + TLS_ALIGN - 1) / TLS_ALIGN * TLS_ALIGN);
+    }
+    /* by call, so that the kernel restores it at every switch; the register directly too: the call may keep it lazily */
+    uint64_t tp = tls_init(at);
+    status_t err = sys_thread_control(0, THREAD_SET_TP, tp, NULL);
+    __asm__ volatile("msr tpidr_el0, %[tp]" ::[tp] "r"(tp) : "memory");
+    return err;
+}
+
+/* ---- arguments ---- */
+
+/* argv and envp in one array of pointers, each ended by NULL; the strings stay where the starter wrote them. */
+static char **crt_strings(const struct start_info *info)
+{
+    static char *few[CRT_STRINGS];
+    uint64_t count = (uint64_t)info->argc + info->envc;
+    char **all = few;
+
+    if (count + 2 > CRT_STRINGS) {
+        all = sbrk((ptrdiff_t)((count + 2) * sizeof(char *)));
+        if (all == (char **)-1) {
+            sys_process_exit(E_NOMEM);
+        }
+    }
+    char *s = (char *)(uintptr_t)info + info->strings;
+    for (uint64_t i = 0, at = 0; i < count; i++) {
+        if (i == info->argc) {
+            all[at++] = NULL;
+        }
+        all[at++] = s;
+        s += strlen(s) + 1;
+    }
+    return all; /* static or fresh memory: what was not written is NULL */
+}
+
+handle_t start_handle(const char *name)
+{
+    for (uint32_t i = 0; i < start_info->handle_count && i < START_HANDLES; i++) {
+        if (strncmp(start_info->handles[i].name, name, START_HANDLE_NAME) == 0) {
+            return start_info->handles[i].handle;
+        }
+    }
+    return 0;
+}
+
+/* ---- in and out ---- */
+
+/* Present only where the program links the console or the driver frame. */
+void stdio_flush(void) __attribute__((weak));
+void frame_main_returned(int result) __attribute__((weak));
+
+_Noreturn void _exit(int code)
+{
+    if (stdio_flush != NULL) {
+        stdio_flush();
+    }
+    sys_process_exit(code);
+}
+
+_Noreturn void crt_main(const struct start_info *info)
+{
+    if (info == NULL || info->magic != START_MAGIC) {
+        sys_process_exit(E_FORMAT);
+    }
+    if (info->abi_version != ABI_VERSION) {
+        sys_process_exit(E_ABI);
+    }
+    start_info = info;
+    if (crt_first_tls() != E_OK) {
+        sys_process_exit(E_NOMEM);
+    }
+    for (const constructor_t *f = __init_array_start; f < __init_array_end; f++) {
+        (*f)();
+    }
+    char **argv = crt_strings(info);
+    environ = argv + info->argc + 1;
+    int result = main((int)info->argc, argv, environ);
+    if (frame_main_returned != NULL) {
+        frame_main_returned(result);
+    }
+    exit(result);
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The driver frame (driver.h): the one loop that all servers share. One thread, one port, one `receive` per turn.
+ *
+ * What it owns: the event bits that arrived and were not handed out yet (`pending`), the answer that goes out with the
+ * next receive (`answer_due`), the interrupts attached (for *rebind*), the subscription of the one client that gets
+ * event_signal's bits, and the command page.
+ * An answer waits for the next receive only when nothing is pending: a caller never waits for an interrupt's handling.
+ */
+#include <cambium/command.h>
+#include <cambium/driver.h>
+#include <cambium/proto/irq.h>
+#include <cambium/start.h>
+#include <cambium/client.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tree.h>
+#include "frame.h"
+
+enum { FRAME_IRQS = 16, ATTACH_TRIES = 3 };
+#define COMMAND_BIT (1ull << EVENT_BIT_COMMAND)
+
+struct frame {
+    handle_t port;
+    handle_t port_notify; /* NOTIFY | TRANSFER of the same port */
+    unsigned accept;      /* handles taken with the next message */
+    bool ready;           /* init was told */
+    uint64_t pending;     /* event bits not handed out */
+    bool answer_due;      /* `answer` goes out with the next receive */
+    struct msg answer;
+    handle_t forward;     /* notified with the next receive (event_forward) */
+    uint64_t forward_bits;
+    unsigned took;        /* handles that came with the request in work */
+    handle_t irqs[FRAME_IRQS]; /* parent of each attached index; 0: not attached */
+    handle_t subscriber;
+    uint64_t subscriber_base;
+    uint32_t signalled;   /* bits of event_signal that hold and were told */
+};
+
+static struct frame frame = { .accept = 1 };
+
+static struct command_page *command_page(void)
+{
+    return (struct command_page *)start_info->command_va;
+}
+
+static void frame_open(struct frame *f)
+{
+    if (f->port == 0) {
+        f->port = start_handle("port");
+        f->port_notify = start_handle("port notify");
+    }
+}
+
+/* ---- what init is told ---- */
+
+static void init_notify(void)
+{
+    /* without the handle there is no supervisor to tell (a test harness) */
+    (void)sys_notify(start_handle("init event"), INIT_EVENT_COMMAND);
+}
+
+void driver_ready(void)
+{
+    if (!frame.ready) {
+        frame.ready = true;
+        if (command_page() != NULL) {
+            __atomic_store_n(&command_page()->state, SERVER_READY, __ATOMIC_RELEASE); /* pairs with init's acquire */
+            init_notify();
+        }
+    }
+}
+
+void frame_main_returned(int result)
+{
+    struct command_page *page = command_page();
+
+    if (page == NULL) {
+        return;
+    }
+    page->error = result;
+    (void)snprintf(page->reason, sizeof(page->reason), "%s",
+                   log_last_error()[0] != '\0' ? log_last_error() : err_text(result)); /* cut if too long */
+    __atomic_store_n(&page->state, SERVER_FAILED, __ATOMIC_RELEASE); /* pairs with init's acquire */
+    init_notify();
+}
+
+/* ---- interrupts ---- */
+
+static status_t irq_attach(struct frame *f, unsigned index)
+{
+    status_t err = E_DEAD;
+
+    /* E_DEAD: the controller was restarted while we asked; its port lives on, so ask again */
+    for (unsigned i = 0; i < ATTACH_TRIES && err == E_DEAD; i++) {
+        struct msg m = { msg_info(IRQ_OP_ATTACH, 1, 0), { index, 1ull << index, [7] = f->port_notify } };
+        err = msg_call(f->irqs[index], &m);
+    }
+    return err;
+}
+
+status_t node_irq(struct node node, unsigned index)
+{
+    char name[START_HANDLE_NAME];
+    struct frame *f = &frame;
+
+    (void)node; /* the handle is the own node's: no other can be named */
+    frame_open(f);
+    if (index >= FRAME_IRQS) {
+        return E_NOTFOUND;
+    }
+    (void)snprintf(name, sizeof(name), "interrupts %u", index); /* fits */
+    f->irqs[index] = start_handle(name);
+    if (f->irqs[index] == 0) {
+        return E_NOTFOUND;
+    }
+    status_t err = irq_attach(f, index);
+    if (err != E_OK) {
+        f->irqs[index] = 0;
+    }
+    return err;
+}
+
+static void irq_ack(struct frame *f, unsigned index)
+{
+    struct msg m = { msg_info(IRQ_OP_ACK, 0, 0), { index } };
+
+    /* An error says that the controller is a new incarnation: its rebind attaches the line again, which opens it. */
+    (void)msg_call(f->irqs[index], &m);
+}
+
+/* Attaches again all lines that end at controller `node`. */
+static status_t irq_rebind(struct frame *f, int node)
+{
+    status_t err = E_OK;
+    struct node own = driver_node();
+
+    for (unsigned i = 0; i < FRAME_IRQS; i++) {
+        struct tree_ref ref;
+
+        if (f->irqs[i] != 0 && tree_interrupt(own.tree, own.offset, i, &ref) == E_OK && ref.node == node) {
+            status_t e = irq_attach(f, i);
+            err = err != E_OK ? err : e;
+        }
+    }
+    return err;
+}
+
+/* ---- commands ---- */
+
+static void command_finish(status_t status, const uint64_t result[4])
+{
+    struct command_page *page = command_page();
+
+    page->status = status;
+    memcpy(page->result, result, sizeof(page->result));
+    __atomic_store_n(&page->done, page->seq, __ATOMIC_RELEASE); /* pairs with init's acquire of done */
+    init_notify();
+}
+
+/* Serves the command in the page; true: it is one for the driver, in *ev. */
+static bool command_take(struct frame *f, struct event *ev)
+{
+    static const uint64_t nothing[4];
+    struct command_page *page = command_page();
+
+    if (page == NULL || __atomic_load_n(&page->seq, __ATOMIC_ACQUIRE) == page->done) {
+        return false;
+    }
+    switch (page->op) {
+    case COMMAND_PING:
+        command_finish(E_OK, nothing);
+        return false;
+    case COMMAND_LOG_LEVEL:
+        log_set_level((enum log_level)page->arg[0]);
+        command_finish(E_OK, nothing);
+        return false;
+    case COMMAND_REBIND:
+        ev->error = (int64_t)page->arg[0] >= 0 ? irq_rebind(f, (int)page->arg[0]) : E_OK;
+        break; /* the driver may have subscriptions to renew */
+    default:
+        ev->error = E_OK;
+        break;
+    }
+    ev->kind = EV_COMMAND;
+    ev->msg.info = page->op;
+    memcpy(ev->msg.w, page->arg, sizeof(page->arg));
+    return true;
+}
+
+bool driver_command(struct event *out)
+{
+    *out = (struct event){ .kind = EV_COMMAND };
+    return command_take(&frame, out);
+}
+
+/* ---- the loop ---- */
+
+void event_accept(unsigned handles)
+{
+    frame.accept = handles;
+}
+
+/* Hands out one thing of what is pending. */
+static bool frame_take_pending(struct frame *f, struct event *ev)
+{
+    uint64_t irqs = f->pending & EVENT_BITS_IRQ;
+
+    if (irqs != 0) {
+        ev->kind = EV_IRQ;
+        ev->irq = (unsigned)__builtin_ctzll(irqs);
+        f->pending &= ~(1ull << ev->irq);
+        return true;
+    }
+    if ((f->pending & COMMAND_BIT) != 0) {
+        f->pending &= ~COMMAND_BIT;
+        if (command_take(f, ev)) {
+            return true;
+        }
+    }
+    if (f->pending != 0) {
+        ev->kind = EV_NOTIFY;
+        ev->bits = f->pending;
+        f->pending = 0;
+        return true;
+    }
+    return false;
+}
+
+/* The one blocking call: with the answer or the notification that is still due. */
+static int64_t frame_receive(struct frame *f, struct msg *m)
+{
+    if (f->answer_due) {
+        f->answer_due = false;
+        *m = f->answer;
+        m->info |= msg_info(0, 0, f->accept);
+        return sys_reply_receive(f->port, m);
+    }
+    m->info = msg_info(0, 0, f->accept);
+    if (f->forward != 0) {
+        handle_t target = f->forward;
+        f->forward = 0;
+        return sys_notify_receive(target, f->forward_bits, f->port, m);
+    }
+    return sys_receive(f->port, m, DEADLINE_NEVER);
+}
+
+/* Sorts a message in; false: nothing for the driver by itself (event bits, now pending). */
+static bool frame_sort(struct frame *f, int64_t from, struct event *ev)
+{
+    ev->badge = (uint32_t)from;
+    switch (from >> 32) {
+    case RECV_CALL:
+        ev->kind = EV_CALL;
+        f->took = info_handles(ev->msg.info);
+        return true;
+    case RECV_EVENTS:
+        f->pending |= ev->msg.w[0];
+        return false;
+    case RECV_INTERRUPT:
+        ev->kind = EV_INTERRUPT;
+        ev->irq = (unsigned)ev->msg.w[0];
+        return true;
+    case RECV_CLOSED:
+        ev->kind = EV_CLOSED;
+        return true;
+    default: /* RECV_FAULT: the frame's port is nobody's fault port */
+        return false;
+    }
+}
+
+struct event event_wait(void)
+{
+    struct frame *f = &frame;
+
+    frame_open(f);
+    driver_ready();
+    for (;;) {
+        struct event ev = { 0 };
+
+        if (f->pending != 0) {
+            if (f->answer_due) {
+                f->answer_due = false;
+                (void)sys_reply(0, &f->answer); /* a caller that is gone needs no answer */
+            }
+            if (frame_take_pending(f, &ev)) {
+                return ev;
+            }
+        }
+        int64_t from = frame_receive(f, &ev.msg);
+        if (from < 0) {
+            if (from != E_AGAIN && from != E_CANCELED) {
+                log_error("receive: %s", err_name((status_t)from));
+                exit((int)from); /* no port: the loop could only spin */
+            }
+        } else if (frame_sort(f, from, &ev)) {
+            return ev;
+        }
+    }
+}
+
+/* The answer's info: the handles that the driver put there, if it wrote the info anew (op 0). */
+static uint64_t answer_info(const struct msg *m, status_t status)
+{
+    return msg_info((uint32_t)status, info_op(m->info) == 0 ? info_handles(m->info) : 0, 0);
+}
+
+void event_done(struct event *ev, status_t status)
+{
+    struct frame *f = &frame;
+
+    switch (ev->kind) {
+    case EV_CALL:
+        if (status != E_OK) { /* nobody took them */
+            for (unsigned i = 0; i < f->took; i++) {
+                (void)sys_handle_close((handle_t)ev->msg.w[MSG_WORDS - 1 - i]);
+            }
+        }
+        f->took = 0;
+        f->answer = ev->msg;
+        f->answer.info = answer_info(&ev->msg, status);
+        f->answer_due = true;
+        break;
+    case EV_IRQ:
+        if (f->irqs[ev->irq] != 0) {
+            irq_ack(f, ev->irq);
+        }
+        break;
+    case EV_COMMAND:
+        if (info_op(ev->msg.info) == COMMAND_REBIND && (status == E_OK || status == E_NOSYS)) {
+            status = ev->error; /* the driver had nothing to add; what the frame's part gave */
+        }
+        command_finish(status, ev->msg.w);
+        break;
+    case EV_INTERRUPT:
+    case EV_NOTIFY:
+    case EV_CLOSED:
+        break;
+    }
+}
+
+void event_forward(struct event *ev, handle_t target, uint64_t bits)
+{
+    (void)ev;
+    frame.forward = target;
+    frame.forward_bits = bits;
+}
+
+status_t event_keep(struct event *ev, handle_t *out_reply)
+{
+    (void)ev; /* the kernel knows the caller in work */
+    frame.took = 0;
+    return sys_reply_keep(out_reply);
+}
+
+void event_answer(handle_t reply, status_t status, struct msg *m)
+{
+    m->info = answer_info(m, status);
+    (void)sys_reply(reply, m); /* a caller that is gone needs no answer */
+}
+
+/* ---- the client that is told ---- */
+
+void event_subscribe(handle_t client, uint64_t base)
+{
+    if (frame.subscriber != 0) {
+        (void)sys_handle_close(frame.subscriber);
+    }
+    frame.subscriber = client;
+    frame.subscriber_base = base;
+    frame.signalled = 0; /* so that the next event_signal tells all that holds */
+}
+
+void event_signal(uint32_t bits)
+{
+    uint32_t fresh = bits & ~frame.signalled;
+
+    frame.signalled = bits;
+    if (fresh != 0 && frame.subscriber != 0) {
+        (void)sys_notify(frame.subscriber, fresh * frame.subscriber_base); /* a client that is gone is told by *closed* */
+    }
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The own node: what driver.h promises about registers, properties and clocks. All facts come out of the tree that init
+ * mapped (start_info->tree_va); the authority comes with the handles named "device", "device1", ...
+ */
+#include <cambium/client.h>
+#include <cambium/driver.h>
+#include <cambium/start.h>
+#include <stdio.h>
+#include <tree.h>
+
+struct node driver_node(void)
+{
+    return (struct node){ (const void *)start_info->tree_va, start_info->node };
+}
+
+const char *driver_path(void)
+{
+    static char path[TREE_PATH_LEN];
+
+    if (path[0] == '\0' && start_info->tree_va != 0 && start_info->node >= 0) {
+        tree_path((const void *)start_info->tree_va, start_info->node, path, sizeof(path));
+    }
+    return path;
+}
+
+/* The device object that holds window `index`: four windows each. */
+static handle_t node_device(unsigned index)
+{
+    char name[START_HANDLE_NAME] = "device";
+
+    if (index >= DEVICE_WINDOWS) {
+        (void)snprintf(name, sizeof(name), "device%u", index / DEVICE_WINDOWS); /* fits any unsigned */
+    }
+    return start_handle(name);
+}
+
+status_t node_mmio(struct node node, unsigned index, uint64_t len, struct mmio *out)
+{
+    struct tree_range reg;
+    handle_t device = node_device(index);
+    unsigned window = index % DEVICE_WINDOWS;
+
+    if (node.tree == NULL || node.offset < 0 || device == 0) {
+        return E_NOTFOUND;
+    }
+    status_t err = tree_reg(node.tree, node.offset, index, &reg);
+    if (err != E_OK) {
+        return err;
+    }
+    if (reg.len < len) {
+        return E_RANGE;
+    }
+    /* init rounded the window up to whole pages if no other node has a window there; then it can be mapped. If it did
+     * not, the window begins at the first register, and the kernel refuses to map it. */
+    uint64_t skip = reg.base % PAGE_SIZE;
+    uint64_t span = (skip + reg.len + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
+    uint64_t va = vm_reserve(span);
+    if (va == 0) {
+        return E_NOMEM;
+    }
+    err = sys_map(HANDLE_SELF, device, window, 0, span, va, MAP_READ | MAP_WRITE);
+    if (err == E_OK) {
+        *out = (struct mmio){ va + skip, reg.len, device, window };
+        return E_OK;
+    }
+    vm_release(va, span);
+    if (err != E_RANGE && err != E_INVAL) {
+        return err;
+    }
+    *out = (struct mmio){ 0, reg.len, device, window };
+    return E_OK;
+}
+
+status_t node_u32(struct node node, const char *name, uint32_t *out)
+{
+    return node.tree != NULL && node.offset >= 0 ? tree_u32(node.tree, node.offset, name, out) : E_NOTFOUND;
+}
+
+uint32_t node_u32_or(struct node node, const char *name, uint32_t fallback)
+{
+    uint32_t value;
+
+    return node_u32(node, name, &value) == E_OK ? value : fallback;
+}
+
+status_t node_clock_hz(struct node node, const char *name, uint32_t *out)
+{
+    struct tree_ref clock;
+    unsigned index = 0;
+
+    if (node.tree == NULL || node.offset < 0) {
+        return E_NOTFOUND;
+    }
+    if (name != NULL && tree_name_index(node.tree, node.offset, "clock-names", name, &index) != E_OK) {
+        return E_NOTFOUND;
+    }
+    status_t err = tree_reference(node.tree, node.offset, "clocks", "#clock-cells", index, &clock);
+    if (err != E_OK) {
+        return err;
+    }
+    if (tree_compatible(node.tree, clock.node, "fixed-clock") < 0) {
+        return E_NOTFOUND;
+    }
+    return tree_u32(node.tree, clock.node, "clock-frequency", out);
+}
