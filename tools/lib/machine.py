@@ -104,11 +104,11 @@ class Machine:
         return clean(self.text[start:-len(PROMPT)])
 
     def run(self, line, timeout=None):
-        """Types a command at the prompt and returns its answer, without the echoed line."""
+        """Types a command at the prompt and returns its answer. What is typed comes back first, up to the newline, and
+        may hold the prompt (the editor draws a long line anew)."""
         self.send(line + "\r")
-        answer = self.prompt(timeout)
-        first, _, rest = answer.partition("\n")
-        return rest if line[:20] in first else answer
+        self.expect("\n", timeout)
+        return self.prompt(timeout)
 
     def status(self):
         """The exit status of the last command."""
