@@ -34,7 +34,8 @@ status_t tree_check(const void *fdt, size_t len) WARN_UNUSED;
 /* Bytes of the blob (totalsize). */
 size_t tree_len(const void *fdt);
 
-/* Walks all nodes in order: first call with -1; -1 after the last. *depth as fdt_next_node's. */
+/* Walks all nodes in order: first call with -1; -1 after the last. *depth (or NULL) counts as fdt_next_node's does:
+ * started at -1 the root has 0; started at a node with 0, its children have 1 and the walk ends behind its subtree. */
 int tree_next(const void *fdt, int node, int *depth);
 /* "okay", "ok" or absent, for the node and all its ancestors. */
 bool tree_enabled(const void *fdt, int node);
@@ -59,12 +60,13 @@ status_t tree_u64(const void *fdt, int node, const char *name, uint64_t *out) WA
 /* ---- memory ---- */
 
 /* The n-th range of RAM: reg entries of enabled /memory nodes, zero lengths skipped. E_NOTFOUND after the last;
- * E_RANGE: base + len wraps (that entry is then skipped by the caller). */
+ * E_RANGE: base + len wraps; E_FORMAT: the node's reg is no list of pairs. Such an entry keeps its index: report it and
+ * ask for the next. */
 status_t tree_memory(const void *fdt, unsigned index, struct tree_range *out) WARN_UNUSED;
 /* The n-th reservation: /memreserve/ entries, then static regions of enabled /reserved-memory children.
- * *out_no_map tells whether it must not be mapped. E_NOTFOUND after the last. */
+ * *out_no_map tells whether it must not be mapped. Errors as tree_memory's. */
 status_t tree_reservation(const void *fdt, unsigned index, struct tree_range *out, bool *out_no_map) WARN_UNUSED;
-/* /chosen linux,initrd-start and -end (end exclusive; one or two cells each). E_NOTFOUND, E_FORMAT. */
+/* /chosen linux,initrd-start and -end (end exclusive; one or two cells each). E_NOTFOUND (empty, too), E_FORMAT. */
 status_t tree_initrd(const void *fdt, struct tree_range *out) WARN_UNUSED;
 
 /* ---- addresses ---- */
@@ -73,7 +75,8 @@ status_t tree_initrd(const void *fdt, struct tree_range *out) WARN_UNUSED;
  * E_FORMAT: bad length or cells; E_RANGE: wraps or does not lie in one ranges entry; E_NOSYS: below a node without
  * ranges (not addressable by the CPU); E_LIMIT: too deep. */
 status_t tree_reg(const void *fdt, int node, unsigned index, struct tree_range *out) WARN_UNUSED;
-/* Translates [address, address + len) of the bus `node` (its children's address space) to CPU addresses. */
+/* Translates [address, address + len) of `bus` (its children's address space) to CPU addresses; on a PCI bus memory is
+ * meant. Errors as tree_reg's. */
 status_t tree_translate(const void *fdt, int bus, uint64_t address, uint64_t len, uint64_t *out) WARN_UNUSED;
 
 /* ---- references ---- */
@@ -87,7 +90,8 @@ struct tree_ref {
 /* The node with this phandle. E_NOTFOUND: dangling. */
 status_t tree_phandle(const void *fdt, uint32_t phandle, int *out) WARN_UNUSED;
 /* Entry `index` of a list of phandle + specifier (clocks, resets, mboxes, gpios ...), whose length in cells the
- * provider's `cells_name` ("#clock-cells") tells. E_NOTFOUND: no such entry (or a hole: phandle 0); E_FORMAT. */
+ * provider's `cells_name` ("#clock-cells"; NULL: plain phandles) tells. E_NOTFOUND: no such entry (or a hole: phandle
+ * 0); E_FORMAT: this entry or one before it is cut short, dangles, or its provider lacks cells_name. */
 status_t tree_reference(const void *fdt, int node, const char *property, const char *cells_name, unsigned index,
                         struct tree_ref *out) WARN_UNUSED;
 /* Index of `name` in the node's NAMES property ("clock-names"). E_NOTFOUND. */
