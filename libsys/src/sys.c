@@ -1,58 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * System call stubs (sys.h). Registers as abi.h says; the order of the arguments is that of the prototypes unless a
- * stub says otherwise. Every register is in and out: the kernel enters a long call (map, unmap, process_kill) again
- * by moving the pc back to the svc with the registers advanced, and clears what is no result.
+ * System call stubs (sys.h) but for the short IPC calls, which trap.h has inline. Registers as abi.h says; the order of
+ * the arguments is that of the prototypes unless a stub says otherwise.
  */
 #include <cambium/sys.h>
 #include <stddef.h>
 #include <string.h>
-
-/* x0..x10 of a system call. Lives in registers: every stub below is inlined into its caller. */
-struct regs {
-    uint64_t x[11];
-};
-
-/* trap_NAME(&regs) for every call of calls.def. */
-#define CALL(number, name)                                                                          \
-    __attribute__((always_inline, unused)) static inline void trap_##name(struct regs *r)           \
-    {                                                                                               \
-        register uint64_t x0 __asm__("x0") = r->x[0];                                               \
-        register uint64_t x1 __asm__("x1") = r->x[1];                                               \
-        register uint64_t x2 __asm__("x2") = r->x[2];                                               \
-        register uint64_t x3 __asm__("x3") = r->x[3];                                               \
-        register uint64_t x4 __asm__("x4") = r->x[4];                                               \
-        register uint64_t x5 __asm__("x5") = r->x[5];                                               \
-        register uint64_t x6 __asm__("x6") = r->x[6];                                               \
-        register uint64_t x7 __asm__("x7") = r->x[7];                                               \
-        register uint64_t x8 __asm__("x8") = r->x[8];                                               \
-        register uint64_t x9 __asm__("x9") = r->x[9];                                               \
-        register uint64_t x10 __asm__("x10") = r->x[10];                                            \
-        __asm__ volatile("svc %[call]"                                                              \
-                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6),    \
-                           "+r"(x7), "+r"(x8), "+r"(x9), "+r"(x10)                                  \
-                         : [call] "i"(number)                                                       \
-                         : "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "cc", "memory"); \
-        r->x[0] = x0, r->x[1] = x1, r->x[2] = x2, r->x[3] = x3, r->x[4] = x4, r->x[5] = x5;         \
-        r->x[6] = x6, r->x[7] = x7, r->x[8] = x8, r->x[9] = x9;                                     \
-    }
-#include <abi/calls.def>
-#undef CALL
-
-static inline void put_msg(struct regs *r, const struct msg *m)
-{
-    r->x[1] = m->info;
-    for (unsigned i = 0; i < MSG_WORDS; i++) {
-        r->x[2 + i] = m->w[i];
-    }
-}
-
-static inline void get_msg(const struct regs *r, struct msg *m)
-{
-    m->info = r->x[1];
-    for (unsigned i = 0; i < MSG_WORDS; i++) {
-        m->w[i] = r->x[2 + i];
-    }
-}
 
 static inline status_t status_of(const struct regs *r)
 {
@@ -68,62 +20,22 @@ static inline status_t handle_result(const struct regs *r, handle_t *out)
     return status_of(r);
 }
 
-/* ---- messages ---- */
+/* ---- messages: what trap.h does not do inline ---- */
 
-status_t sys_call(handle_t port, struct msg *m)
+status_t msg_call(handle_t port, struct msg *m)
 {
-    struct regs r = { { port } };
+    status_t err = sys_call(port, m);
 
-    put_msg(&r, m);
-    trap_call(&r);
-    get_msg(&r, m);
-    return status_of(&r);
+    return err != E_OK ? err : (status_t)info_op(m->info);
 }
 
 status_t sys_call_deadline(handle_t port, struct msg *m, uint64_t deadline)
 {
     struct regs r = { { port, [10] = deadline } };
 
-    put_msg(&r, m);
+    regs_put_msg(&r, m);
     trap_call_deadline(&r);
-    get_msg(&r, m);
-    return status_of(&r);
-}
-
-int64_t sys_receive(handle_t port, struct msg *m, uint64_t deadline)
-{
-    struct regs r = { { port, m->info, [10] = deadline } };
-
-    trap_receive(&r);
-    get_msg(&r, m);
-    return (int64_t)r.x[0];
-}
-
-int64_t sys_reply_receive(handle_t port, struct msg *m)
-{
-    struct regs r = { { port } };
-
-    put_msg(&r, m);
-    trap_reply_receive(&r);
-    get_msg(&r, m);
-    return (int64_t)r.x[0];
-}
-
-int64_t sys_notify_receive(handle_t target, uint64_t bits, handle_t port, struct msg *m)
-{
-    /* not the order of the prototype: x2 = own port, x3 = info */
-    struct regs r = { { target, bits, port, m->info } };
-
-    trap_notify_receive(&r);
-    get_msg(&r, m);
-    return (int64_t)r.x[0];
-}
-
-status_t sys_notify(handle_t port, uint64_t bits)
-{
-    struct regs r = { { port, bits } };
-
-    trap_notify(&r);
+    regs_get_msg(&r, m);
     return status_of(&r);
 }
 
@@ -131,7 +43,7 @@ status_t sys_reply(handle_t reply, const struct msg *m)
 {
     struct regs r = { { reply } };
 
-    put_msg(&r, m);
+    regs_put_msg(&r, m);
     trap_reply(&r);
     return status_of(&r);
 }

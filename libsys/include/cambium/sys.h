@@ -5,6 +5,13 @@
 #pragma once
 #include <abi/abi.h>
 
+/* On the host (tests) all are ordinary functions, for the test to define. */
+#ifdef __aarch64__
+#define SYS_INLINE static inline
+#else
+#define SYS_INLINE
+#endif
+
 /* A message as the stubs move it. `info` is that of abi.h; after a receive, `from` is what x0 held. */
 struct msg {
     uint64_t info;
@@ -13,23 +20,18 @@ struct msg {
 
 /* Calls `port` with *m and waits for the answer, which replaces *m.
  * Returns E_OK when an answer came - its status is (status_t)info_op(m->info) - else why none came. */
-status_t sys_call(handle_t port, struct msg *m) WARN_UNUSED;
-/* Calls and gives the answer's status, or why none came. */
-static inline status_t msg_call(handle_t port, struct msg *m)
-{
-    status_t err = sys_call(port, m);
-
-    return err != E_OK ? err : (status_t)info_op(m->info);
-}
+SYS_INLINE status_t sys_call(handle_t port, struct msg *m) WARN_UNUSED;
+/* sys_call that gives the answer's status, or why none came. */
+status_t msg_call(handle_t port, struct msg *m);
 /* The same as sys_call, until the absolute `deadline` (CNTVCT ticks): E_TIMEOUT. */
 status_t sys_call_deadline(handle_t port, struct msg *m, uint64_t deadline) WARN_UNUSED;
 /* Receives on `port` into *m: a negative status_t, or RECV_KIND << 32 | badge. m->info says how many handles are taken. */
-int64_t sys_receive(handle_t port, struct msg *m, uint64_t deadline) WARN_UNUSED;
+SYS_INLINE int64_t sys_receive(handle_t port, struct msg *m, uint64_t deadline) WARN_UNUSED;
 /* Answers the current caller with *m (no caller: nothing), then receives as sys_receive does, for ever. */
-int64_t sys_reply_receive(handle_t port, struct msg *m) WARN_UNUSED;
+SYS_INLINE int64_t sys_reply_receive(handle_t port, struct msg *m) WARN_UNUSED;
 /* Sets `bits` at `target` (0: nowhere), then receives. */
-int64_t sys_notify_receive(handle_t target, uint64_t bits, handle_t port, struct msg *m) WARN_UNUSED;
-status_t sys_notify(handle_t port, uint64_t bits);
+SYS_INLINE int64_t sys_notify_receive(handle_t target, uint64_t bits, handle_t port, struct msg *m) WARN_UNUSED;
+SYS_INLINE status_t sys_notify(handle_t port, uint64_t bits);
 /* Answers the caller of a kept reply, or (0) the current one. */
 status_t sys_reply(handle_t reply, const struct msg *m);
 /* Turns the duty to answer the current caller into a handle; receive may then be called again. */
@@ -90,3 +92,7 @@ status_t sys_info(handle_t chosen, uint32_t op, uint64_t arg, uint64_t w[8]);
 status_t sys_irq_root(handle_t device, handle_t port);
 status_t sys_irq_root_doorbell(handle_t device, unsigned core, unsigned window, uint64_t offset, uint64_t value);
 status_t sys_power(handle_t psci, uint32_t op);
+
+#ifdef __aarch64__
+#include <cambium/trap.h>
+#endif

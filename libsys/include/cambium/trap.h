@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The system call instruction, and the short IPC calls inline, so that message words stay in registers. Included by
+ * sys.h only, which documents the functions; sys.c has the other calls.
+ *
+ * Every register is in and out: the kernel enters a long call (map, unmap, process_kill) again by moving the pc back to
+ * the svc with the registers advanced, and clears what is no result.
+ */
+#pragma once
+
+/* x0..x10 of a system call. Lives in registers: whatever uses it is inlined. */
+struct regs {
+    uint64_t x[11];
+};
+
+/* trap_NAME(&regs) for every call of calls.def. */
+#define CALL(number, name)                                                                          \
+    __attribute__((always_inline, unused)) static inline void trap_##name(struct regs *r)           \
+    {                                                                                               \
+        register uint64_t x0 __asm__("x0") = r->x[0];                                               \
+        register uint64_t x1 __asm__("x1") = r->x[1];                                               \
+        register uint64_t x2 __asm__("x2") = r->x[2];                                               \
+        register uint64_t x3 __asm__("x3") = r->x[3];                                               \
+        register uint64_t x4 __asm__("x4") = r->x[4];                                               \
+        register uint64_t x5 __asm__("x5") = r->x[5];                                               \
+        register uint64_t x6 __asm__("x6") = r->x[6];                                               \
+        register uint64_t x7 __asm__("x7") = r->x[7];                                               \
+        register uint64_t x8 __asm__("x8") = r->x[8];                                               \
+        register uint64_t x9 __asm__("x9") = r->x[9];                                               \
+        register uint64_t x10 __asm__("x10") = r->x[10];                                            \
+        __asm__ volatile("svc %[call]"                                                              \
+                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6),    \
+                           "+r"(x7), "+r"(x8), "+r"(x9), "+r"(x10)                                  \
+                         : [call] "i"(number)                                                       \
+                         : "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "cc", "memory"); \
+        r->x[0] = x0, r->x[1] = x1, r->x[2] = x2, r->x[3] = x3, r->x[4] = x4, r->x[5] = x5;         \
+        r->x[6] = x6, r->x[7] = x7, r->x[8] = x8, r->x[9] = x9;                                     \
+    }
+#include <abi/calls.def>
+#undef CALL
+
+static inline void regs_put_msg(struct regs *r, const struct msg *m)
+{
+    r->x[1] = m->info;
+    for (unsigned i = 0; i < MSG_WORDS; i++) {
+        r->x[2 + i] = m->w[i];
+    }
+}
+
+static inline void regs_get_msg(const struct regs *r, struct msg *m)
+{
+    m->info = r->x[1];
+    for (unsigned i = 0; i < MSG_WORDS; i++) {
+        m->w[i] = r->x[2 + i];
+    }
+}
+
+static inline status_t sys_call(handle_t port, struct msg *m)
+{
+    struct regs r = { { port } };
+
+    regs_put_msg(&r, m);
+    trap_call(&r);
+    regs_get_msg(&r, m);
+    return (status_t)r.x[0];
+}
+
+static inline int64_t sys_receive(handle_t port, struct msg *m, uint64_t deadline)
+{
+    struct regs r = { { port, m->info, [10] = deadline } };
+
+    trap_receive(&r);
+    regs_get_msg(&r, m);
+    return (int64_t)r.x[0];
+}
+
+static inline int64_t sys_reply_receive(handle_t port, struct msg *m)
+{
+    struct regs r = { { port } };
+
+    regs_put_msg(&r, m);
+    trap_reply_receive(&r);
+    regs_get_msg(&r, m);
+    return (int64_t)r.x[0];
+}
+
+static inline int64_t sys_notify_receive(handle_t target, uint64_t bits, handle_t port, struct msg *m)
+{
+    /* not the order of the prototype: x2 = own port, x3 = info */
+    struct regs r = { { target, bits, port, m->info } };
+
+    trap_notify_receive(&r);
+    regs_get_msg(&r, m);
+    return (int64_t)r.x[0];
+}
+
+static inline status_t sys_notify(handle_t port, uint64_t bits)
+{
+    struct regs r = { { port, bits } };
+
+    trap_notify(&r);
+    return (status_t)r.x[0];
+}
