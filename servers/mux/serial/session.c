@@ -2,6 +2,7 @@
  * The clients of mux/serial: one session per badge.
  */
 #include "mux.h"
+#include <stddef.h>
 
 struct session *session_find(struct mux *m, uint32_t badge)
 {
