@@ -23,11 +23,16 @@ static uint64_t counter_hz(void)
     return hz;
 }
 
-uint64_t time_now_ns(void)
+uint64_t time_ticks_ns(uint64_t ticks)
 {
-    uint64_t ticks = counter_ticks(), hz = counter_hz();
+    uint64_t hz = counter_hz();
 
     return ticks / hz * NS_PER_S + ticks % hz * NS_PER_S / hz;
+}
+
+uint64_t time_now_ns(void)
+{
+    return time_ticks_ns(counter_ticks());
 }
 
 uint64_t time_deadline(uint64_t timeout_ns)

@@ -7,6 +7,7 @@
 
 /* ---- time ---- */
 uint64_t time_now_ns(void);                   /* since the counter started */
+uint64_t time_ticks_ns(uint64_t ticks);          /* counter ticks as nanoseconds */
 uint64_t time_deadline(uint64_t timeout_ns);  /* now + timeout as an absolute deadline for system calls; rounds up */
 void sleep_ns(uint64_t ns);
 

@@ -1,10 +1,165 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * shell - reads commands from the console. STUB: greets and ends, so that the archive links.
+ * shell - reads commands from the console and runs them: built-ins here, programs from the boot archive.
+ *
+ * Files, in reading order: shell.c (the loop), edit.c and edit_recall.c (the line editor, pure), parse.c (the grammar,
+ * pure), console.c (towards mux/serial), job.c (programs), builtins.c and *_command.c, complete.c.
+ * Not here: pipes, redirection, variables other than $?, scripts.
  */
+#include "shell.h"
+#include <cambium/start.h>
 #include <stdio.h>
+#include <string.h>
+#include <tree.h>
+
+#define PROMPT "cambium> "
+
+status_t init_name_call(const struct shell *sh, uint32_t op, const char *name)
+{
+    struct msg m = { .info = op };
+    size_t len = strlen(name);
+
+    if (len >= INIT_NAME_LEN) {
+        return E_NOTFOUND;
+    }
+    memcpy(m.w, name, len);
+    return msg_call(sh->init, &m);
+}
+
+int shell_fail(const char *command, const char *what, status_t err)
+{
+    printf("%s: %s: %s (%s)\n", command, what, err_text(err), err_name(err));
+    return STATUS_FAILED;
+}
+
+int shell_usage(const struct builtin *b)
+{
+    printf("usage: %s %s\n", b->name, b->arguments);
+    return STATUS_USAGE;
+}
+
+int shell_run_command(struct shell *sh, int argc, char *argv[], bool background)
+{
+    const struct builtin *b = builtin_find(argv[0]);
+
+    if (b == NULL) {
+        return job_run(sh, argc, argv, background);
+    }
+    if (background) {
+        printf("%s: only programs can run in the background\n", argv[0]);
+        return STATUS_USAGE;
+    }
+    return b->run(sh, argc, argv);
+}
+
+/* Nothing of a line runs if it is not right to its end. */
+static bool line_is_right(struct shell *sh, const char *line)
+{
+    const char *why = NULL;
+    status_t err;
+
+    do {
+        err = parse_command(&line, 0, &sh->command, &why);
+    } while (err == E_OK);
+    if (err == E_FORMAT) {
+        printf("not understood: %s\n", why);
+    }
+    return err == E_NOTFOUND;
+}
+
+int shell_run(struct shell *sh, const char *line)
+{
+    const char *why;
+
+    if (!line_is_right(sh, line)) {
+        return sh->status = STATUS_USAGE;
+    }
+    sh->events &= ~SHELL_EVENT_INTERRUPT;
+    while (parse_command(&line, sh->status, &sh->command, &why) == E_OK) {
+        struct command *c = &sh->command;
+        if (c->argc == 0) {
+            continue;
+        }
+        sh->status = shell_run_command(sh, c->argc, c->argv, c->background);
+        if (sh->status == STATUS_INTERRUPTED) {
+            break; /* ^C ends the whole line */
+        }
+    }
+    return sh->status;
+}
+
+static void send_picture(struct edit *e)
+{
+    (void)fwrite(e->out, 1, e->out_len, stdout); /* without a console nobody sees an error either */
+    fflush(stdout);
+    e->out_len = 0;
+}
+
+/* Reads one line into sh->edit; what was typed behind it is kept for the next. */
+static enum edit_result read_line(struct shell *sh)
+{
+    static uint8_t keys[48];
+    static uint32_t at, len;
+    struct edit *e = &sh->edit;
+    enum edit_result result = EDIT_MORE;
+
+    console_own(sh, true);
+    edit_start(e);
+    while (result == EDIT_MORE) {
+        if (at == len) {
+            send_picture(e);
+            at = 0;
+            len = console_keys(sh, keys);
+            if (len == 0) {
+                return EDIT_END;
+            }
+        }
+        result = edit_key(e, keys[at++]);
+        if (e->out_len > EDIT_OUT / 2) {
+            send_picture(e);
+        }
+    }
+    send_picture(e);
+    console_own(sh, false);
+    return result;
+}
+
+static void greet(const struct shell *sh)
+{
+    const char *model = sh->tree != NULL ? tree_string(sh->tree, 0, "model") : NULL;
+
+    if (model == NULL && sh->tree != NULL) {
+        model = tree_string_at(sh->tree, 0, "compatible", 0);
+    }
+    printf("\nCambium %s on %s. Type help for the commands.\n", CAMBIUM_VERSION, model != NULL ? model : "a machine without a name");
+}
 
 int main(void)
 {
-    printf("cambium> \n");
-    return 0;
+    static struct shell sh;
+
+    sh.console = start_handle("service console");
+    sh.init = start_handle("init");
+    sh.chosen = start_handle("chosen");
+    sh.tree = (const void *)start_info->tree_va;
+    status_t err = sys_port_create(&sh.port);
+    if (sh.console == 0 || err != E_OK) {
+        return 1;
+    }
+    edit_init(&sh.edit, PROMPT, shell_complete, &sh);
+    greet(&sh);
+    for (;;) {
+        job_report(&sh);
+        switch (read_line(&sh)) {
+        case EDIT_LINE:
+            edit_remember(&sh.edit, sh.edit.text);
+            (void)shell_run(&sh, sh.edit.text); /* its status is in $? */
+            break;
+        case EDIT_CANCEL:
+            sh.status = STATUS_INTERRUPTED;
+            break;
+        default:
+            printf("The shell does not end; poweroff stops the machine.\n");
+            break;
+        }
+    }
 }

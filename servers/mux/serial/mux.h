@@ -8,6 +8,7 @@
 #include <cambium/driver.h>
 #include <cambium/proto/serial.h>
 #include <cambium/ring.h>
+#include <stddef.h>
 
 enum {
     SESSION_MAX = OUT_SOURCES - 1, /* source n + 1 of `out` is session n */

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The built-in commands that are a few lines each, and the list of all.
+ */
+#include "shell.h"
+#include <cambium/thread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_S 1000000000ull
+
+static int echo_command(struct shell *sh, int argc, char *argv[])
+{
+    (void)sh;
+    for (int i = 1; i < argc; i++) {
+        printf("%s%s", i > 1 ? " " : "", argv[i]);
+    }
+    printf("\n");
+    return STATUS_OK;
+}
+
+/* Seconds with a fraction ("0.25") in nanoseconds; false: not a number, or more than a year. */
+static bool parse_seconds(const char *text, uint64_t *out_ns)
+{
+    char *end;
+    uint64_t seconds = strtoull(text, &end, 10);
+    uint64_t ns = 0;
+
+    if (text[0] < '0' || text[0] > '9' || seconds > 366ull * 86400) {
+        return false;
+    }
+    if (*end == '.') {
+        uint64_t unit = NS_PER_S / 10;
+        for (end++; *end >= '0' && *end <= '9'; end++) {
+            ns += (uint64_t)(*end - '0') * unit;
+            unit /= 10;
+        }
+    }
+    *out_ns = seconds * NS_PER_S + ns;
+    return *end == '\0';
+}
+
+static int sleep_command(struct shell *sh, int argc, char *argv[])
+{
+    uint64_t ns = 0;
+
+    if (argc != 2 || !parse_seconds(argv[1], &ns)) {
+        return shell_usage(builtin_find("sleep"));
+    }
+    fflush(stdout);
+    return console_wait(sh, SHELL_EVENT_INTERRUPT, time_deadline(ns)) != 0 ? STATUS_INTERRUPTED : STATUS_OK;
+}
+
+static int run_command(struct shell *sh, int argc, char *argv[])
+{
+    return argc < 2 ? shell_usage(builtin_find("run")) : job_run(sh, argc - 1, argv + 1, false);
+}
+
+static int time_command(struct shell *sh, int argc, char *argv[])
+{
+    if (argc < 2) {
+        return shell_usage(builtin_find("time"));
+    }
+    uint64_t start = time_now_ns();
+    int status = shell_run_command(sh, argc - 1, argv + 1, false);
+    uint64_t us = (time_now_ns() - start) / 1000;
+    printf("%llu.%06llu s\n", (unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000));
+    return status;
+}
+
+/* `kill job 3` names it in two words. */
+static int name_command(struct shell *sh, int argc, char *argv[], uint32_t op)
+{
+    char name[INIT_NAME_LEN];
+
+    if (argc < 2 || argc > 3) {
+        return shell_usage(builtin_find(argv[0]));
+    }
+    (void)snprintf(name, sizeof(name), "%s%s%s", argv[1], argc == 3 ? " " : "", argc == 3 ? argv[2] : "");
+    fflush(stdout);
+    status_t err = init_name_call(sh, op, name);
+    return err == E_OK ? STATUS_OK : shell_fail(argv[0], name, err);
+}
+
+static int kill_command(struct shell *sh, int argc, char *argv[])
+{
+    return name_command(sh, argc, argv, INIT_OP_KILL);
+}
+
+static int restart_command(struct shell *sh, int argc, char *argv[])
+{
+    return name_command(sh, argc, argv, INIT_OP_RESTART);
+}
+
+static int power_command(struct shell *sh, const char *name, uint32_t op)
+{
+    struct msg m = { .info = INIT_OP_POWER, .w = { op } };
+
+    fflush(stdout);
+    status_t err = msg_call(sh->init, &m);
+    return shell_fail(name, "not possible", err != E_OK ? err : E_AGAIN);
+}
+
+static int reboot_command(struct shell *sh, int argc, char *argv[])
+{
+    (void)argc;
+    return power_command(sh, argv[0], POWER_REBOOT);
+}
+
+static int poweroff_command(struct shell *sh, int argc, char *argv[])
+{
+    (void)argc;
+    return power_command(sh, argv[0], POWER_OFF);
+}
+
+static int help_command(struct shell *sh, int argc, char *argv[]);
+
+static const struct builtin builtins[] = {
+    { "echo", "[WORD...]", "prints its words; $? is the last command's status", echo_command },
+    { "help", "", "this list", help_command },
+    { "irq", "", "interrupt lines: node, events, state", irq_command },
+    { "kill", "NAME | ID | job N", "ends a program, or a server, which is then restarted", kill_command },
+    { "log", "[error|warn|info|debug]", "the kernel's log, up to that level (default: all)", log_command },
+    { "mem", "", "memory and kernel objects", mem_command },
+    { "poweroff", "", "stops the machine", poweroff_command },
+    { "ps", "", "processes", ps_command },
+    { "reboot", "", "starts the machine anew", reboot_command },
+    { "restart", "NAME", "restarts a server, a broken one too", restart_command },
+    { "run", "PROGRAM [WORD...]", "runs a program, even one with a built-in's name", run_command },
+    { "sleep", "SECONDS", "waits; fractions are fine", sleep_command },
+    { "time", "COMMAND [WORD...]", "runs a command and tells how long it took", time_command },
+    { "tree", "[-a]", "device tree: which server drives what, what waits; -a: all nodes", tree_command },
+};
+
+const struct builtin *builtin_at(unsigned n)
+{
+    return n < sizeof(builtins) / sizeof(builtins[0]) ? &builtins[n] : NULL;
+}
+
+const struct builtin *builtin_find(const char *name)
+{
+    unsigned n = 0;
+
+    while (builtin_at(n) != NULL && strcmp(builtins[n].name, name) != 0) {
+        n++;
+    }
+    return builtin_at(n);
+}
+
+static void help_programs(const struct shell *sh)
+{
+    uint32_t column = 0;
+
+    printf("Programs in the archive:");
+    for (uint64_t n = 0;; n++) {
+        struct msg m = { .info = INIT_OP_PROGRAM, .w = { n } };
+        if (msg_call(sh->init, &m) != E_OK) {
+            break;
+        }
+        char name[INIT_NAME_LEN + 1] = "";
+        memcpy(name, m.w, INIT_NAME_LEN);
+        printf("%s%s", column % 76 == 0 ? "\n  " : " ", name);
+        column = column + strlen(name) + 1 > 76 ? 0 : column + (uint32_t)strlen(name) + 1;
+    }
+    printf("\n");
+}
+
+static int help_command(struct shell *sh, int argc, char *argv[])
+{
+    (void)argc;
+    (void)argv;
+    for (unsigned n = 0; builtin_at(n) != NULL; n++) {
+        char usage[48];
+        (void)snprintf(usage, sizeof(usage), "%s %s", builtins[n].name, builtins[n].arguments);
+        printf("  %-30s %s\n", usage, builtins[n].help);
+    }
+    help_programs(sh);
+    printf("A ; B runs one after the other, PROGRAM & in the background. ^C ends a program, TAB completes.\n");
+    return STATUS_OK;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * ps, mem, irq, log: what the kernel and the interrupt controllers tell.
+ */
+#include "shell.h"
+#include <cambium/proto/irq.h>
+#include <cambium/thread.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tree.h>
+
+/* ---- ps ---- */
+
+int ps_command(struct shell *sh, int argc, char *argv[])
+{
+    uint64_t w[8] = { 0 };
+    status_t err;
+
+    (void)argc;
+    printf("%5s %-16s %4s %7s %7s %7s %7s %12s\n", "id", "name", "prio", "pages", "limit", "threads", "handles", "cpu ms");
+    for (uint64_t id = 0; (err = sys_info(sh->chosen, INFO_PROCESS, id, w)) == E_OK; id = w[0] + 1) {
+        char name[PROCESS_NAME_LEN + 1] = "";
+        uint64_t us = time_ticks_ns(w[7]) / 1000;
+        memcpy(name, &w[1], PROCESS_NAME_LEN);
+        printf("%5" PRIu64 " %-16s %4" PRIu64 " %7" PRIu64 " %7" PRIu64 " %7" PRIu64 " %7" PRIu64 " %8" PRIu64 ".%03" PRIu64
+               "%s\n", w[0], name, w[6] >> 8, w[3], w[4], w[5] >> 32, w[5] & 0xffffffff, us / 1000, us % 1000,
+               (w[6] & 1) != 0 ? "  ended" : "");
+    }
+    return err == E_NOTFOUND ? STATUS_OK : shell_fail(argv[0], "the kernel does not tell", err);
+}
+
+/* ---- mem ---- */
+
+static void print_pages(const char *what, uint64_t pages)
+{
+    uint64_t kib = pages * (PAGE_SIZE / 1024);
+
+    printf("  %-12s %10" PRIu64 " KiB  %8" PRIu64 " pages\n", what, kib, pages);
+}
+
+int mem_command(struct shell *sh, int argc, char *argv[])
+{
+    uint64_t w[8] = { 0 };
+
+    (void)argc;
+    status_t err = sys_info(sh->chosen, INFO_SYSTEM, 0, w);
+    if (err != E_OK) {
+        return shell_fail(argv[0], "the kernel does not tell", err);
+    }
+    printf("memory\n");
+    print_pages("total", w[0]);
+    print_pages("free", w[1]);
+    print_pages("DMA pool", w[2]);
+    print_pages("DMA free", w[3]);
+    err = sys_info(sh->chosen, INFO_OBJECTS, 0, w);
+    if (err != E_OK) {
+        return shell_fail(argv[0], "the kernel does not tell of its objects", err);
+    }
+    printf("kernel objects\n");
+    static const char *const kinds[] = { "processes", "threads", "ports", "memories", "devices", "badges", "kept replies" };
+    for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        printf("  %-12s %10" PRIu64 "\n", kinds[i], w[i]);
+    }
+    return STATUS_OK;
+}
+
+/* ---- irq ---- */
+
+int irq_command(struct shell *sh, int argc, char *argv[])
+{
+    handle_t irq = 0;
+    status_t err = service_open("irq", &irq);
+    uint64_t w[8] = { 0 };
+
+    (void)argc;
+    if (err != E_OK) {
+        return shell_fail(argv[0], "no interrupt controller to ask", err);
+    }
+    printf("%5s  %-8s %10s %10s  %s\n", "line", "trigger", "events", "handled", "node");
+    for (uint64_t line = 0;;) {
+        struct msg m = { .info = IRQ_OP_STAT, .w = { line } };
+        err = msg_call(irq, &m);
+        if (err != E_OK) {
+            break;
+        }
+        char path[TREE_PATH_LEN] = "?";
+        if (sh->tree != NULL && (int64_t)m.w[1] >= 0) {
+            tree_path(sh->tree, (int)m.w[1], path, sizeof(path));
+        }
+        printf("%5" PRIu64 "  %-8s %10" PRIu64 " %10" PRIu64 "  %s%s%s\n", m.w[0], m.w[3] & IRQ_STAT_EDGE ? "edge" : "level",
+               m.w[2], m.w[5], path, m.w[3] & IRQ_STAT_ACTIVE ? "  (being handled)" : "",
+               m.w[3] & IRQ_STAT_STORM ? "  STORM: masked" : "");
+        line = m.w[0] + 1;
+    }
+    (void)sys_handle_close(irq);
+    if (err != E_NOTFOUND) {
+        return shell_fail(argv[0], "the interrupt controller does not tell", err);
+    }
+    if (sys_info(sh->chosen, INFO_SYSTEM, 0, w) == E_OK) {
+        printf("%" PRIu64 " taken by the CPU, %" PRIu64 " of them while no interrupt server waited\n", w[5], w[6]);
+    }
+    return STATUS_OK;
+}
+
+/* ---- log ---- */
+
+static const char *const level_names[] = { "error", "warn", "info", "debug" };
+
+/* The lines of one chunk up to the last newline; returns the bytes used. */
+static uint32_t print_lines(char *text, uint32_t len, int level)
+{
+    char *line = text;
+    char *end;
+
+    while ((end = memchr(line, '\n', len - (uint32_t)(line - text))) != NULL) {
+        bool has_level = line[0] == '<' && line[1] >= '0' && line[1] <= '9' && line[2] == '>';
+        if (!has_level || line[1] - '0' <= level) {
+            const char *from = has_level ? line + 3 : line;
+            printf("%.*s\n", (int)(end - from), from);
+        }
+        line = end + 1;
+    }
+    return (uint32_t)(line - text);
+}
+
+int log_command(struct shell *sh, int argc, char *argv[])
+{
+    static char text[1024];
+    int level = LOG_DEBUG;
+    uint64_t seq = 0, from = 0, len = 0;
+    status_t err;
+
+    if (argc > 1) {
+        for (level = LOG_DEBUG; level >= 0 && strcmp(argv[1], level_names[level]) != 0; level--) {
+        }
+    }
+    if (argc > 2 || level < 0) {
+        return shell_usage(builtin_find("log"));
+    }
+    while ((err = sys_log_read(sh->chosen, seq, text, sizeof(text), &from, &len)) == E_OK && len > 0) {
+        uint32_t used = print_lines(text, (uint32_t)len, level);
+        if (used == 0) {
+            break; /* a line that is still being written */
+        }
+        seq = from + used;
+        if (console_wait(sh, SHELL_EVENT_INTERRUPT, 0) != 0) {
+            return STATUS_INTERRUPTED;
+        }
+    }
+    return err == E_OK || err == E_AGAIN ? STATUS_OK : shell_fail(argv[0], "the kernel does not tell", err);
+}

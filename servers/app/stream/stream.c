@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * stream N - prints N numbered lines (without N: until ^C), as fast as the console takes them.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(int argc, char *argv[])
+{
+    uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 10) : UINT64_MAX;
+
+    for (uint64_t i = 1; i <= count; i++) {
+        printf("%8" PRIu64 " the quick brown fox jumps over the lazy dog\n", i);
+    }
+    return 0;
+}
