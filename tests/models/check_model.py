@@ -84,9 +84,9 @@ def errors(out):
     if found.group(1) == '0':
         return []
     names = re.findall(r'^violated: (\w+)', out, re.M)
-    if 'invalid end state' in out:
+    if re.search(r'^pan:\d+: invalid end state', out, re.M):
         names.append('end_state')
-    if 'acceptance cycle' in out:
+    if re.search(r'^pan:\d+: acceptance cycle', out, re.M):
         names.append('acceptance_cycle')
     return names or ['unnamed error']
 

@@ -17,15 +17,15 @@
  *
  * @check one   -DSERVERS=1 -DCALLS=2 | one server thread: two clients, two calls each
  * @check pool  -DSERVERS=2 -DCALLS=1 | two server threads at one port, either answers the other's kept replies
- * @bug 1 one   links            | a deadline wakes its caller but leaves the pointer to it
- * @bug 2 one   links            | a queued call whose deadline passed is not unlinked
- * @bug 3 one   lost_wakeup      | receive does not look at event bits before it waits
- * @bug 4 one   links            | reply_keep leaves the caller's `wait` at the server's pointer
- * @bug 5 one   links            | a dying server does not fail the replies it kept
- * @bug 6 one   answered_once    | reply leaves the caller pointer: a second reply answers again
- * @bug 7 pool  handle_was_stale | the generation of a reply's handle does not move
- * @bug 8 one   links            | receive forgets an unanswered caller instead of failing it
- * @bug 9 one   lost_wakeup      | notify sets bits without waking the receiver
+ * @bug 1  one  links            | a deadline wakes its caller but leaves the pointer to it
+ * @bug 2  one  links            | a queued call whose deadline passed is not unlinked
+ * @bug 3  one  lost_wakeup      | receive does not look at event bits before it waits
+ * @bug 4  one  links            | reply_keep leaves the caller's `wait` at the server's pointer
+ * @bug 5  one  links            | a dying server does not fail the replies it kept
+ * @bug 6  one  answered_once    | reply leaves the caller pointer: a second reply answers again
+ * @bug 7  pool handle_was_stale | the generation of a reply's handle does not move
+ * @bug 8  one  links            | receive forgets an unanswered caller instead of failing it
+ * @bug 9  one  lost_wakeup      | notify sets bits without waking the receiver
  * @bug 10 one  links            | a receiver that is killed stays in its port
  * @bug 11 one  end_state        | callers still queued are not failed when the port dies
  * @bug 12 one  links            | a client that is killed while its reply is kept leaves the entry pointing at it
