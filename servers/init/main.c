@@ -1,22 +1,148 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * init - the device manager. STUB: says that it runs and waits; the real one replaces it.
+ * init - the device manager: from the tree and the boot archive to running servers (design: README.md beside this).
+ *
+ * The first process, and the only one that nobody restarts: its fault is the kernel's panic. It has the lowest rank: it
+ * answers everybody and calls nobody. Nothing here trusts the tree, the archive, or what servers write; what is wrong
+ * with one of them becomes a line in the log that names it.
  */
-#include <cambium/start.h>
-#include <cambium/sys.h>
+#include <cambium/client.h>
+#include <cambium/thread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tree.h>
+#include "init.h"
+
+/* What the kernel gave; see start.h. */
+static status_t init_handles(struct init *init)
+{
+    init->self = start_handle("self");
+    init->chosen = start_handle("chosen");
+    init->root = start_handle("root");
+    init->power = start_handle("power");
+    init->tree = start_handle("tree");
+    init->port = start_handle("port");
+    init->fdt = (const void *)start_info->tree_va;
+    init->tree_len = start_info->tree_len;
+    init->archive = (struct archive){ (const uint8_t *)start_info->archive_va, start_info->archive_len };
+    return init->port != 0 ? E_OK : sys_port_create(&init->port);
+}
+
+static status_t init_plan(struct init *init)
+{
+    status_t err = tree_check(init->fdt, init->tree_len);
+
+    if (err) {
+        report(init, LOG_ERROR, "the device tree is damaged (%s): no server can be started", err_name(err));
+        return err;
+    }
+    if (init->archive.len == 0) {
+        report(init, LOG_ERROR, "there is no boot archive: no server can be started");
+    }
+    err = images_read(init);
+    size_t len = plan_arena_len(init->fdt);
+    void *arena = err ? NULL : malloc(len);
+    if (arena == NULL) {
+        err = E_NOMEM;
+    }
+    err = err ? err : plan_make(init->fdt, init->plan_images, init->image_count, arena, len, &init->plan);
+    err = err ? err : servers_create(init);
+    if (err) {
+        init->plan.service_count = 0; /* names.c looks at plan and servers together */
+        report(init, LOG_ERROR, "not enough memory for the plan of %llu bytes: no server can be started",
+               (unsigned long long)len);
+    }
+    return err;
+}
+
+/* Says why there will be no prompt, where that is known now; the early console goes on printing the log. */
+static void report_console(struct init *init)
+{
+    const struct server *console = names_console(init);
+
+    if (console == NULL) {
+        report(init, LOG_ERROR, "no server in the archive provides the console: there will be no prompt");
+    } else if (console->plan->is_waiting) {
+        report(init, LOG_ERROR, "the console cannot be started, see above: there will be no prompt");
+    }
+}
+
+static void serve_fault(struct init *init, uint32_t badge, const struct msg *m)
+{
+    bool is_exit = m->w[0] == FAULT_EXIT;
+    struct job *job = job_by_badge(init, badge);
+    char name[TREE_PATH_LEN];
+
+    if (job != NULL && job->state == JOB_RUNNING) {
+        if (!is_exit) {
+            report_fault(init, job->image->name, &job->child, m);
+        }
+        job_end(init, job, is_exit ? JOB_EXITED : JOB_FAULTED, is_exit ? (int)m->w[6] : (int)m->w[0]);
+    } else if (job == NULL && badge != 0 && badge <= init->server_count) {
+        struct server *s = &init->servers[badge - 1];
+        if (s->child.process == 0) {
+            return; /* of an incarnation that was stopped already */
+        }
+        if (!is_exit) {
+            report_server_name(init, s, name, sizeof(name));
+            report_fault(init, name, &s->child, m);
+        }
+        supervise_death(init, s, is_exit ? "it ended by itself" : "it faulted, see the log");
+    }
+}
+
+static void serve(struct init *init)
+{
+    struct msg m = { 0 };
+    bool must_answer = false;
+
+    for (;;) {
+        m.info = msg_info(must_answer ? info_op(m.info) : 0, 0, 2);
+        int64_t from = must_answer ? sys_reply_receive(init->port, &m) : sys_receive(init->port, &m, (uint64_t)DEADLINE_NEVER);
+        uint32_t badge = (uint32_t)from;
+
+        must_answer = false;
+        if (from < 0) {
+            continue; /* a message with too many handles failed at its sender */
+        }
+        switch (from >> 32) {
+        case RECV_CALL:
+            m.info = (uint32_t)names_serve(init, badge, &m);
+            must_answer = true;
+            break;
+        case RECV_EVENTS:
+            if (m.w[0] >> INIT_EVENT_TIMER_BIT & 1) {
+                init->timer_ns = 0;
+                init->dirty = true;
+            }
+            supervise_pages(init);
+            break;
+        case RECV_CLOSED:
+            init->dirty = true; /* a badge is free again */
+            break;
+        case RECV_FAULT:
+            serve_fault(init, badge, &m);
+            break;
+        default:
+            break;
+        }
+        if (init->dirty) {
+            supervise_turn(init);
+        }
+    }
+}
 
 int main(void)
 {
-    static const char hello[] = "[init] stub: started, waiting\n";
-    handle_t port = 0;
-    struct msg m = { 0 };
+    static struct init init;
 
-    sys_log_write(start_handle("chosen"), LOG_INFO, hello, sizeof(hello) - 1);
-    if (sys_port_create(&port)) {
-        return 1;
+    if (init_handles(&init)) {
+        report(&init, LOG_ERROR, "no port: out of memory");
+        return E_NOMEM;
     }
-    for (;;) {
-        if (sys_receive(port, &m, (uint64_t)DEADLINE_NEVER) < 0) {
-            sys_yield();
-        }
+    if (init_plan(&init) == E_OK) {
+        report_plan(&init);
+        report_console(&init);
+        supervise_turn(&init);
     }
+    serve(&init);
 }

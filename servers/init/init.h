@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What init's acting files share: the images, the processes made from them, the supervised servers, the jobs.
+ *
+ * The way of a server: main.c reads the archive and the tree and makes the plan (plan.h); supervise.c decides when a
+ * server may start and what its death means; server.c gathers its capabilities and starts it; child.c loads the process;
+ * command.c talks to it through its command page; names.c answers everybody's calls.
+ */
+#pragma once
+#include <abi/abi.h>
+#include <cambium/command.h>
+#include <cambium/proto/init.h>
+#include <cambium/start.h>
+#include <cambium/sys.h>
+#include "archive.h"
+#include "elf.h"
+#include "plan.h"
+
+enum {
+    INIT_JOBS_MAX = 32,
+    INIT_ARGS_MAX = 32 * 1024,   /* bytes of arguments and environment of a program */
+    INIT_EVENT_TIMER_BIT = 62,   /* beside INIT_EVENT_COMMAND, at init's port */
+    INIT_SERVERS_MAX = PLAN_SERVICES_MAX + 1 /* and the shell */
+};
+
+/* Badges at init's port (also of faults): a server's number + 1, or a job's. Badges of programs at services. */
+enum { BADGE_JOB = 0x400000, BADGE_CONSOLE = 0x800000, BADGE_SERVICE = 0xf00000, BADGE_COUNT = 0x3fffff };
+
+#define MS 1000000ull
+#define SECOND 1000000000ull
+#define INIT_LATE_START_NS (3 * SECOND) /* twice this without becoming ready is a death */
+
+/* ---- images (child.c) ---- */
+
+struct image {
+    const char *name;            /* in the archive */
+    struct elf_image elf;
+    handle_t shared[ELF_SEGMENTS_MAX]; /* memories of the segments that are not writable; 0: not made yet */
+};
+
+/* ---- processes (child.c) ---- */
+
+/* A process and the memory that is its own: command page, start page, writable segments, stack. init keeps it mapped. */
+struct child {
+    handle_t process; /* 0: none */
+    handle_t memory;
+    uint64_t va, len; /* of the memory, here */
+    uint32_t id;      /* the kernel's number of the process */
+    struct start_info *info;
+    struct command_page *command;
+    uint64_t entry, stack_top, info_va; /* there */
+};
+
+struct child_spec {
+    struct image *image;
+    uint64_t pages;       /* budget */
+    unsigned priority, ceiling;
+    uint64_t stack_len;
+    uint32_t badge;       /* of its faults */
+    int node;             /* offset in the tree; -1 */
+    uint32_t incarnation;
+    bool is_program;      /* has no command page */
+    uint32_t argc, envc;
+    const char *strings;  /* argc + envc of them, NUL-terminated */
+    size_t strings_len;
+};
+
+/* ---- servers ---- */
+
+struct server_set {
+    uint64_t bits[(INIT_SERVERS_MAX + 63) / 64];
+};
+
+struct server {
+    unsigned number;                /* index; rank - 1 */
+    const struct plan_service *plan; /* NULL: the shell */
+    struct image *image;
+    uint8_t state;                  /* enum service_state */
+    bool is_root;                   /* root interrupt controller: restarted without a pause */
+    handle_t port;                  /* kept over restarts */
+    handle_t node_device[PLAN_NODE_WINDOWS / DEVICE_WINDOWS]; /* derived once */
+    handle_t device[PLAN_NODE_WINDOWS / DEVICE_WINDOWS];      /* of this incarnation; revoked when it dies */
+    struct child child;
+    unsigned grant_step;            /* how far starting came; a badge may still be busy */
+    uint32_t incarnation;
+    uint32_t restarts;
+    uint32_t deaths;                /* counted ones in a row */
+    uint64_t started_ns, ready_ns;
+    uint64_t next_ns;               /* RESTARTING: not before; STARTING: when it is late */
+    bool is_late;                   /* STARTING: it was late once; its providers were asked whether they live */
+    uint64_t retry_ns;              /* STARTING with a busy badge: when to try again; 0: not */
+    uint64_t disturbed_ns;          /* when a server that it uses last went away */
+    status_t error;                 /* FAILED, BROKEN: why */
+    char reason[64];
+
+    /* commands: one at a time, these are still to be sent */
+    bool command_open;
+    uint32_t command_op;
+    uint64_t command_ns;            /* when it was sent */
+    unsigned command_about;         /* QUIESCE, REBIND: which server */
+    struct server_set quiesce;      /* children whose lines must be masked before they start again */
+    struct server_set rebind;       /* servers with a new incarnation */
+    bool ping;
+};
+
+struct job {
+    uint32_t id;          /* 0: free */
+    uint8_t state;        /* enum job_state */
+    int code;
+    struct image *image;
+    struct child child;
+    handle_t notify;      /* of whoever started it; 0 */
+    uint64_t notify_bits;
+    uint32_t owner;       /* its badge at our port */
+};
+
+struct init {
+    handle_t self, port, chosen, root, power, tree;
+    const void *fdt;
+    uint64_t tree_len;
+    struct archive archive;
+    struct image *images;
+    struct plan_image *plan_images;
+    unsigned image_count;
+    struct plan plan;
+    struct server *servers; /* by rank */
+    unsigned server_count;
+    int shell;              /* number of the shell; -1 */
+    struct job jobs[INIT_JOBS_MAX];
+    uint32_t job_count;     /* ever started: next id - 1 */
+    uint32_t console_count; /* sessions ever made */
+    uint32_t last_process;  /* highest process id seen */
+    bool dirty;             /* something changed: supervise_turn must look at everybody */
+    uint64_t timer_ns;      /* what the port's timer is set to; 0: not set */
+    uint64_t ping_ns;       /* when the next round of pings is due */
+};
+
+static inline void set_add(struct server_set *set, unsigned number)
+{
+    set->bits[number / 64] |= 1ull << number % 64;
+}
+static inline void set_remove(struct server_set *set, unsigned number)
+{
+    set->bits[number / 64] &= ~(1ull << number % 64);
+}
+static inline bool set_has(const struct server_set *set, unsigned number)
+{
+    return set->bits[number / 64] >> number % 64 & 1;
+}
+/* The lowest member, -1 if empty. */
+static inline int set_first(const struct server_set *set)
+{
+    for (unsigned i = 0; i < sizeof(set->bits) / sizeof(set->bits[0]); i++) {
+        if (set->bits[i] != 0) {
+            return (int)(i * 64) + __builtin_ctzll(set->bits[i]);
+        }
+    }
+    return -1;
+}
+
+/* ---- report.c ---- */
+
+/* One line "[init] text" into the kernel's log. */
+void report(struct init *init, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* What a server is called in the log: its node's path, or its service's name. */
+void report_server_name(struct init *init, const struct server *s, char *out, size_t len);
+/* Lines for what the plan could not give a server. */
+void report_plan(struct init *init);
+void report_started(struct init *init, const struct server *s);
+/* A fault: `who`, its cause in words, where. *m as received. */
+void report_fault(struct init *init, const char *who, const struct child *c, const struct msg *m);
+
+/* ---- child.c ---- */
+
+/* Reads the archive's ELF files into init->images. Damaged ones are reported and left out. */
+status_t images_read(struct init *init) WARN_UNUSED;
+struct image *image_find(struct init *init, const char *name);
+/* Creates the process and all its memory; nothing runs yet. On an error nothing is left. */
+status_t child_create(struct init *init, struct child *c, const struct child_spec *spec) WARN_UNUSED;
+/* Gives it a handle under a name. E_BUSY: the badge is still being closed. */
+status_t child_grant(struct child *c, const char *name, handle_t h, uint32_t rights, uint32_t badge) WARN_UNUSED;
+status_t child_run(struct child *c) WARN_UNUSED;
+/* Ends it and frees everything; harmless if there is none. */
+void child_destroy(struct child *c);
+
+/* ---- server.c ---- */
+
+/* Makes the table from the plan. */
+status_t servers_create(struct init *init) WARN_UNUSED;
+/* Starts (or goes on starting) an incarnation; all that it needs is there. E_BUSY: call again soon. */
+status_t server_start(struct init *init, struct server *s) WARN_UNUSED;
+/* Ends the incarnation: process, device, queued events. The port and its callers stay. */
+void server_stop(struct init *init, struct server *s);
+/* The n-th reference of a server to another one. NULL after the last. */
+struct server *server_provider(struct init *init, const struct server *s, unsigned index, const struct plan_ref **out_ref);
+const char *server_class(const struct server *s);
+
+/* ---- command.c ---- */
+
+/* Sends what waits, if the page is free. */
+void command_pump(struct init *init, struct server *s);
+/* Looks whether the open command is finished. */
+void command_look(struct init *init, struct server *s);
+/* Forgets everything about the dead incarnation's commands. */
+void command_reset(struct init *init, struct server *s);
+/* Asks the interrupt parents of `s` to mask its lines. */
+void command_quiesce(struct init *init, struct server *s);
+/* True while one of them has not answered. */
+bool command_quiescing(struct init *init, const struct server *s);
+/* Tells everybody who holds a handle to its port that `s` is new. */
+void command_rebind(struct init *init, const struct server *s);
+
+/* ---- supervise.c ---- */
+
+/* Looks at every command page (INIT_EVENT_COMMAND). */
+void supervise_pages(struct init *init);
+/* Starts what can start, restarts what is due, finds the hung, sets the timer. */
+void supervise_turn(struct init *init);
+/* A server's process ended by itself: fault or exit. */
+void supervise_death(struct init *init, struct server *s, const char *why);
+/* The user wants it (re)started: does not count. */
+void supervise_restart(struct init *init, struct server *s);
+
+/* ---- job.c ---- */
+
+status_t job_spawn(struct init *init, uint32_t caller, struct msg *m) WARN_UNUSED;
+struct job *job_by_badge(struct init *init, uint32_t badge);
+struct job *job_by_id(struct init *init, uint64_t id);
+/* Ends a job's process, keeps the record, tells its owner. */
+void job_end(struct init *init, struct job *job, enum job_state state, int code);
+void job_forget(struct job *job);
+/* What was started by `owner` ends with it. */
+void jobs_end_owned(struct init *init, uint32_t owner);
+
+/* ---- names.c ---- */
+
+/* Answers one call: *m is request, then answer. */
+status_t names_serve(struct init *init, uint32_t caller, struct msg *m);
+/* What a program may do beside opening the console. */
+enum { MAY_SPAWN = 1, MAY_CONTROL = 2 /* kill, restart, power */, MAY_INFO = 4 /* /chosen READ */ };
+/* A badge that no session of any service had before. */
+uint32_t names_session(struct init *init);
+/* The service "console"; NULL: the plan has none. */
+struct server *names_console(struct init *init);
+unsigned program_may(const struct image *image);
+bool program_may_open(const struct image *image, const struct server *s);

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * names - init as a server: finding services, starting programs, telling about nodes and servers (proto/init.h).
+ *
+ * Every request is answered at once. Who asks is known by badge; what a program may do beyond the console stands in one
+ * table here, because its starter (init, for the shell; the shell, for the rest) is not asked yet: the names in the
+ * archive cannot be forged. Servers got all they may call when they started.
+ */
+#include <cambium/client.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tree.h>
+#include "init.h"
+
+/* ---- what a program may ---- */
+
+static const struct program_rights {
+    const char *image;
+    unsigned may;
+    const char *services; /* classes and services it may open, with blanks around each; "*": all */
+} program_rights[] = {
+    { "bin/shell", MAY_SPAWN | MAY_CONTROL | MAY_INFO, "*" },
+    { "bin/bench", MAY_SPAWN | MAY_CONTROL | MAY_INFO, "*" },
+    { "bin/test", MAY_SPAWN | MAY_CONTROL | MAY_INFO, "*" },
+};
+
+static const struct program_rights *rights_of(const struct image *image)
+{
+    static const struct program_rights none = { "", 0, " console " };
+
+    for (unsigned i = 0; i < sizeof(program_rights) / sizeof(program_rights[0]); i++) {
+        /* tests come in families: bin/test-... */
+        size_t len = strlen(program_rights[i].image);
+        if (strncmp(image->name, program_rights[i].image, len) == 0 &&
+            (image->name[len] == '\0' || image->name[len] == '-')) {
+            return &program_rights[i];
+        }
+    }
+    return &none;
+}
+
+unsigned program_may(const struct image *image)
+{
+    return rights_of(image)->may;
+}
+
+static bool word_in(const char *list, const char *word)
+{
+    char blanked[sizeof(((struct dev_match *)0)->compatible) + 3];
+
+    (void)snprintf(blanked, sizeof(blanked), " %s ", word); /* fits any name of a match table */
+    return word[0] != '\0' && strstr(list, blanked) != NULL;
+}
+
+bool program_may_open(const struct image *image, const struct server *s)
+{
+    const char *services = rights_of(image)->services;
+
+    return services[0] == '*' || word_in(services, s->plan->match->provides) || word_in(services, s->plan->match->compatible);
+}
+
+uint32_t names_session(struct init *init)
+{
+    return BADGE_CONSOLE + (++init->console_count & BADGE_COUNT);
+}
+
+/* ---- finding ---- */
+
+static struct server *find_service(struct init *init, const char *name)
+{
+    for (unsigned i = 0; i < init->plan.service_count; i++) {
+        struct server *s = &init->servers[i];
+        if ((s->plan->match->flags & MATCH_SERVICE) && strcmp(s->plan->match->compatible, name) == 0) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+struct server *names_console(struct init *init)
+{
+    return find_service(init, "console");
+}
+
+static struct server *find_by_node(struct init *init, const char *path)
+{
+    int offset;
+    int index = tree_find(init->fdt, path, &offset) == E_OK ? plan_node_index(&init->plan, offset) : -1;
+
+    return index >= 0 && init->plan.nodes[index].service >= 0 ? &init->servers[init->plan.nodes[index].service] : NULL;
+}
+
+/* A service, a tree path, an alias, or a class (then the first in rank). */
+static struct server *find_to_open(struct init *init, const char *name)
+{
+    struct server *s = find_service(init, name);
+
+    s = s != NULL ? s : find_by_node(init, name);
+    for (unsigned i = 0; s == NULL && i < init->plan.service_count; i++) {
+        if (strcmp(server_class(&init->servers[i]), name) == 0) {
+            s = &init->servers[i];
+        }
+    }
+    return s;
+}
+
+static bool is_named(const struct image *image, const char *name)
+{
+    const char *slash = strrchr(image->name, '/');
+    return strcmp(image->name, name) == 0 || (slash != NULL && strcmp(slash + 1, name) == 0);
+}
+
+/* All digits: its value; else 0, which names nothing. */
+static uint32_t number_of(const char *text)
+{
+    uint32_t value = 0;
+
+    for (; *text >= '0' && *text <= '9' && value < 100000000; text++) {
+        value = value * 10 + (uint32_t)(*text - '0');
+    }
+    return *text == '\0' ? value : 0;
+}
+
+static struct server *find_to_kill(struct init *init, const char *name)
+{
+    uint32_t id = number_of(name);
+    struct server *s;
+
+    for (unsigned i = 0; i < init->server_count; i++) {
+        s = &init->servers[i];
+        if (id != 0 ? s->child.process != 0 && s->child.id == id : is_named(s->image, name)) {
+            return s;
+        }
+    }
+    s = find_service(init, name);
+    return s != NULL ? s : find_by_node(init, name);
+}
+
+static struct job *find_job(struct init *init, const char *name)
+{
+    uint32_t id = number_of(name);
+
+    if (strncmp(name, "job ", 4) == 0) {
+        return job_by_id(init, number_of(name + 4));
+    }
+    for (struct job *job = init->jobs; job < init->jobs + INIT_JOBS_MAX; job++) {
+        if (job->id != 0 && job->child.process != 0 && (id != 0 ? job->child.id == id : is_named(job->image, name))) {
+            return job;
+        }
+    }
+    return NULL;
+}
+
+/* ---- the caller ---- */
+
+struct caller {
+    uint32_t badge;
+    struct child *child;
+    const struct image *image;
+    unsigned rank;
+    bool is_program;
+};
+
+static status_t caller_of(struct init *init, uint32_t badge, struct caller *out)
+{
+    struct job *job = job_by_badge(init, badge);
+
+    if (job != NULL) {
+        *out = (struct caller){ badge, &job->child, job->image, UINT32_MAX, true };
+        return E_OK;
+    }
+    if (badge == 0 || badge > init->server_count) {
+        return E_RIGHTS;
+    }
+    struct server *s = &init->servers[badge - 1];
+    *out = (struct caller){ badge, &s->child, s->image, s->number, s->plan == NULL };
+    return E_OK;
+}
+
+static bool caller_may(const struct caller *c, unsigned right)
+{
+    return c->is_program && (program_may(c->image) & right) != 0;
+}
+
+/* ---- requests ---- */
+
+static status_t names_open(struct init *init, const struct caller *c, const char *name, struct msg *m)
+{
+    struct server *s = find_to_open(init, name);
+    handle_t handle;
+
+    if (s == NULL) {
+        return E_NOTFOUND;
+    }
+    if (!c->is_program || c->rank <= s->number || !program_may_open(c->image, s)) {
+        return E_RIGHTS;
+    }
+    if (s->plan->is_waiting) {
+        return E_AGAIN;
+    }
+    if (s->state == SERVICE_FAILED || s->state == SERVICE_BROKEN) {
+        return E_BROKEN;
+    }
+    status_t err = sys_process_grant(c->child->process, s->port, RIGHT_CALL, names_session(init), &handle);
+    if (err == E_OK) {
+        m->w[7] = handle;
+    }
+    return err;
+}
+
+static status_t names_job(struct init *init, const struct caller *c, struct msg *m)
+{
+    struct job *job = job_by_id(init, m->w[0]);
+
+    if (job == NULL || job->owner != c->badge) {
+        return E_NOTFOUND;
+    }
+    m->w[0] = job->state;
+    m->w[1] = (uint64_t)(int64_t)job->code;
+    if (job->state != JOB_RUNNING) {
+        job_forget(job);
+    }
+    return E_OK;
+}
+
+static status_t names_kill(struct init *init, const struct caller *c, const char *name, bool is_restart)
+{
+    struct job *job = find_job(init, name);
+    struct server *s = job == NULL ? find_to_kill(init, name) : NULL;
+
+    if (job != NULL && (caller_may(c, MAY_CONTROL) || job->owner == c->badge)) {
+        if (job->state == JOB_RUNNING) {
+            job_end(init, job, JOB_KILLED, 0);
+        }
+        return E_OK;
+    }
+    if (!caller_may(c, MAY_CONTROL) || strcmp(name, "init") == 0) {
+        return E_RIGHTS;
+    }
+    if (s == NULL) {
+        return E_NOTFOUND;
+    }
+    if (s->plan != NULL && (s->plan->is_waiting || s->port == 0)) {
+        return E_AGAIN; /* what it waits for is not in this tree or archive */
+    }
+    if (!is_restart && s->child.process == 0) {
+        return E_NOTFOUND;
+    }
+    supervise_restart(init, s);
+    return E_OK;
+}
+
+static status_t names_server(struct init *init, struct msg *m)
+{
+    char name[32] = { 0 };
+
+    if (m->w[0] >= init->server_count) {
+        return E_NOTFOUND;
+    }
+    const struct server *s = &init->servers[m->w[0]];
+    int node = s->plan != NULL && s->plan->node >= 0 ? init->plan.nodes[s->plan->node].offset : -1;
+    (void)snprintf(name, sizeof(name), "%s", s->image->name); /* cut if too long */
+    memcpy(m->w, name, sizeof(name));
+    m->w[4] = (uint32_t)node | (uint64_t)s->child.id << 32;
+    m->w[5] = s->state | (uint64_t)s->restarts << 32;
+    m->w[6] = s->number + 1;
+    return E_OK;
+}
+
+static status_t names_node(struct init *init, struct msg *m)
+{
+    int index = m->w[0] <= TREE_MAX_LEN ? plan_node_index(&init->plan, (int)m->w[0]) : -1;
+
+    if (index < 0) {
+        return E_NOTFOUND;
+    }
+    const struct plan_node *n = &init->plan.nodes[index];
+    m->w[0] = n->state;
+    m->w[1] = (uint64_t)(int64_t)n->service;
+    m->w[2] = n->other >= 0 ? (uint64_t)init->plan.nodes[n->other].offset : (uint64_t)-1;
+    m->w[3] = (uint64_t)(int64_t)(n->service >= 0 ? init->servers[n->service].error : n->error);
+    return E_OK;
+}
+
+static status_t names_program(struct init *init, struct msg *m)
+{
+    uint64_t wanted = m->w[0];
+
+    for (unsigned i = 0; i < init->image_count; i++) {
+        const char *name = init->images[i].name;
+        if (strncmp(name, "bin/", 4) == 0 && strlen(name + 4) < INIT_NAME_LEN && wanted-- == 0) {
+            memset(m->w, 0, INIT_NAME_LEN);
+            memcpy(m->w, name + 4, strlen(name + 4));
+            return E_OK;
+        }
+    }
+    return E_NOTFOUND;
+}
+
+static status_t names_dispatch(struct init *init, const struct caller *c, struct msg *m)
+{
+    char name[INIT_NAME_LEN + 1];
+
+    memcpy(name, m->w, INIT_NAME_LEN);
+    name[INIT_NAME_LEN] = '\0';
+    switch (info_op(m->info)) {
+    case INIT_OP_OPEN:
+        return names_open(init, c, name, m);
+    case INIT_OP_SPAWN:
+        return caller_may(c, MAY_SPAWN) ? job_spawn(init, c->badge, m) : E_RIGHTS;
+    case INIT_OP_JOB:
+        return names_job(init, c, m);
+    case INIT_OP_KILL:
+        return names_kill(init, c, name, false);
+    case INIT_OP_RESTART:
+        return names_kill(init, c, name, true);
+    case INIT_OP_SERVER:
+        return names_server(init, m);
+    case INIT_OP_NODE:
+        return names_node(init, m);
+    case INIT_OP_POWER:
+        return caller_may(c, MAY_CONTROL) ? sys_power(init->power, (uint32_t)m->w[0]) : E_RIGHTS;
+    case INIT_OP_PROGRAM:
+        return names_program(init, m);
+    default:
+        return E_NOSYS;
+    }
+}
+
+status_t names_serve(struct init *init, uint32_t badge, struct msg *m)
+{
+    struct caller c;
+    handle_t came[MSG_HANDLES];
+    unsigned handles = info_handles(m->info);
+    status_t err = caller_of(init, badge, &c);
+
+    for (unsigned i = 0; i < handles; i++) {
+        came[i] = (handle_t)m->w[MSG_WORDS - 1 - i];
+    }
+    err = err ? err : names_dispatch(init, &c, m);
+    for (unsigned i = 0; i < handles && (err || info_op(m->info) != INIT_OP_SPAWN); i++) {
+        (void)sys_handle_close(came[i]); /* nobody took it */
+    }
+    return err;
+}

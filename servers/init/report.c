@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * report - init's lines in the log: "[init] path: text". Errors say what, why and, where there is one, what to do.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <tree.h>
+#include "init.h"
+
+enum { REPORT_LINE = 240 };
+
+void report(struct init *init, enum log_level level, const char *format, ...)
+{
+    char line[REPORT_LINE] = "[init] ";
+    size_t at = strlen(line);
+    va_list args;
+
+    va_start(args, format);
+    int n = vsnprintf(line + at, sizeof(line) - 1 - at, format, args);
+    va_end(args);
+    at += n < 0 ? 0 : (size_t)n < sizeof(line) - 1 - at ? (size_t)n : sizeof(line) - 2 - at;
+    line[at++] = '\n';
+    (void)sys_log_write(init->chosen, level, line, at); /* nowhere to complain to */
+}
+
+void report_server_name(struct init *init, const struct server *s, char *out, size_t len)
+{
+    if (s->plan != NULL && s->plan->node >= 0) {
+        tree_path(init->fdt, init->plan.nodes[s->plan->node].offset, out, len);
+    } else {
+        (void)snprintf(out, len, "%s", s->plan != NULL ? s->plan->match->compatible : s->image->name);
+    }
+}
+
+void report_plan(struct init *init)
+{
+    const struct plan *p = &init->plan;
+    unsigned unclaimed = 0;
+    char path[TREE_PATH_LEN];
+    char why[REPORT_LINE];
+
+    for (unsigned i = 0; i < p->node_count; i++) {
+        const struct plan_node *n = &p->nodes[i];
+        unclaimed += n->state == NODE_UNCLAIMED;
+        if (n->state == NODE_REFUSED || n->state == NODE_COVERED) {
+            tree_path(p->fdt, n->offset, path, sizeof(path));
+            plan_why_refused(p, n, why, sizeof(why));
+            report(init, LOG_WARN, "%s: %s", path, why);
+        }
+    }
+    if (p->dropped != 0) {
+        report(init, LOG_ERROR, "%u servers or references left out: more than this init's tables hold", p->dropped);
+    }
+    for (unsigned i = 0; i < init->server_count; i++) {
+        const struct server *s = &init->servers[i];
+        if (s->plan != NULL && s->plan->is_waiting) {
+            report_server_name(init, s, path, sizeof(path));
+            plan_why_waiting(p, s->plan, why, sizeof(why));
+            report(init, LOG_WARN, "%s: %s waits for %s", path, s->image->name, why);
+        }
+    }
+    report(init, LOG_INFO, "%u nodes, %u servers, %u devices without one", p->node_count, p->service_count, unclaimed);
+}
+
+void report_started(struct init *init, const struct server *s)
+{
+    char path[TREE_PATH_LEN];
+    char refs[REPORT_LINE] = "";
+    size_t at = 0;
+    const struct plan_ref *ref;
+    const struct server *provider;
+
+    for (unsigned i = 0; (provider = server_provider(init, s, i, &ref)) != NULL && at + 1 < sizeof(refs); i++) {
+        report_server_name(init, provider, path, sizeof(path));
+        int n = s->plan->node >= 0 ? snprintf(refs + at, sizeof(refs) - at, ", %s %u -> %s", ref->property, ref->index, path)
+                                   : snprintf(refs + at, sizeof(refs) - at, ", %s -> %s", ref->property, path);
+        at += n > 0 ? (size_t)n : 0;
+    }
+    report_server_name(init, s, path, sizeof(path));
+    if (s->plan == NULL) {
+        report(init, LOG_INFO, "%s: started", path);
+    } else {
+        report(init, LOG_INFO, "%s: %s (rank %u%s)", path, s->image->name, s->number + 1, refs);
+    }
+}
+
+static const char *fault_text(uint64_t cause)
+{
+    switch (cause) {
+    case FAULT_READ:
+        return "cannot read";
+    case FAULT_WRITE:
+        return "cannot write";
+    case FAULT_EXECUTE:
+        return "cannot execute";
+    case FAULT_ALIGNMENT:
+        return "unaligned access to";
+    case FAULT_INSTRUCTION:
+        return "instruction undefined or not allowed, address";
+    case FAULT_BREAKPOINT:
+        return "breakpoint (a failed assertion?), address";
+    case FAULT_BUS:
+        return "the bus reports an error at";
+    case FAULT_SERROR:
+        return "asynchronous bus error, address";
+    case FAULT_SYSCALL:
+        return "no such system call, address";
+    default:
+        return "unknown fault, address";
+    }
+}
+
+void report_fault(struct init *init, const char *who, const struct child *c, const struct msg *m)
+{
+    uint64_t base = c->info != NULL ? c->info->image_va : 0;
+
+    report(init, LOG_ERROR, "%s: fault: %s 0x%llx, pc 0x%llx (image + 0x%llx), sp 0x%llx, ESR 0x%llx, thread %llu", who,
+           fault_text(m->w[0]), (unsigned long long)m->w[1], (unsigned long long)m->w[2],
+           (unsigned long long)(m->w[2] - base), (unsigned long long)m->w[4], (unsigned long long)m->w[3],
+           (unsigned long long)m->w[5]);
+}
