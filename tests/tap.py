@@ -13,6 +13,10 @@ def comment(text):
         say("# " + line)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--verbose", type=int, default=0)  # the terminal plugin's; explained asserts ask for it
+
+
 def pytest_configure(config):
     config.tap_number = 0
 

@@ -6,12 +6,21 @@
 
 /* ---- the check ---- */
 
+/* A property's name must end inside the strings block; fdt_next_tag has looked at the value. */
+static bool tree_check_property(const void *fdt, int offset)
+{
+    const struct fdt_property *prop = fdt_offset_ptr(fdt, offset, sizeof(*prop));
+    int len;
+
+    return prop && fdt_get_string(fdt, (int)fdt32_to_cpu(prop->nameoff), &len);
+}
+
 /* One walk over all tokens; after it, offsets and names inside the structure block may be trusted. */
 static status_t tree_check_tokens(const void *fdt)
 {
     unsigned depth = 0;
     bool root_ended = false;
-    int offset, next = 0, name_len;
+    int offset, next = 0;
 
     for (;;) {
         offset = next;
@@ -22,7 +31,8 @@ static status_t tree_check_tokens(const void *fdt)
         }
         switch (tag) {
         case FDT_BEGIN_NODE:
-            if (depth == 0 && (offset != 0 || *(const char *)fdt_offset_ptr(fdt, FDT_TAGSIZE, 1) != '\0')) {
+            if (depth == 0 &&
+                (offset != 0 || *(const char *)fdt_offset_ptr(fdt, FDT_TAGSIZE, 1) != '\0')) {
                 return E_FORMAT; /* a node is its offset and the root is 0; its name is empty */
             }
             if (depth++ == TREE_MAX_DEPTH) {
@@ -35,14 +45,11 @@ static status_t tree_check_tokens(const void *fdt)
             }
             root_ended = --depth == 0;
             break;
-        case FDT_PROP: {
-            const struct fdt_property *prop = fdt_offset_ptr(fdt, offset, sizeof(*prop));
-
-            if (depth == 0 || !prop || !fdt_get_string(fdt, (int)fdt32_to_cpu(prop->nameoff), &name_len)) {
+        case FDT_PROP:
+            if (depth == 0 || !tree_check_property(fdt, offset)) {
                 return E_FORMAT;
             }
             break;
-        }
         case FDT_END:
             return root_ended ? E_OK : E_FORMAT;
         default:
@@ -59,15 +66,16 @@ status_t tree_check(const void *fdt, size_t len)
     if (len < sizeof(struct fdt_header)) {
         return E_RANGE;
     }
-    if (fdt_magic(fdt) != FDT_MAGIC || fdt_version(fdt) < 16 || fdt_totalsize(fdt) < sizeof(struct fdt_header)) {
+    if (fdt_magic(fdt) != FDT_MAGIC || fdt_version(fdt) < 16 ||
+        fdt_totalsize(fdt) < sizeof(struct fdt_header)) {
         return E_FORMAT;
     }
     if (fdt_totalsize(fdt) > len || fdt_totalsize(fdt) > TREE_MAX_LEN) {
         return E_RANGE;
     }
     /* libfdt reads both blocks through pointers that promise their alignment. */
-    if (fdt_check_header(fdt) != 0 || fdt_off_mem_rsvmap(fdt) % 8 != 0 || fdt_off_dt_struct(fdt) % 4 != 0 ||
-        fdt_num_mem_rsv(fdt) < 0) {
+    if (fdt_check_header(fdt) != 0 || fdt_off_mem_rsvmap(fdt) % 8 != 0 ||
+        fdt_off_dt_struct(fdt) % 4 != 0 || fdt_num_mem_rsv(fdt) < 0) {
         return E_FORMAT;
     }
     return tree_check_tokens(fdt);
@@ -217,7 +225,8 @@ static int tree_child_named(const void *fdt, int parent, const char *name, size_
 {
     bool has_unit = memchr(name, '@', len) != NULL;
 
-    for (int child = tree_next_child(fdt, parent, -1); child >= 0; child = tree_next_child(fdt, parent, child)) {
+    for (int child = tree_next_child(fdt, parent, -1); child >= 0;
+         child = tree_next_child(fdt, parent, child)) {
         const char *theirs = tree_name(fdt, child);
 
         if (strnlen(theirs, len) == len && memcmp(theirs, name, len) == 0 &&

@@ -7,7 +7,7 @@
 #include "tree_chain.h"
 
 /* phys.hi of PCI: bits 25:24 are 0 configuration, 1 I/O, 2 memory 32 bit, 3 memory 64 bit. */
-enum { PCI_SPACE_IO = 0x01000000, PCI_SPACE_MEMORY = 0x02000000 };
+enum { PCI_SPACE_IO = 1 << 24, PCI_SPACE_MEMORY = 1 << 25 };
 
 struct bus {
     unsigned address_cells;
@@ -23,7 +23,8 @@ struct bus_address {
 static status_t bus_of(const void *fdt, int node, struct bus *out)
 {
     const char *type = tree_string(fdt, node, "device_type");
-    struct bus bus = { .is_pci = type && type[0] == 'p' && type[1] == 'c' && type[2] == 'i' }; /* "pci", "pciex" */
+    struct bus bus = { .is_pci = type && type[0] == 'p' && type[1] == 'c' &&
+                                 type[2] == 'i' }; /* "pci", "pciex" */
     status_t err = tree_bus_cells(fdt, node, &bus.address_cells, &bus.size_cells);
 
     if (err != E_OK || bus.address_cells == 0) {
@@ -42,7 +43,8 @@ static uint32_t bus_space(const struct bus *bus, uint32_t first_cell)
     return first_cell & PCI_SPACE_MEMORY ? PCI_SPACE_MEMORY : first_cell & PCI_SPACE_IO;
 }
 
-static status_t bus_address_read(const struct bus *bus, const fdt32_t *cells, struct bus_address *out)
+static status_t bus_address_read(const struct bus *bus, const fdt32_t *cells,
+                                 struct bus_address *out)
 {
     out->space = 0;
     if (bus->address_cells == 3) {
@@ -53,8 +55,8 @@ static status_t bus_address_read(const struct bus *bus, const fdt32_t *cells, st
 }
 
 /* One level up: through the ranges of `node` from its children's space to its own. First match wins. */
-static status_t bus_up(const void *fdt, int node, const struct bus *bus, const struct bus *parent, uint64_t len,
-                       struct bus_address *at)
+static status_t bus_up(const void *fdt, int node, const struct bus *bus, const struct bus *parent,
+                       uint64_t len, struct bus_address *at)
 {
     int bytes;
     const fdt32_t *row = tree_prop(fdt, node, "ranges", &bytes);
@@ -75,11 +77,13 @@ static status_t bus_up(const void *fdt, int node, const struct bus *bus, const s
 
         if (bus_address_read(bus, row, &from) != E_OK ||
             bus_address_read(parent, row + bus->address_cells, &to) != E_OK ||
-            tree_number(row + bus->address_cells + parent->address_cells, bus->size_cells, &window) != E_OK) {
+            tree_number(row + bus->address_cells + parent->address_cells, bus->size_cells,
+                        &window) != E_OK) {
             continue; /* beyond 64 bits: nothing of ours lies in it */
         }
         uint64_t offset = at->value - from.value;
-        if (from.space == at->space && at->value >= from.value && offset < window && len <= window - offset) {
+        if (from.space == at->space && at->value >= from.value && offset < window &&
+            len <= window - offset) {
             if (to.value > UINT64_MAX - offset || to.value + offset > UINT64_MAX - len) {
                 return E_RANGE;
             }
@@ -92,8 +96,8 @@ static status_t bus_up(const void *fdt, int node, const struct bus *bus, const s
 }
 
 /* From the space of chain[count - 1]'s children up to the CPU's. */
-static status_t bus_to_cpu(const void *fdt, const struct tree_chain *chain, unsigned count, uint64_t len,
-                           struct bus_address *at)
+static status_t bus_to_cpu(const void *fdt, const struct tree_chain *chain, unsigned count,
+                           uint64_t len, struct bus_address *at)
 {
     struct bus bus, parent;
     status_t err = bus_of(fdt, chain->node[count - 1], &bus);
@@ -106,7 +110,8 @@ static status_t bus_to_cpu(const void *fdt, const struct tree_chain *chain, unsi
     return err == E_OK && at->space != 0 ? E_RANGE : err;
 }
 
-status_t tree_translate(const void *fdt, int bus_node, uint64_t address, uint64_t len, uint64_t *out)
+status_t tree_translate(const void *fdt, int bus_node, uint64_t address, uint64_t len,
+                        uint64_t *out)
 {
     struct tree_chain chain;
     struct bus bus;
@@ -120,7 +125,8 @@ status_t tree_translate(const void *fdt, int bus_node, uint64_t address, uint64_
         return E_RANGE;
     }
     /* A number without a space on a bus that has several means memory. */
-    struct bus_address at = { .space = bus.address_cells == 3 && bus.is_pci ? PCI_SPACE_MEMORY : 0, .value = address };
+    struct bus_address at = { .space = bus.address_cells == 3 && bus.is_pci ? PCI_SPACE_MEMORY : 0,
+                              .value = address };
     err = bus_to_cpu(fdt, &chain, chain.count, len, &at);
     if (err == E_OK) {
         *out = at.value;
@@ -156,7 +162,8 @@ status_t tree_reg(const void *fdt, int node, unsigned index, struct tree_range *
     struct bus_address at;
     uint64_t len;
     reg += index * tuple;
-    if (bus_address_read(&bus, reg, &at) != E_OK || tree_number(reg + bus.address_cells, bus.size_cells, &len) != E_OK ||
+    if (bus_address_read(&bus, reg, &at) != E_OK ||
+        tree_number(reg + bus.address_cells, bus.size_cells, &len) != E_OK ||
         at.value > UINT64_MAX - len) {
         return E_RANGE;
     }

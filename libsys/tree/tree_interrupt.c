@@ -52,8 +52,8 @@ status_t tree_phandle(const void *fdt, uint32_t phandle, int *out)
 struct cursor {
     const void *fdt;
     const fdt32_t *at;
-    unsigned left;          /* cells from `at` on */
-    uint32_t phandle;       /* the last provider, 0 if none */
+    unsigned left;    /* cells from `at` on */
+    uint32_t phandle; /* the last provider, 0 if none */
     int node;
 };
 
@@ -103,8 +103,8 @@ static status_t cursor_provider(struct cursor *c, int *out)
 }
 
 /* Takes one phandle with its specifier. A hole has node -1 and no cells. */
-static status_t cursor_entry(struct cursor *c, const char *cells_name, int *out_node, const fdt32_t **out_cells,
-                             unsigned *out_count)
+static status_t cursor_entry(struct cursor *c, const char *cells_name, int *out_node,
+                             const fdt32_t **out_cells, unsigned *out_count)
 {
     const unsigned absent = TREE_MAX_CELLS + 1;
     unsigned count = 0;
@@ -130,8 +130,8 @@ static void ref_set(struct tree_ref *ref, int node, const fdt32_t *cells, unsign
     }
 }
 
-status_t tree_reference(const void *fdt, int node, const char *property, const char *cells_name, unsigned index,
-                        struct tree_ref *out)
+status_t tree_reference(const void *fdt, int node, const char *property, const char *cells_name,
+                        unsigned index, struct tree_ref *out)
 {
     struct cursor c;
     const fdt32_t *cells = NULL;
@@ -216,7 +216,8 @@ static status_t nexus_address_cells(const void *fdt, int nexus, unsigned *out)
 
     for (unsigned i = chain.count; err == E_OK && i > 0; i--) {
         if (tree_prop(fdt, chain.node[i - 1], "#address-cells", &len)) {
-            return tree_cells(fdt, chain.node[i - 1], "#address-cells", 0, TREE_MAX_ADDRESS_CELLS, out);
+            return tree_cells(fdt, chain.node[i - 1], "#address-cells", 0, TREE_MAX_ADDRESS_CELLS,
+                              out);
         }
     }
     *out = TREE_DEFAULT_ADDRESS_CELLS;
@@ -224,7 +225,8 @@ static status_t nexus_address_cells(const void *fdt, int nexus, unsigned *out)
 }
 
 /* The child's part of a row against what the route carries, under the mask. */
-static bool row_matches(const struct route *route, unsigned address_cells, const fdt32_t *row, const fdt32_t *mask)
+static bool row_matches(const struct route *route, unsigned address_cells, const fdt32_t *row,
+                        const fdt32_t *mask)
 {
     for (unsigned i = 0; i < address_cells + route->ref.cell_count; i++) {
         uint32_t ours = i >= address_cells         ? route->ref.cells[i - address_cells]
@@ -259,7 +261,8 @@ static status_t nexus_up(const void *fdt, int nexus, struct route *route)
         const fdt32_t *child = cursor_take(&c, address_cells + own_cells);
 
         if (!child || cursor_provider(&c, &parent) != E_OK || parent < 0 ||
-            tree_cells(fdt, parent, "#address-cells", 0, TREE_MAX_ADDRESS_CELLS, &parent_address_cells) != E_OK ||
+            tree_cells(fdt, parent, "#address-cells", 0, TREE_MAX_ADDRESS_CELLS,
+                       &parent_address_cells) != E_OK ||
             interrupt_cells(fdt, parent, &parent_cells) != E_OK) {
             return E_FORMAT;
         }
@@ -303,7 +306,8 @@ static status_t route_follow(const void *fdt, struct route *route)
             if (err != E_OK) {
                 return err;
             }
-            if (interrupt_cells(fdt, route->ref.node, &cells) != E_OK || cells != route->ref.cell_count) {
+            if (interrupt_cells(fdt, route->ref.node, &cells) != E_OK ||
+                cells != route->ref.cell_count) {
                 return E_FORMAT;
             }
         }
@@ -342,14 +346,16 @@ status_t tree_interrupt(const void *fdt, int node, unsigned index, struct tree_r
     struct cursor reg;
     int len;
     bool is_extended = tree_prop(fdt, node, "interrupts-extended", &len) != NULL;
-    status_t err = is_extended ? tree_reference(fdt, node, "interrupts-extended", "#interrupt-cells", index, &route.ref)
+    status_t err = is_extended ? tree_reference(fdt, node, "interrupts-extended",
+                                                "#interrupt-cells", index, &route.ref)
                                : interrupt_own(fdt, node, index, &route.ref);
 
     if (err != E_OK) {
         return err;
     }
     if (cursor_open(&reg, fdt, node, "reg") == E_OK) { /* the unit address, for a nexus */
-        for (; route.address_count < TREE_MAX_ADDRESS_CELLS && reg.left > 0; route.address_count++) {
+        for (; route.address_count < TREE_MAX_ADDRESS_CELLS && reg.left > 0;
+             route.address_count++) {
             route.address[route.address_count] = fdt32_to_cpu(*cursor_take(&reg, 1));
         }
     }
@@ -376,8 +382,10 @@ unsigned tree_interrupt_count(const void *fdt, int node)
         }
         return count;
     }
-    if (cursor_open(&c, fdt, node, "interrupts") != E_OK || tree_interrupt_parent(fdt, node, &parent) != E_OK ||
-        interrupt_cells(fdt, parent, &cell_count) != E_OK || cell_count == 0 || c.left % cell_count != 0) {
+    if (cursor_open(&c, fdt, node, "interrupts") != E_OK ||
+        tree_interrupt_parent(fdt, node, &parent) != E_OK ||
+        interrupt_cells(fdt, parent, &cell_count) != E_OK || cell_count == 0 ||
+        c.left % cell_count != 0) {
         return 0;
     }
     return c.left / cell_count;

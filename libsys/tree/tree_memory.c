@@ -9,7 +9,8 @@
 /* A list's position: counts down to the entry that is asked for. */
 struct seek {
     unsigned left;
-    status_t found; /* E_NOTFOUND until the entry is reached; then its own status, and *out is set if E_OK */
+    status_t
+        found; /* E_NOTFOUND until the entry is reached; then its own status, and *out is set if E_OK */
     struct tree_range *out;
 };
 
@@ -91,7 +92,8 @@ status_t tree_reservation(const void *fdt, unsigned index, struct tree_range *ou
     if (tree_find(fdt, "/reserved-memory", &parent) != E_OK || !tree_status_okay(fdt, parent)) {
         return E_NOTFOUND;
     }
-    for (int node = tree_next_child(fdt, parent, -1); node >= 0; node = tree_next_child(fdt, parent, node)) {
+    for (int node = tree_next_child(fdt, parent, -1); node >= 0;
+         node = tree_next_child(fdt, parent, node)) {
         if (tree_status_okay(fdt, node) && seek_reg(&seek, fdt, parent, node)) {
             if (seek.found == E_OK) {
                 *out_no_map = tree_prop(fdt, node, "no-map", &len) != NULL;

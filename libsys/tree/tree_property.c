@@ -87,7 +87,8 @@ int tree_compatible(const void *fdt, int node, const char *compatible)
     return tree_list_index(fdt, node, "compatible", compatible);
 }
 
-status_t tree_name_index(const void *fdt, int node, const char *names, const char *name, unsigned *out)
+status_t tree_name_index(const void *fdt, int node, const char *names, const char *name,
+                         unsigned *out)
 {
     int index = tree_list_index(fdt, node, names, name);
 
@@ -133,7 +134,8 @@ status_t tree_u64(const void *fdt, int node, const char *name, uint64_t *out)
     return tree_number(cells, (unsigned)len / 4, out);
 }
 
-status_t tree_cells(const void *fdt, int node, const char *name, unsigned otherwise, unsigned max, unsigned *out)
+status_t tree_cells(const void *fdt, int node, const char *name, unsigned otherwise, unsigned max,
+                    unsigned *out)
 {
     uint32_t cells;
     status_t err = tree_u32(fdt, node, name, &cells);
@@ -152,10 +154,12 @@ status_t tree_cells(const void *fdt, int node, const char *name, unsigned otherw
 status_t tree_bus_cells(const void *fdt, int bus, unsigned *out_address, unsigned *out_size)
 {
     unsigned address = 0, size = 0;
-    status_t err =
-        tree_cells(fdt, bus, "#address-cells", TREE_DEFAULT_ADDRESS_CELLS, TREE_MAX_ADDRESS_CELLS, &address);
+    status_t err = tree_cells(fdt, bus, "#address-cells", TREE_DEFAULT_ADDRESS_CELLS,
+                              TREE_MAX_ADDRESS_CELLS, &address);
 
-    err = err ? err : tree_cells(fdt, bus, "#size-cells", TREE_DEFAULT_SIZE_CELLS, TREE_MAX_ADDRESS_CELLS, &size);
+    err = err ? err
+              : tree_cells(fdt, bus, "#size-cells", TREE_DEFAULT_SIZE_CELLS, TREE_MAX_ADDRESS_CELLS,
+                           &size);
     if (err == E_OK) {
         *out_address = address;
         *out_size = size;

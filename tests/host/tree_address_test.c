@@ -22,9 +22,10 @@ static void check(const char *tree, const struct expected *expected, size_t coun
         struct tree_range range = { .base = 77, .len = 77 };
         status_t err = tree_reg(fdt, tree_node(fdt, e->path), e->index, &range);
 
-        if (err != e->err || range.base != (err ? 77 : e->base) || range.len != (err ? 77 : e->len)) {
-            fail_msg("%s reg %u: %d, %#llx + %#llx", e->path, e->index, err, (unsigned long long)range.base,
-                     (unsigned long long)range.len);
+        if (err != e->err || range.base != (err ? 77 : e->base) ||
+            range.len != (err ? 77 : e->len)) {
+            fail_msg("%s reg %u: %d, %#llx + %#llx", e->path, e->index, err,
+                     (unsigned long long)range.base, (unsigned long long)range.len);
         }
     }
     tree_exercise(fdt);

@@ -105,7 +105,8 @@ static void version_2_header_in_a_short_buffer_is_refused(void **state)
 
 static void blocks_must_be_aligned_and_inside(void **state)
 {
-    uint32_t rsvmap = fdt_off_mem_rsvmap(blob), tokens = fdt_off_dt_struct(blob), strings = fdt_off_dt_strings(blob);
+    uint32_t rsvmap = fdt_off_mem_rsvmap(blob), tokens = fdt_off_dt_struct(blob),
+             strings = fdt_off_dt_strings(blob);
 
     (void)state;
     for (uint32_t wrong = 1; wrong < 8; wrong++) {
@@ -159,26 +160,29 @@ static void set_tokens(const uint32_t *tokens, size_t count)
 
 static void tokens_must_form_one_tree(void **state)
 {
-    const uint32_t node = FDT_BEGIN_NODE, end_node = FDT_END_NODE, prop = FDT_PROP, nop = FDT_NOP, end = FDT_END;
+    const uint32_t node = FDT_BEGIN_NODE, end_node = FDT_END_NODE, prop = FDT_PROP, nop = FDT_NOP,
+                   end = FDT_END;
     const uint32_t name_a = 'a' << 24;
 
     (void)state;
     CHECK_TOKENS(E_OK, node, 0, end_node, end);
     CHECK_TOKENS(E_OK, node, 0, nop, end_node, nop, end);
-    CHECK_TOKENS(E_OK, node, 0, prop, 0, 0, node, name_a, nop, prop, 4, 0, end, end_node, end_node, end);
-    CHECK_TOKENS(E_FORMAT, end);                                      /* no root */
-    CHECK_TOKENS(E_FORMAT, nop, node, 0, end_node, end);              /* the root is not at 0 */
-    CHECK_TOKENS(E_FORMAT, node, name_a, end_node, end);              /* the root has a name */
-    CHECK_TOKENS(E_FORMAT, node, 0, end);                             /* not closed */
-    CHECK_TOKENS(E_FORMAT, node, 0, end_node);                        /* no end */
-    CHECK_TOKENS(E_FORMAT, node, 0, end_node, end_node, end);         /* closed twice */
+    CHECK_TOKENS(E_OK, node, 0, prop, 0, 0, node, name_a, nop, prop, 4, 0, end, end_node, end_node,
+                 end);
+    CHECK_TOKENS(E_FORMAT, end);                                       /* no root */
+    CHECK_TOKENS(E_FORMAT, nop, node, 0, end_node, end);               /* the root is not at 0 */
+    CHECK_TOKENS(E_FORMAT, node, name_a, end_node, end);               /* the root has a name */
+    CHECK_TOKENS(E_FORMAT, node, 0, end);                              /* not closed */
+    CHECK_TOKENS(E_FORMAT, node, 0, end_node);                         /* no end */
+    CHECK_TOKENS(E_FORMAT, node, 0, end_node, end_node, end);          /* closed twice */
     CHECK_TOKENS(E_FORMAT, node, 0, end_node, node, 0, end_node, end); /* two roots */
-    CHECK_TOKENS(E_FORMAT, node, 0, end_node, prop, 0, 0, end);       /* a property of nobody */
-    CHECK_TOKENS(E_FORMAT, node, 0, 7, end_node, end);                /* unknown token */
-    CHECK_TOKENS(E_FORMAT, node, 0, prop, 64, 0, end_node, end);      /* the value is longer than the block */
+    CHECK_TOKENS(E_FORMAT, node, 0, end_node, prop, 0, 0, end);        /* a property of nobody */
+    CHECK_TOKENS(E_FORMAT, node, 0, 7, end_node, end);                 /* unknown token */
+    CHECK_TOKENS(E_FORMAT, node, 0, prop, 64, 0, end_node,
+                 end); /* the value is longer than the block */
     CHECK_TOKENS(E_FORMAT, node, 0, prop, 0xfffffff0, 0, end_node, end);
     CHECK_TOKENS(E_FORMAT, node, 0, prop, 0, 0x7fffffff, end_node, end); /* no such name */
-    CHECK_TOKENS(E_FORMAT, node, 0, node, 0x61616161);                /* a name without end */
+    CHECK_TOKENS(E_FORMAT, node, 0, node, 0x61616161);                   /* a name without end */
 }
 
 static void depth_has_a_ceiling(void **state)

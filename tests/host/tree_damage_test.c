@@ -20,11 +20,13 @@ static uint32_t random_next(uint32_t *seed)
     return *seed;
 }
 
-static const char *const trees[] = { "good-names",  "good-address", "good-memory",     "good-interrupt",
-                                     "bad-address", "bad-memory",   "bad-interrupt", "good-virt-gicv3" };
+static const char *const trees[] = { "good-names",     "good-address",   "good-memory",
+                                     "good-interrupt", "bad-address",    "bad-memory",
+                                     "bad-interrupt",  "good-virt-gicv3" };
 
 /* Returns how many of the damaged blobs still passed the check. */
-static unsigned damage(const char *name, uint32_t seed, size_t from, void (*hurt)(char *, size_t, uint32_t *))
+static unsigned damage(const char *name, uint32_t seed, size_t from,
+                       void (*hurt)(char *, size_t, uint32_t *))
 {
     void *whole = tree_load(name);
     size_t len = tree_len(whole);
@@ -55,7 +57,8 @@ static void flip_bit(char *at, size_t len, uint32_t *seed)
 /* Numbers that hurt: small ones, tokens, ends of ranges. */
 static void write_cell(char *at, size_t len, uint32_t *seed)
 {
-    static const uint32_t cells[] = { 0, 1, 2, 3, 4, 5, 9, 16, 17, 0x7fffffff, 0x80000000, 0xfffffffc, 0xffffffff };
+    static const uint32_t cells[] = { 0,  1,  2,          3,          4,          5,         9,
+                                      16, 17, 0x7fffffff, 0x80000000, 0xfffffffc, 0xffffffff };
     fdt32_t cell = cpu_to_fdt32(cells[random_next(seed) % (sizeof(cells) / sizeof(cells[0]))]);
 
     memcpy(at + (random_next(seed) % (len - 4) & ~3u), &cell, sizeof(cell));

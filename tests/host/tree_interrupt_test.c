@@ -16,7 +16,8 @@ struct expected {
     uint32_t cells[4];
 };
 
-static void compare(const void *fdt, const struct expected *e, status_t err, const struct tree_ref *ref)
+static void compare(const void *fdt, const struct expected *e, status_t err,
+                    const struct tree_ref *ref)
 {
     if (err != e->err) {
         fail_msg("%s %u: %d instead of %d", e->path, e->index, err, e->err);
@@ -30,7 +31,8 @@ static void compare(const void *fdt, const struct expected *e, status_t err, con
         char path[TREE_PATH_LEN];
 
         tree_path(fdt, ref->node, path, sizeof(path));
-        fail_msg("%s %u: %s, %u cells, %u %u", e->path, e->index, path, ref->cell_count, ref->cells[0], ref->cells[1]);
+        fail_msg("%s %u: %s, %u cells, %u %u", e->path, e->index, path, ref->cell_count,
+                 ref->cells[0], ref->cells[1]);
     }
 }
 
@@ -38,7 +40,8 @@ static void check(const void *fdt, const struct expected *expected, size_t count
 {
     for (size_t i = 0; i < count; i++) {
         struct tree_ref ref = { .node = -77 };
-        status_t err = tree_interrupt(fdt, tree_node(fdt, expected[i].path), expected[i].index, &ref);
+        status_t err =
+            tree_interrupt(fdt, tree_node(fdt, expected[i].path), expected[i].index, &ref);
 
         compare(fdt, &expected[i], err, &ref);
     }
@@ -46,7 +49,8 @@ static void check(const void *fdt, const struct expected *expected, size_t count
 
 #define CHECK(fdt, list) check(fdt, list, sizeof(list) / sizeof(list[0]))
 
-static const char *const local = "/soc/local-intc@40000000", *const armctrl = "/soc/interrupt-controller@7e00b200";
+static const char *const local = "/soc/local-intc@40000000",
+                         *const armctrl = "/soc/interrupt-controller@7e00b200";
 
 static void lines_go_to_the_inherited_parent(void **state)
 {
@@ -73,8 +77,10 @@ static void extended_lines_win(void **state)
 {
     void *fdt = tree_load("good-interrupt");
     const struct expected expected[] = {
-        { "/soc/both", 0, E_OK, armctrl, 2, { 2, 9 } },    { "/soc/both", 1, E_NOTFOUND, NULL, 0, { 0 } },
-        { "/soc/both", 2, E_OK, "/soc/gpio", 1, { 7 } }, { "/soc/both", 3, E_OK, local, 2, { 5, 4 } },
+        { "/soc/both", 0, E_OK, armctrl, 2, { 2, 9 } },
+        { "/soc/both", 1, E_NOTFOUND, NULL, 0, { 0 } },
+        { "/soc/both", 2, E_OK, "/soc/gpio", 1, { 7 } },
+        { "/soc/both", 3, E_OK, local, 2, { 5, 4 } },
         { "/soc/both", 4, E_NOTFOUND, NULL, 0, { 0 } },
     };
 
@@ -90,10 +96,14 @@ static void maps_are_followed(void **state)
 {
     void *fdt = tree_load("good-interrupt");
     const struct expected expected[] = {
-        { "/pcie/slot@0", 0, E_OK, "/gic", 3, { 0, 3, 4 } }, { "/pcie/slot@0", 1, E_OK, "/gic", 3, { 0, 4, 4 } },
-        { "/pcie/slot@1", 0, E_OK, armctrl, 2, { 2, 50 } },  { "/pcie/slot@2", 0, E_OK, armctrl, 2, { 2, 60 } },
-        { "/pcie/slot@3", 0, E_NOTFOUND, NULL, 0, { 0 } },   { "/user-of-mixed", 0, E_OK, "/mixed", 1, { 3 } },
-        { "/user-of-mixed", 1, E_OK, armctrl, 2, { 2, 40 } }, { "/user-of-mixed", 2, E_OK, "/mixed", 1, { 15 } },
+        { "/pcie/slot@0", 0, E_OK, "/gic", 3, { 0, 3, 4 } },
+        { "/pcie/slot@0", 1, E_OK, "/gic", 3, { 0, 4, 4 } },
+        { "/pcie/slot@1", 0, E_OK, armctrl, 2, { 2, 50 } },
+        { "/pcie/slot@2", 0, E_OK, armctrl, 2, { 2, 60 } },
+        { "/pcie/slot@3", 0, E_NOTFOUND, NULL, 0, { 0 } },
+        { "/user-of-mixed", 0, E_OK, "/mixed", 1, { 3 } },
+        { "/user-of-mixed", 1, E_OK, armctrl, 2, { 2, 40 } },
+        { "/user-of-mixed", 2, E_OK, "/mixed", 1, { 15 } },
     };
 
     (void)state;
@@ -142,21 +152,26 @@ static void references_are_read_by_index(void **state)
 {
     void *fdt = tree_load("good-interrupt");
     static const struct expected expected[] = {
-        { "/soc/serial", 0, E_OK, "/soc/clock", 1, { 19 } }, { "/soc/serial", 1, E_NOTFOUND, NULL, 0, { 0 } },
-        { "/soc/serial", 2, E_OK, "/soc/oscillator", 0, { 0 } }, { "/soc/serial", 3, E_OK, "/soc/clock", 1, { 20 } },
-        { "/soc/serial", 4, E_NOTFOUND, NULL, 0, { 0 } },    { "/timer", 0, E_NOTFOUND, NULL, 0, { 0 } },
+        { "/soc/serial", 0, E_OK, "/soc/clock", 1, { 19 } },
+        { "/soc/serial", 1, E_NOTFOUND, NULL, 0, { 0 } },
+        { "/soc/serial", 2, E_OK, "/soc/oscillator", 0, { 0 } },
+        { "/soc/serial", 3, E_OK, "/soc/clock", 1, { 20 } },
+        { "/soc/serial", 4, E_NOTFOUND, NULL, 0, { 0 } },
+        { "/timer", 0, E_NOTFOUND, NULL, 0, { 0 } },
     };
     unsigned index = 0;
 
     (void)state;
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
         struct tree_ref ref = { .node = -77 };
-        status_t err =
-            tree_reference(fdt, tree_node(fdt, expected[i].path), "clocks", "#clock-cells", expected[i].index, &ref);
+        status_t err = tree_reference(fdt, tree_node(fdt, expected[i].path), "clocks",
+                                      "#clock-cells", expected[i].index, &ref);
 
         compare(fdt, &expected[i], err, &ref);
     }
-    assert_int_equal(tree_name_index(fdt, tree_node(fdt, "/soc/serial"), "clock-names", "apb_pclk", &index), E_OK);
+    assert_int_equal(
+        tree_name_index(fdt, tree_node(fdt, "/soc/serial"), "clock-names", "apb_pclk", &index),
+        E_OK);
     assert_int_equal(index, 2);
     free(fdt);
 }
@@ -168,8 +183,9 @@ static void broken_references_are_told_apart(void **state)
     struct tree_ref ref = { .node = -77 };
 
     (void)state;
-    assert_int_equal(tree_reference(fdt, node, "clocks", "#clock-cells", 0, &ref), E_FORMAT); /* no #clock-cells */
-    assert_int_equal(tree_reference(fdt, node, "clocks", NULL, 1, &ref), E_FORMAT);           /* dangling */
+    assert_int_equal(tree_reference(fdt, node, "clocks", "#clock-cells", 0, &ref),
+                     E_FORMAT); /* no #clock-cells */
+    assert_int_equal(tree_reference(fdt, node, "clocks", NULL, 1, &ref), E_FORMAT); /* dangling */
     assert_int_equal(tree_reference(fdt, node, "clocks", "#interrupt-cells", 2, &ref), E_FORMAT);
     assert_int_equal(tree_reference(fdt, node, "cut", "#cut-cells", 0, &ref), E_OK);
     ref.node = -77;
@@ -179,7 +195,8 @@ static void broken_references_are_told_apart(void **state)
     assert_int_equal(tree_reference(fdt, node, "resets", "#reset-cells", 0, &ref), E_OK);
     assert_int_equal(ref.node, tree_node(fdt, "/provider"));
     assert_int_equal(ref.cells[0], 1);
-    assert_int_equal(tree_reference(fdt, node, "clocks", NULL, 0, &ref), E_OK); /* a plain list of phandles */
+    assert_int_equal(tree_reference(fdt, node, "clocks", NULL, 0, &ref),
+                     E_OK); /* a plain list of phandles */
     assert_int_equal(ref.cell_count, 0);
     free(fdt);
 }

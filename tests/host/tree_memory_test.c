@@ -40,9 +40,12 @@ static void check_reservations(const void *fdt, const struct expected *expected,
 static void ram_is_what_enabled_memory_nodes_say(void **state)
 {
     static const struct expected ram[] = {
-        { E_OK, 0, 0x3b400000, false },         { E_OK, 0x40000000, 0xbc000000, false },
-        { E_OK, 0x100000000, 0x80000000, false }, { E_OK, 0x180000000, 0x80000000, false },
-        { E_NOTFOUND, 0, 0, false },            { E_NOTFOUND, 0, 0, false },
+        { E_OK, 0, 0x3b400000, false },
+        { E_OK, 0x40000000, 0xbc000000, false },
+        { E_OK, 0x100000000, 0x80000000, false },
+        { E_OK, 0x180000000, 0x80000000, false },
+        { E_NOTFOUND, 0, 0, false },
+        { E_NOTFOUND, 0, 0, false },
     };
     void *fdt = tree_load("good-memory");
 
@@ -54,16 +57,20 @@ static void ram_is_what_enabled_memory_nodes_say(void **state)
 static void reservations_come_from_both_places(void **state)
 {
     static const struct expected reserved[] = {
-        { E_OK, 0, 0x1000, false },       { E_OK, 0x8000000, 0x8000, false }, { E_OK, 0, 0x80000, true },
-        { E_OK, 0x3fd165e0, 0x48, true }, { E_OK, 0x3fd16700, 0x10, true },   { E_OK, 0x20000000, 0x100000, false },
+        { E_OK, 0, 0x1000, false },       { E_OK, 0x8000000, 0x8000, false },
+        { E_OK, 0, 0x80000, true },       { E_OK, 0x3fd165e0, 0x48, true },
+        { E_OK, 0x3fd16700, 0x10, true }, { E_OK, 0x20000000, 0x100000, false },
         { E_NOTFOUND, 0, 0, false },      { E_NOTFOUND, 0, 0, false },
     };
     void *fdt = tree_load("good-memory");
 
     (void)state;
     check_reservations(fdt, reserved, sizeof(reserved) / sizeof(reserved[0]));
-    assert_int_equal(fdt_setprop_inplace(fdt, tree_node(fdt, "/reserved-memory"), "#address-cells", "\0\0\0\1", 4), 0);
-    static const struct expected changed = { E_FORMAT, 0, 0, false }; /* 12 bytes are no whole pairs now */
+    assert_int_equal(fdt_setprop_inplace(fdt, tree_node(fdt, "/reserved-memory"), "#address-cells",
+                                         "\0\0\0\1", 4),
+                     0);
+    static const struct expected changed = { E_FORMAT, 0, 0,
+                                             false }; /* 12 bytes are no whole pairs now */
     struct tree_range range;
     bool no_map;
     assert_int_equal(tree_reservation(fdt, 2, &range, &no_map), changed.err);
@@ -96,13 +103,13 @@ static void archive_lies_where_chosen_says(void **state)
 static void bad_entries_keep_their_index(void **state)
 {
     static const struct expected ram[] = {
-        { E_RANGE, 0, 0, false },  { E_OK, 0x40000000, 0x10000000, false },
-        { E_FORMAT, 0, 0, false }, { E_OK, 0x48000000, 0x10000000, false },
+        { E_RANGE, 0, 0, false },    { E_OK, 0x40000000, 0x10000000, false },
+        { E_FORMAT, 0, 0, false },   { E_OK, 0x48000000, 0x10000000, false },
         { E_NOTFOUND, 0, 0, false },
     };
-    static const struct expected reserved[] = {
-        { E_RANGE, 0, 0, false }, { E_FORMAT, 0, 0, false }, { E_NOTFOUND, 0, 0, false }
-    };
+    static const struct expected reserved[] = { { E_RANGE, 0, 0, false },
+                                                { E_FORMAT, 0, 0, false },
+                                                { E_NOTFOUND, 0, 0, false } };
     void *fdt = tree_load("bad-memory");
     struct tree_range range = { .base = 77 };
 

@@ -139,7 +139,8 @@ static void state_of_every_ancestor_counts(void **state)
     assert_false(tree_enabled(fdt, tree_node(fdt, "/soc@1/serial@2000")));
     assert_false(tree_enabled(fdt, tree_node(fdt, "/soc@1/serial@2000/child")));
     assert_false(tree_enabled(fdt, tree_node(fdt, "/soc@1/failed")));
-    assert_false(tree_enabled(fdt, tree_node(fdt, "/soc@1/broken"))); /* not terminated: not okay either */
+    assert_false(
+        tree_enabled(fdt, tree_node(fdt, "/soc@1/broken"))); /* not terminated: not okay either */
     assert_false(tree_enabled(fdt, tree_node(fdt, "/soc@1/blank")));
     assert_true(tree_enabled(fdt, tree_node(fdt, "/soc@1/old"))); /* "ok" */
 }

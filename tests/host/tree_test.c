@@ -55,16 +55,17 @@ static void exercise_lists(const void *fdt)
     /* Bounded by the blob: every entry takes at least four bytes of it. */
     for (unsigned i = 0; i < tree_len(fdt) && tree_memory(fdt, i, &range) != E_NOTFOUND; i++) {
     }
-    for (unsigned i = 0; i < tree_len(fdt) && tree_reservation(fdt, i, &range, &no_map) != E_NOTFOUND; i++) {
+    for (unsigned i = 0;
+         i < tree_len(fdt) && tree_reservation(fdt, i, &range, &no_map) != E_NOTFOUND; i++) {
     }
     (void)!tree_initrd(fdt, &range);
 }
 
 static void exercise_references(const void *fdt, int node)
 {
-    static const char *const lists[][2] = {
-        { "clocks", "#clock-cells" }, { "interrupts-extended", "#interrupt-cells" }, { "resets", NULL }
-    };
+    static const char *const lists[][2] = { { "clocks", "#clock-cells" },
+                                            { "interrupts-extended", "#interrupt-cells" },
+                                            { "resets", NULL } };
     struct tree_ref ref;
     int parent;
 

@@ -26,8 +26,8 @@ static void expect_reg(const void *fdt, int node, unsigned index, uint64_t base,
     assert_int_equal(range.len, len);
 }
 
-static void expect_line(const void *fdt, int node, unsigned index, int controller, uint32_t type, uint32_t line,
-                        uint32_t flags)
+static void expect_line(const void *fdt, int node, unsigned index, int controller, uint32_t type,
+                        uint32_t line, uint32_t flags)
 {
     struct tree_ref ref;
 
@@ -88,7 +88,8 @@ static void gicv3_tree_is_understood(void **state)
     check_common(fdt, gic, 4);
     expect_reg(fdt, gic, 0, 0x8000000, 0x10000);
     expect_reg(fdt, gic, 1, 0x80a0000, 0xf60000);
-    expect_reg(fdt, node_compatible(fdt, "arm,gic-v3-its"), 0, 0x8080000, 0x20000); /* below the GIC, empty ranges */
+    expect_reg(fdt, node_compatible(fdt, "arm,gic-v3-its"), 0, 0x8080000,
+               0x20000); /* below the GIC, empty ranges */
     tree_exercise(fdt);
     free(fdt);
 }
