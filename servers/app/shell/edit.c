@@ -86,6 +86,8 @@ static uint32_t word_behind(const struct edit *e, uint32_t at)
 
 /* ---- the picture ---- */
 
+enum { EDGE = 8 }; /* characters */
+
 /* Draws the line anew from the screen line's start; beyond the width, a window of it that holds the cursor. */
 void edit_draw(struct edit *e)
 {
@@ -93,8 +95,12 @@ void edit_draw(struct edit *e)
     uint32_t from = 0;
     uint32_t to = e->len;
 
+    uint32_t edge = e->cursor; /* some of what follows the cursor is shown too */
+    for (int i = 0; i < EDGE; i++) {
+        edge = behind(e, edge);
+    }
     e->windowed = columns(e->text, 0, e->len) > room;
-    while (columns(e->text, from, e->cursor) > room) {
+    while (columns(e->text, from, edge) > room) {
         from = behind(e, from);
     }
     while (columns(e->text, from, to) > room) {
@@ -306,7 +312,7 @@ enum edit_result edit_key(struct edit *e, uint8_t byte)
         e->escape = ESC_START;
         return EDIT_MORE;
     }
-    if (e->escape != ESC_NONE && byte >= 0x20) {
+    if (e->escape != ESC_NONE && byte >= 0x20 && byte < 0x80) {
         uint32_t key = edit_escape(e, byte);
         return key != 0 ? edit_control(e, key) : EDIT_MORE;
     }
