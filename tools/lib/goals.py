@@ -19,7 +19,7 @@ GOALS = {
     "irq_ack_whole": ("the whole acknowledge call", 190, "second"),
     "timer_tick": ("timer interrupt, same thread goes on", 80, "spikes"),
     "thread_yield": ("switch by yield, other address space", 150, "half"),
-    "page_fault": ("to a user handler and back", 600, "median"),
+    "page_fault": ("to a user handler, which maps the page, and back", 600, "median"),
     "map_unmap": ("map and unmap one page", 500, "median"),
     "thread_life": ("thread created, run, deleted", 3000, "median"),
     "process_life": ("program of the archive started by init, run, destroyed", 60000, "median"),

@@ -226,10 +226,70 @@ static status_t run_process_life(struct bench *b)
     return err;
 }
 
+enum { FAULT_CODE_VA = 0x10000, FAULT_DATA_VA = 0x100000, FAULT_STACK_LEN = 16 };
+
+/* A process of one thread that touches one page after the other: x0 is the address. */
+static status_t fault_start(struct bench *b, handle_t process)
+{
+    static const uint32_t code[] = {
+        0xd5032e9f, /* 1: hint #0x74, MARK_FROM */
+        0xf9400001, /* ldr x1, [x0] */
+        0xd5032ebf, /* hint #0x75, MARK_TO */
+        0x91400400, /* add x0, x0, #4096 */
+        0x17fffffc, /* b 1b */
+    };
+    handle_t memory = 0, thread;
+    uint64_t va = vm_reserve(PAGE_SIZE);
+    status_t err = va ? sys_memory_create(PAGE_SIZE, 0, 0, &memory) : E_NOMEM;
+
+    err = err ? err : sys_map(HANDLE_SELF, memory, 0, 0, PAGE_SIZE, va, MAP_READ | MAP_WRITE);
+    if (!err) {
+        memcpy((void *)(uintptr_t)va, code, sizeof(code));
+        err = sys_unmap(HANDLE_SELF, va, PAGE_SIZE);
+    }
+    err = err ? err : sys_map(process, memory, 0, 0, PAGE_SIZE, FAULT_CODE_VA, MAP_READ | MAP_EXEC);
+    err = err ? err
+              : sys_thread_create(process, FAULT_CODE_VA, FAULT_CODE_VA + FAULT_STACK_LEN,
+                                  FAULT_DATA_VA, b->priority, 0, &thread);
+    (void)sys_handle_close(memory); /* the mapping keeps it */
+    return err;
+}
+
+/* Maps the missing page and lets the thread go on; a lap includes the mapping. */
+static status_t fault_serve(struct bench *b, handle_t process, handle_t page)
+{
+    struct msg m = { 0 };
+    status_t err = E_OK;
+    int64_t from = sys_receive(b->port, &m, time_deadline(1000000000));
+
+    for (int i = 0; i < BENCH_LAPS && !err && from >= 0; i++) {
+        err = from >> 32 != RECV_FAULT ? E_IO : E_OK;
+        err = err ? err
+                  : sys_map(process, page, 0, 0, PAGE_SIZE, m.w[1] & ~(PAGE_SIZE - 1ull), MAP_READ);
+        m.info = 0;
+        from = err ? err : sys_reply_receive(b->port, &m);
+    }
+    return err ? err : from < 0 ? (status_t)from : E_OK;
+}
+
 static status_t run_page_fault(struct bench *b)
 {
-    (void)b;
-    return E_NOSYS; /* a program has no right to another process's faults yet */
+    handle_t self = start_handle("self"), process = 0, page = 0;
+    status_t err;
+
+    if (!self) {
+        return E_RIGHTS;
+    }
+    err = sys_memory_create(PAGE_SIZE, 0, 0, &page);
+    err = err ? err : sys_process_create(self, "fault", 32, b->priority, b->port, 1, &process);
+    err = err ? err : fault_start(b, process);
+    err = err ? err : fault_serve(b, process, page);
+    if (process) {
+        (void)sys_process_kill(process);
+    }
+    (void)sys_handle_close(process);
+    (void)sys_handle_close(page);
+    return err;
 }
 
 static status_t run_irqs(struct bench *b, uint64_t mark)
