@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Mutex, semaphore and condition on the kernel's futex word (thread.h), and picolibc's locks on the mutex.
+ * Mutex, semaphore and condition on the kernel's futex word (thread.h).
  *
  * Mutex word: 0 free, else the owner's handle, with MUTEX_WAITED set when somebody may wait in the kernel.
  *   free    -> lock: owner = self, no system call
@@ -10,9 +10,6 @@
  */
 #include <cambium/sys.h>
 #include <cambium/thread.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <sys/lock.h>
 
 #define MUTEX_WAITED 0x80000000u
 
@@ -137,61 +134,4 @@ void condition_broadcast(struct condition *c)
 {
     (void)__atomic_fetch_add(&c->seq, 1, __ATOMIC_SEQ_CST);
     (void)sys_futex_wake(&c->seq, UINT32_MAX, 0);
-}
-
-/* ---- picolibc's locks: all of its functions must be defined in one file, so that its own are not linked ---- */
-
-struct __lock {
-    struct mutex mutex;
-    handle_t owner; /* of a recursive lock; written only by its owner */
-    uint32_t depth;
-};
-
-struct __lock __lock___libc_recursive_mutex;
-
-void __retarget_lock_init(_LOCK_T *lock)
-{
-    *lock = calloc(1, sizeof(struct __lock));
-}
-
-void __retarget_lock_init_recursive(_LOCK_T *lock)
-{
-    __retarget_lock_init(lock);
-}
-
-void __retarget_lock_close(_LOCK_T lock)
-{
-    free(lock);
-}
-
-void __retarget_lock_close_recursive(_LOCK_T lock)
-{
-    free(lock);
-}
-
-void __retarget_lock_acquire(_LOCK_T lock)
-{
-    mutex_lock(&lock->mutex);
-}
-
-void __retarget_lock_acquire_recursive(_LOCK_T lock)
-{
-    if (__atomic_load_n(&lock->owner, __ATOMIC_RELAXED) != thread_self()) {
-        mutex_lock(&lock->mutex);
-        __atomic_store_n(&lock->owner, thread_self(), __ATOMIC_RELAXED);
-    }
-    lock->depth++;
-}
-
-void __retarget_lock_release(_LOCK_T lock)
-{
-    mutex_unlock(&lock->mutex);
-}
-
-void __retarget_lock_release_recursive(_LOCK_T lock)
-{
-    if (--lock->depth == 0) {
-        __atomic_store_n(&lock->owner, 0, __ATOMIC_RELAXED);
-        mutex_unlock(&lock->mutex);
-    }
 }
