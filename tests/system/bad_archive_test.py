@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Archives and images that are damaged: the reason is given, and what is not affected runs."""
+import struct
+
+import boot as library
+
+
+def boot_with(boot, folder, contents):
+    return boot(initrd=library.archive(folder, contents))
+
+
+def halts(machine, *words):
+    machine.expect(r"halted: ", timeout=20)
+    line = machine.expect(r"([^\n]*)\n", timeout=5).group(1)
+    for word in words:
+        assert word in line, line
+
+
+def test_an_archive_without_init_halts_with_the_reason(boot, tmp_path):
+    contents = library.entries()
+    del contents["init"]
+    halts(boot_with(boot, tmp_path, contents), "init")
+
+
+def test_an_archive_that_is_none_halts_with_the_reason(boot, tmp_path):
+    halts(boot(initrd=library.save(tmp_path, "garbage", b"garbage!" * 1000)), "archive")
+
+
+def test_a_cut_archive_halts_with_the_reason(boot, tmp_path):
+    path = library.archive(tmp_path, library.entries())
+    with open(path, "rb") as f:
+        data = f.read()
+    halts(boot(initrd=library.save(tmp_path, "cut", data[:len(data) // 2])), "archive")
+
+
+def test_a_damaged_init_halts_with_the_reason(boot, tmp_path):
+    contents = library.entries()
+    contents["init"] = contents["init"][:64] + b"\xff" * 200 + contents["init"][264:]
+    halts(boot_with(boot, tmp_path, contents), "init")
+
+
+def test_a_damaged_program_is_refused_with_the_reason(boot, tmp_path):
+    contents = library.entries()
+    contents["bin/hello"] = contents["bin/hello"][:300]
+    machine = boot_with(boot, tmp_path, contents)
+    machine.prompt()
+    assert "E_FORMAT" in machine.run("hello")
+    assert machine.status() == 126
+
+
+def test_a_program_of_another_machine_is_refused(boot, tmp_path):
+    contents = library.entries()
+    elf = bytearray(contents["bin/hello"])
+    struct.pack_into("<H", elf, 18, 62)  # e_machine: x86-64
+    contents["bin/hello"] = bytes(elf)
+    machine = boot_with(boot, tmp_path, contents)
+    machine.prompt()
+    assert "E_FORMAT" in machine.run("hello")
+
+
+def with_abi(elf, version):
+    """The same server, built for another ABI: the last word of each entry of .cambium.match."""
+    at = elf.index(b"cambium,test-stuck\0")
+    entry = 48 + 16 + 64  # compatible, provides, requires; then flags, abi (struct dev_match)
+    return elf[:at + entry + 4] + struct.pack("<I", version) + elf[at + entry + 8:]
+
+
+def stuck_tree(tmp_path):
+    tree = library.qemu_tree(tmp_path)
+    tree.setprop_str(tree.add_subnode(0, "stuck"), "compatible", "cambium,test-stuck")
+    return library.save(tmp_path, "stuck.dtb", library.blob(tree))
+
+
+def test_a_server_for_another_abi_is_refused_and_the_rest_runs(boot, tmp_path):
+    contents = library.entries()
+    contents["drv/stuck"] = with_abi(library.program("stuck"), 99)
+    machine = boot(initrd=library.archive(tmp_path, contents), dtb=stuck_tree(tmp_path))
+    machine.prompt()
+    assert "ABI" in machine.run("log")
+
+
+def test_a_server_that_never_becomes_ready_is_reported_and_the_rest_runs(boot, tmp_path):
+    contents = library.entries()
+    contents["drv/stuck"] = library.program("stuck")
+    machine = boot(initrd=library.archive(tmp_path, contents), dtb=stuck_tree(tmp_path))
+    machine.prompt()
+    assert library.machine.wait_until(lambda: "BROKEN" in machine.run("tree"), timeout=120, pause=2)
+    assert "/stuck" in machine.run("log")
+    assert "Hello from Cambium." in machine.run("hello")

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A tree that is missing, cut or wrong stops the boot with its reason, or costs only the node that is wrong."""
+import struct
+
+import boot as library
+
+
+def test_no_tree_halts_with_the_reason(boot, tmp_path):
+    """x0 = 0: no address is guessed, so there is no output either; the reason is in the log in memory."""
+    monitor = library.Monitor(tmp_path)
+    options = library.loaded_by_hand(tmp_path)
+    options["extra"] += monitor.options
+    boot(**options)
+    assert library.machine.wait_until(lambda: b"halted: " in memory(monitor, tmp_path))
+    text = memory(monitor, tmp_path)
+    assert b"device tree" in text[text.index(b"halted: "):][:200]
+
+
+def memory(monitor, folder):
+    """What lies where the Image was loaded."""
+    path = folder / "memory"
+    monitor.ask(f'pmemsave {library.IMAGE_AT:#x} {8 << 20:#x} "{path}"')
+    return path.read_bytes() if path.exists() else b""
+
+
+def halts(machine, *words):
+    machine.expect(r"halted: ", timeout=20)
+    line = machine.expect(r"([^\n]*)\n", timeout=5).group(1)
+    for word in words:
+        assert word in line, line
+
+
+def test_boots_when_loaded_by_hand(boot, tmp_path):
+    """The harness itself: with a good tree the same way of loading gives a prompt."""
+    tree = library.blob(library.qemu_tree(tmp_path))
+    boot(**library.loaded_by_hand(tmp_path, tree)).prompt()
+
+
+def test_a_cut_tree_halts_with_the_reason(boot, tmp_path):
+    tree = library.blob(library.qemu_tree(tmp_path))
+    monitor = library.Monitor(tmp_path)
+    options = library.loaded_by_hand(tmp_path, tree[:len(tree) // 2])
+    options["extra"] += monitor.options
+    boot(**options)
+    assert library.machine.wait_until(lambda: b"halted: " in memory(monitor, tmp_path))
+
+
+def test_a_blob_that_is_no_tree_halts_with_the_reason(boot, tmp_path):
+    monitor = library.Monitor(tmp_path)
+    options = library.loaded_by_hand(tmp_path, b"this is no tree" * 100)
+    options["extra"] += monitor.options
+    boot(**options)
+    assert library.machine.wait_until(lambda: b"halted: " in memory(monitor, tmp_path))
+
+
+def test_no_memory_node_halts_and_the_early_console_says_so(boot, tmp_path):
+    tree = library.qemu_tree(tmp_path)
+    tree.del_node(library.subnode(tree, 0, "memory"))
+    halts(boot(**library.loaded_by_hand(tmp_path, library.blob(tree))), "memory")
+
+
+def test_a_controller_that_nobody_serves_is_named_and_its_children_wait(boot, tmp_path):
+    tree = library.qemu_tree(tmp_path)
+    tree.setprop_str(library.subnode(tree, 0, "intc"), "compatible", "test,unknown-controller")
+    machine = boot(**library.loaded_by_hand(tmp_path, library.blob(tree)))
+    machine.expect(r"/pl011@\w+: drv/pl011 waits for [^\n]*/intc@\w+", timeout=20)
+
+
+def test_a_node_without_its_registers_is_refused_and_the_rest_runs(boot, tmp_path):
+    tree = library.qemu_tree(tmp_path)
+    tree.setprop(library.subnode(tree, 0, "pl031"), "compatible", b"arm,pl011\0")
+    tree.setprop(library.subnode(tree, 0, "pl031"), "reg", struct.pack(">I", 0))
+    machine = boot(dtb=library.save(tmp_path, "wrong.dtb", library.blob(tree)))
+    machine.prompt()
+    assert "REFUSED" in machine.run("tree")
+
+
+def test_a_window_over_ram_is_refused_and_the_rest_runs(boot, tmp_path):
+    tree = library.qemu_tree(tmp_path)
+    node = library.subnode(tree, 0, "pl031")
+    tree.setprop(node, "compatible", b"arm,pl011\0")
+    tree.setprop(library.subnode(tree, 0, "pl031"), "reg", struct.pack(">QQ", library.RAM + 0x1000000, 0x1000))
+    machine = boot(dtb=library.save(tmp_path, "ram.dtb", library.blob(tree)))
+    machine.prompt()
+    assert "REFUSED" in machine.run("tree")

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The Image boots with QEMU's own tree, at EL1 and EL2, to a prompt; the log says what it found; power-off is clean."""
+import re
+
+import boot as library
+
+
+def log_of(machine):
+    return machine.run("log")
+
+
+def test_boots_to_the_prompt(shell):
+    assert "Cambium" in shell.text
+
+
+def test_the_log_names_what_was_found(shell):
+    log = log_of(shell)
+    for what in (r"core 0", r"EL1", r"RAM", r"drv/gicv2", r"drv/pl011"):
+        assert re.search(what, log), f"{what} is not in the log:\n{log}"
+
+
+def test_boots_at_el2(boot):
+    machine = boot(properties=["virtualization=on"])
+    machine.prompt()
+    assert re.search(r"EL2", log_of(machine))
+    machine.send("poweroff\r")
+    assert machine.ended() == 0
+
+
+def test_power_off_ends_qemu_with_status_0(shell):
+    shell.send("poweroff\r")
+    assert shell.ended() == 0
+
+
+def test_reboot_comes_back_to_a_prompt(shell):
+    shell.send("reboot\r")
+    shell.expect("Cambium")
+    shell.prompt()
+    assert shell.run("echo back") == "back\n"
+
+
+def test_more_cores_than_are_used_do_no_harm(boot):
+    machine = boot(smp=4)
+    machine.prompt()
+    assert machine.run("echo here") == "here\n"
+
+
+def test_an_archive_of_the_loader_comes_before_the_embedded_one(boot, tmp_path):
+    contents = library.entries()
+    contents["bin/greet"] = contents["bin/hello"]
+    machine = boot(initrd=library.archive(tmp_path, contents))
+    machine.prompt()
+    assert "Hello from Cambium." in machine.run("greet")
+
+
+def test_two_boots_under_icount_print_the_same(boot, tmp_path):
+    """Nothing in the system depends on the host's time."""
+    tree = library.save(tmp_path, "fixed.dtb", library.blob(library.qemu_tree(tmp_path, properties=["dtb-randomness=off"])))
+    texts = []
+    for _ in range(2):
+        machine = boot(icount=True, dtb=tree)
+        machine.prompt()
+        texts.append(machine.text)
+        machine.kill()
+    assert texts[0] == texts[1]

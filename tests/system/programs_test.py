@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The programs of the archive check themselves; their status says so."""
+import pytest
+
+
+@pytest.mark.parametrize("program, said", [("hello", "Hello from Cambium."), ("threads", "changes of voice"),
+                                           ("prodcons", "right"), ("inversion", "inheritance works")])
+def test_program_succeeds(shell, program, said):
+    assert said in shell.run(program)
+    assert shell.status() == 0
+
+
+def test_programs_leave_nothing_behind(shell):
+    """Objects and free pages are the same after ten runs as after one."""
+    shell.run("prodcons")
+    before = shell.run("mem")
+    for _ in range(10):
+        shell.run("prodcons")
+    assert shell.run("mem") == before

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a person does at the prompt: commands, statuses, Ctrl-C, editing."""
+import re
+
+
+def test_every_command_of_the_contract_is_listed(shell):
+    text = shell.run("help")
+    for name in ("help", "echo", "sleep", "tree", "ps", "irq", "mem", "log", "kill", "restart", "run", "time", "reboot",
+                 "poweroff"):
+        assert re.search(rf"^ *{name}\b", text, re.M), name
+    assert shell.status() == 0
+
+
+def test_tree_ps_irq_and_mem_show_the_system(shell):
+    assert re.search(r"pl011@\w+ .*pl011 +running", shell.run("tree"))
+    assert shell.status() == 0
+    assert re.search(r"\binit\b", shell.run("ps"))
+    assert shell.status() == 0
+    assert re.search(r"/pl011@\w+", shell.run("irq"))
+    assert shell.status() == 0
+    assert re.search(r"free +\d+ KiB", shell.run("mem"))
+    assert shell.status() == 0
+
+
+def test_an_unknown_command_has_status_127(shell):
+    assert "no such command or program" in shell.run("nonsense")
+    assert shell.status() == 127
+
+
+def test_arguments_and_exit_status_travel(shell):
+    assert "argument 2: b c" in shell.run("hello a 'b c'")
+    assert shell.status() == 2
+
+
+def test_ctrl_c_ends_a_program_and_not_the_session(shell):
+    shell.send("stream\r")
+    shell.expect("lazy dog")
+    shell.send("\x03")
+    shell.prompt()
+    assert shell.status() == 130
+    assert shell.run("echo alive") == "alive\n"
+
+
+def test_ctrl_c_ends_a_sleep(shell):
+    shell.send("sleep 1000\r")
+    shell.expect("\n")
+    shell.send("\x03")
+    shell.prompt(timeout=10)
+    assert shell.status() == 130
+
+
+def test_ctrl_c_at_the_prompt_drops_the_line(shell):
+    shell.send("echo not this\x03")
+    shell.prompt()
+    assert shell.run("echo this") == "this\n"
+
+
+def test_commands_follow_each_other_and_words_are_quoted(shell):
+    assert shell.run("echo 'a;  b' ; echo c") == "a;  b\nc\n"
+
+
+def test_editing_history_and_completion(shell):
+    assert shell.run("echo abd\x7fc") == "abc\n"
+    assert shell.run("\x1b[A") == "abc\n"       # up: the last line again
+    assert "Hello from Cambium." in shell.run("hell\t")
+
+
+def test_a_program_runs_in_the_background(shell):
+    assert re.search(r"\[\d+\] hello", shell.run("hello &"))
+    assert shell.status() == 0
+
+
+def test_time_tells_how_long(shell):
+    assert re.search(r"0\.\d{6} s", shell.run("time sleep 0.2"))
