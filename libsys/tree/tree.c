@@ -26,7 +26,7 @@ static status_t tree_check_tokens(const void *fdt)
         offset = next;
         uint32_t tag = fdt_next_tag(fdt, offset, &next);
 
-        if (next < 0 || (root_ended && tag != FDT_END && tag != FDT_NOP)) {
+        if (next < 0) {
             return E_FORMAT;
         }
         switch (tag) {
@@ -223,14 +223,12 @@ void tree_path(const void *fdt, int node, char *out, size_t len)
 /* The child with this name; a name without unit address also finds the first child that has one (as libfdt does). */
 static int tree_child_named(const void *fdt, int parent, const char *name, size_t len)
 {
-    bool has_unit = memchr(name, '@', len) != NULL;
-
     for (int child = tree_next_child(fdt, parent, -1); child >= 0;
          child = tree_next_child(fdt, parent, child)) {
         const char *theirs = tree_name(fdt, child);
 
         if (strnlen(theirs, len) == len && memcmp(theirs, name, len) == 0 &&
-            (theirs[len] == '\0' || (theirs[len] == '@' && !has_unit))) {
+            (theirs[len] == '\0' || theirs[len] == '@')) {
             return child;
         }
     }

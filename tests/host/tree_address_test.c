@@ -97,6 +97,7 @@ static void nonsense_gets_its_own_error(void **state)
         { "/window/wraps@fffff800", 0, E_RANGE, 0, 0 },
         { "/overflow/device@1000", 0, E_RANGE, 0, 0 },
         { "/overflow/fits@100", 0, E_OK, 0xfffffffffffff100, 0x100 },
+        { "/endless/device@1000", 0, E_RANGE, 0, 0 },
         { "/wide/far@0", 0, E_RANGE, 0, 0 },
         { "/wide/long@0", 0, E_RANGE, 0, 0 },
         { "/three-to-two/device@0", 0, E_FORMAT, 0, 0 },

@@ -169,6 +169,10 @@ static void tokens_must_form_one_tree(void **state)
     CHECK_TOKENS(E_OK, node, 0, nop, end_node, nop, end);
     CHECK_TOKENS(E_OK, node, 0, prop, 0, 0, node, name_a, nop, prop, 4, 0, end, end_node, end_node,
                  end);
+    fdt_set_version(blob, 15);
+    fdt_set_last_comp_version(blob, 15);
+    CHECK_TOKENS(E_FORMAT, node, 0, end_node, end); /* an old version, although libfdt knows it */
+    fdt_set_version(blob, 17);
     CHECK_TOKENS(E_FORMAT, end);                                       /* no root */
     CHECK_TOKENS(E_FORMAT, nop, node, 0, end_node, end);               /* the root is not at 0 */
     CHECK_TOKENS(E_FORMAT, node, name_a, end_node, end);               /* the root has a name */

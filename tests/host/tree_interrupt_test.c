@@ -103,7 +103,7 @@ static void maps_are_followed(void **state)
         { "/pcie/slot@3", 0, E_NOTFOUND, NULL, 0, { 0 } },
         { "/user-of-mixed", 0, E_OK, "/mixed", 1, { 3 } },
         { "/user-of-mixed", 1, E_OK, armctrl, 2, { 2, 40 } },
-        { "/user-of-mixed", 2, E_OK, "/mixed", 1, { 15 } },
+        { "/user-of-mixed", 2, E_OK, "/mixed", 1, { 4 } },
     };
 
     (void)state;
@@ -219,6 +219,7 @@ static void lines_that_lead_nowhere_are_refused(void **state)
         { "/user-of-relay", 1, E_FORMAT, NULL, 0, { 0 } },
         { "/user-of-no-cells", 0, E_FORMAT, NULL, 0, { 0 } },
         { "/user-of-many-cells", 0, E_FORMAT, NULL, 0, { 0 } },
+        { "/extended-many", 0, E_FORMAT, NULL, 0, { 0 } },
         { "/extended-unknown", 0, E_FORMAT, NULL, 0, { 0 } },
         { "/extended-dangling", 0, E_OK, "/gic", 3, { 0, 1, 4 } },
         { "/extended-dangling", 1, E_FORMAT, NULL, 0, { 0 } },

@@ -128,6 +128,7 @@ static void find_takes_aliases_and_options(void **state)
     expect("other", NULL);
     expect("nowhere", NULL);
     expect("cut", NULL);
+    expect("an-alias-of-thirty-two-character", NULL);
     expect("an-alias-that-is-longer-than-names-of-properties-may-be", NULL);
 }
 
