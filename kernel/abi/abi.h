@@ -132,6 +132,8 @@ enum {
     LOG_SUBSCRIBE,  /* RIGHT_READ; x2 = port (RIGHT_NOTIFY), x3 = bits to set when a line was added; one subscriber */
     LOG_CONSOLE     /* RIGHT_MANAGE; x2 = 1 early console on, 0 off -> x1 = sequence number of the next byte */
 };
+/* A line in the ring: "[seconds.micros] text", and for other levels than info "[seconds.micros] warn: text" ("error: ",
+ * "debug: "). */
 enum log_level { LOG_ERROR = 0, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* info operations; the handle is that of /chosen (RIGHT_READ). */

@@ -3,6 +3,7 @@
  * interrupt servers too. A process without a /chosen handle (a program) logs nowhere.
  */
 #include <assert.h>
+#include <cambium/client.h>
 #include <cambium/driver.h>
 #include <cambium/start.h>
 #include <stdarg.h>
@@ -66,6 +67,21 @@ LOG_FUNCTION(log_error, LOG_ERROR)
 LOG_FUNCTION(log_warn, LOG_WARN)
 LOG_FUNCTION(log_info, LOG_INFO)
 LOG_FUNCTION(log_debug, LOG_DEBUG)
+
+enum log_level log_line_level(const char *line)
+{
+    static const char *const marks[] = { [LOG_ERROR] = "error: ", [LOG_WARN] = "warn: ", [LOG_DEBUG] = "debug: " };
+
+    while (*line != ']' && *line != '\n' && *line != '\0') {
+        line++;
+    }
+    for (unsigned level = LOG_ERROR; level <= LOG_DEBUG && line[0] == ']' && line[1] == ' '; level++) {
+        if (marks[level] != NULL && strncmp(line + 2, marks[level], strlen(marks[level])) == 0) {
+            return (enum log_level)level;
+        }
+    }
+    return LOG_INFO;
+}
 
 /* What assert() calls: a line in the log, then a breakpoint fault, whose report carries pc and registers. */
 _Noreturn void __assert_func(const char *file, int line, const char *function, const char *expression)

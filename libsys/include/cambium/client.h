@@ -30,6 +30,9 @@ status_t serial_attach(struct serial *s, handle_t service, handle_t port, uint64
 status_t serial_write(struct serial *s, const void *data, uint32_t len, uint32_t flags, uint32_t *out) WARN_UNUSED;
 status_t serial_read(struct serial *s, void *data, uint32_t len, uint32_t flags, uint32_t *out) WARN_UNUSED;
 
+/* Level of a line that sys_log_read gave, as the kernel marked it (abi.h); `line` ends with '\n' or NUL. */
+enum log_level log_line_level(const char *line);
+
 /* The name of a status ("E_BUDGET") and its sentence. */
 const char *err_name(status_t status);
 const char *err_text(status_t status);

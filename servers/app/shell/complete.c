@@ -47,7 +47,7 @@ static void offer_servers(const struct completion *c)
             return;
         }
         memcpy(name, m.w, 32);
-        offer(c, name);
+        offer(c, server_name_short(name));
     }
 }
 

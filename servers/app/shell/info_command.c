@@ -114,10 +114,8 @@ static uint32_t print_lines(char *text, uint32_t len, int level)
     char *end;
 
     while ((end = memchr(line, '\n', len - (uint32_t)(line - text))) != NULL) {
-        bool has_level = line[0] == '<' && line[1] >= '0' && line[1] <= '9' && line[2] == '>';
-        if (!has_level || line[1] - '0' <= level) {
-            const char *from = has_level ? line + 3 : line;
-            printf("%.*s\n", (int)(end - from), from);
+        if ((int)log_line_level(line) <= level) {
+            printf("%.*s\n", (int)(end - line), line);
         }
         line = end + 1;
     }

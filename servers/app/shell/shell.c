@@ -25,6 +25,13 @@ status_t init_name_call(const struct shell *sh, uint32_t op, const char *name)
     return msg_call(sh->init, &m);
 }
 
+const char *server_name_short(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    return slash != NULL ? slash + 1 : name;
+}
+
 int shell_fail(const char *command, const char *what, status_t err)
 {
     printf("%s: %s: %s (%s)\n", command, what, err_text(err), err_name(err));

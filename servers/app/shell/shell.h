@@ -56,6 +56,8 @@ int shell_run(struct shell *sh, const char *line);
 int shell_run_command(struct shell *sh, int argc, char *argv[], bool background);
 /* The answer of init to `op` with `name` in w0..w5. */
 status_t init_name_call(const struct shell *sh, uint32_t op, const char *name) WARN_UNUSED;
+/* "pl011" of "drv/pl011": what kill and restart take. */
+const char *server_name_short(const char *name);
 /* Prints "COMMAND: what: REASON" and returns STATUS_FAILED. */
 int shell_fail(const char *command, const char *what, status_t err);
 int shell_usage(const struct builtin *b);

@@ -57,7 +57,7 @@ static void print_server(const struct shell *sh, int server)
     }
     memcpy(name, m.w, 32);
     uint32_t restarts = (uint32_t)(m.w[5] >> 32);
-    printf("%-10s %s", name, service_name((uint32_t)m.w[5]));
+    printf("%-10s %s", server_name_short(name), service_name((uint32_t)m.w[5]));
     if (restarts > 0) {
         printf(", restarted %u time%s", (unsigned)restarts, restarts > 1 ? "s" : "");
     }

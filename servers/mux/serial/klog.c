@@ -23,18 +23,6 @@ void klog_start(struct mux *m)
     }
 }
 
-/* Level of a line: "<N>" in front of it; without one it is shown. Steps over the prefix. */
-static int level_of(const char **line)
-{
-    const char *l = *line;
-
-    if (l[0] == '<' && l[1] >= '0' && l[1] <= '9' && l[2] == '>') {
-        *line += 3;
-        return l[1] - '0';
-    }
-    return LOG_ERROR;
-}
-
 /* Moves the lines worth showing of data[0, len), a NUL behind it, to its beginning. *out_used: up to the last newline. */
 static uint32_t select_lines(char *data, uint32_t len, int level, uint32_t *out_used)
 {
@@ -43,10 +31,9 @@ static uint32_t select_lines(char *data, uint32_t len, int level, uint32_t *out_
     char *end;
 
     while ((end = memchr(line, '\n', len - (uint32_t)(line - data))) != NULL) {
-        const char *text = line;
-        if (level_of(&text) <= level) {
-            uint32_t n = (uint32_t)(end + 1 - text);
-            memmove(data + kept, text, n);
+        if ((int)log_line_level(line) <= level) {
+            uint32_t n = (uint32_t)(end + 1 - line);
+            memmove(data + kept, line, n);
             kept += n;
         }
         line = end + 1;
