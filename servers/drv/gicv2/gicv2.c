@@ -6,10 +6,10 @@
  * Protocol: <cambium/proto/irq.h>, and the kernel's RECV_INTERRUPT.
  * Not here: cores other than the first, lines shared by several nodes, MSI frames, virtualization.
  *
- * Its thread runs with interrupts masked whatever it serves, above everything else: nothing stops it if it loops.
- * So it reads the acknowledge register once per interrupt, has no loop that waits for hardware, bounds all others by
- * the number of lines, and calls nobody: the command page and notify say what init must know. That is why it has
- * its own loop instead of the driver frame's.
+ * Once registered, its thread runs with interrupts masked whatever it serves, above everything else: nothing stops it
+ * if it loops. So it reads the acknowledge register once per interrupt, has no loop that waits for hardware, bounds
+ * all others by the number of lines, reads the tree only at start, and calls nobody. It has a loop of its own since
+ * every instruction between an interrupt and its driver counts.
  *
  * A line is active from the acknowledge until its driver's ACK deactivates it (EOImode 1), so it cannot fire again
  * meanwhile; an edge that comes meanwhile stays pending.
@@ -19,6 +19,8 @@
 #include <cambium/ipc.h>
 #include <cambium/proto/irq.h>
 #include <cambium/start.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <tree.h>
 #include "gicv2_regs.h"
 
@@ -26,16 +28,17 @@ enum {
     LINE_PRIORITY = 0xa0,     /* of every line: drivers' urgency is the scheduler's business */
     STORM_REFIRES = 100000,   /* ACKs in a row that left a level line asserted: a tenth of a second of nothing else */
     RECENT_LEN = 1024,        /* a power of two */
+    ROUTES_MAX = 1024,        /* interrupts of all nodes below this controller */
     LINES_PER_WORD = 32
 };
 #define INFO_TAKE_ONE ((uint64_t)1 << INFO_ACCEPT_SHIFT) /* one handle per message: ATTACH's */
-#define KEY_NONE UINT64_MAX   /* no line_key() has this value: nodes have 24 bits */
+#define KEY_NONE UINT64_MAX /* no route_key() has this value: nodes have 24 bits */
 
 struct gicv2_line {
     uint64_t bits;    /* set at `port` when the line fires */
     handle_t port;    /* NOTIFY of the driver's port; 0: nobody has the line */
     uint32_t events;  /* delivered */
-    uint64_t key;     /* who has it: line_key(), or KEY_NONE */
+    uint64_t key;     /* who has it: route_key(), or KEY_NONE */
     uint32_t word;    /* where its bit is in registers with one bit per INTID */
     uint32_t bit;
     uint32_t acks;
@@ -43,17 +46,24 @@ struct gicv2_line {
     uint32_t flags;   /* IRQ_STAT_EDGE, IRQ_STAT_STORM */
 };
 
+/* What the tree says about one interrupt of one node. */
+struct gicv2_route {
+    uint64_t key;   /* route_key() */
+    uint32_t intid;
+    uint32_t edge;
+};
+
 struct gicv2 {
     struct gicv2_line lines[INTID_SPECIAL + 1]; /* the last one is never attached */
     struct mmio dist, cpu;
     handle_t port;
-    handle_t init; /* NOTIFY of init's port */
     struct node node;
-    struct command_page *command;
     uint32_t line_count;        /* INTIDs that this controller has */
     uint32_t timer_intid;       /* the kernel's own line, enabled here; INTID_SPECIAL: none found */
     uint32_t timer_edge;
     uint32_t own_target;        /* this core's bit in ITARGETSR, in all four bytes */
+    uint32_t route_count;
+    struct gicv2_route routes[ROUTES_MAX];  /* ascending; read from the tree once, which takes too long to do masked */
     struct gicv2_line *recent[RECENT_LEN]; /* where a key was found last; only a hint, never NULL */
 };
 
@@ -67,10 +77,11 @@ DEV_MATCH_TABLE struct dev_match gicv2_match[] = {
 
 /* ---- arithmetic ---- */
 
-/* An interrupt as drivers name it: their badge, which is the node's offset, and the index in that node. */
-static inline uint64_t line_key(uint32_t node, uint64_t index)
+/* An interrupt as drivers name it: their badge, which is the node's offset, and the index in that node. The index is
+ * cut to 32 bits: nothing in a request may reach the half that says who asks. */
+static inline uint64_t route_key(uint32_t node, uint32_t index)
 {
-    return node | index << 32;
+    return (uint64_t)node << 32 | index;
 }
 
 static uint32_t line_bit(uint32_t intid)
@@ -177,23 +188,23 @@ static void line_detach(struct gicv2 *g, uint32_t intid)
 static void gicv2_detach_node(struct gicv2 *g, uint32_t node)
 {
     for (uint32_t intid = 0; intid < g->line_count; intid++) {
-        if (g->lines[intid].port != 0 && (uint32_t)g->lines[intid].key == node) {
+        if (g->lines[intid].port != 0 && g->lines[intid].key >> 32 == node) {
             line_detach(g, intid);
         }
     }
 }
 
 /* Keys of different nodes rarely meet here: offsets are multiples of four, and a node with interrupts is longer. */
-static inline struct gicv2_line **recent_slot(struct gicv2 *g, uint32_t node, uint64_t index)
+static inline struct gicv2_line **recent_slot(struct gicv2 *g, uint32_t node, uint32_t index)
 {
-    return &g->recent[(node / 4 + (uint32_t)index) % RECENT_LEN];
+    return &g->recent[(node / 4 + index) % RECENT_LEN];
 }
 
 /* The attached line of (node, index); NULL: none. */
-static struct gicv2_line *gicv2_find(struct gicv2 *g, uint32_t node, uint64_t index)
+static struct gicv2_line *gicv2_find(struct gicv2 *g, uint32_t node, uint32_t index)
 {
-    for (uint32_t intid = 0; index <= UINT16_MAX && intid < g->line_count; intid++) {
-        if (g->lines[intid].key == line_key(node, index)) {
+    for (uint32_t intid = 0; intid < g->line_count; intid++) {
+        if (g->lines[intid].key == route_key(node, index)) {
             *recent_slot(g, node, index) = &g->lines[intid];
             return &g->lines[intid];
         }
@@ -201,21 +212,34 @@ static struct gicv2_line *gicv2_find(struct gicv2 *g, uint32_t node, uint64_t in
     return NULL;
 }
 
-static status_t gicv2_attach(struct gicv2 *g, uint32_t node, uint64_t index, uint64_t bits, handle_t port)
+static const struct gicv2_route *gicv2_route(const struct gicv2 *g, uint64_t key)
 {
-    struct tree_ref ref;
-    uint32_t intid = 0, edge = 0;
-    status_t err = index <= UINT16_MAX ? tree_interrupt(g->node.tree, (int)node, (unsigned)index, &ref) : E_NOTFOUND;
+    uint32_t low = 0, high = g->route_count;
 
-    if (err || ref.node != g->node.offset) {
-        return err ? err : E_NOTFOUND; /* its parent is another controller */
+    while (low < high) { /* at most 10 times */
+        uint32_t middle = (low + high) / 2;
+        if (g->routes[middle].key < key) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    err = gicv2_decode(&ref, g->line_count, &intid, &edge);
-    if (err) {
-        return err;
+    return low < g->route_count && g->routes[low].key == key ? &g->routes[low] : NULL;
+}
+
+static status_t gicv2_attach(struct gicv2 *g, uint32_t node, uint32_t index, uint64_t bits, handle_t port)
+{
+    const struct gicv2_route *route = gicv2_route(g, route_key(node, index));
+
+    if (route == NULL) {
+        return E_NOTFOUND;
+    }
+    uint32_t intid = route->intid;
+    if (intid == INTID_SPECIAL) {
+        return E_RANGE;
     }
     struct gicv2_line *line = &g->lines[intid];
-    if (intid == g->timer_intid || (line->port != 0 && line->key != line_key(node, index))) {
+    if (intid == g->timer_intid || (line->port != 0 && line->key != route->key)) {
         return E_BUSY;
     }
     if (port == 0 || bits == 0) {
@@ -224,12 +248,12 @@ static status_t gicv2_attach(struct gicv2 *g, uint32_t node, uint64_t index, uin
     if (line->port != 0) {
         (void)sys_handle_close(line->port); /* attaching again replaces */
     }
-    line_reset(g, intid, edge);
+    line_reset(g, intid, route->edge);
     line_clear(g, intid);
     line->bits = bits;
     line->port = port;
-    line->key = line_key(node, index);
-    line->flags = edge ? IRQ_STAT_EDGE : 0;
+    line->key = route->key;
+    line->flags = route->edge ? IRQ_STAT_EDGE : 0;
     *recent_slot(g, node, index) = line;
     line_unmask(g, intid);
     (void)sys_notify(port, bits); /* the one spurious event; a dead driver is *closed* soon */
@@ -277,9 +301,9 @@ static __attribute__((noinline)) void gicv2_storm(struct gicv2 *g, struct gicv2_
     }
     line_mask(g, (uint32_t)(line - g->lines));
     line->flags |= IRQ_STAT_STORM;
-    tree_path(g->node.tree, (int)(uint32_t)line->key, path, sizeof(path));
+    tree_path(g->node.tree, (int)(line->key >> 32), path, sizeof(path));
     log_warn("line %u, interrupt %u of %s, stays asserted: masked until its driver attaches again",
-             (unsigned)(line - g->lines), (unsigned)(line->key >> 32), path);
+             (unsigned)(line - g->lines), (unsigned)(uint32_t)line->key, path);
 }
 
 /* The driver is done with the event: the line may fire again. */
@@ -302,10 +326,10 @@ static status_t gicv2_stat(struct gicv2 *g, struct msg *m)
         }
         uint32_t active = mmio_read32(mapped(&g->dist), line_word(GICD_ISACTIVER, (uint32_t)intid)) & line_bit((uint32_t)intid);
         m->w[0] = intid;
-        m->w[1] = (uint32_t)line->key;
+        m->w[1] = line->key >> 32;
         m->w[2] = line->events;
         m->w[3] = line->flags | (active != 0 ? IRQ_STAT_ACTIVE : 0u);
-        m->w[4] = line->key >> 32;
+        m->w[4] = (uint32_t)line->key;
         m->w[5] = line->acks;
         return E_OK;
     }
@@ -320,18 +344,18 @@ static __attribute__((noinline)) status_t gicv2_serve(struct gicv2 *g, uint32_t 
 
     switch (info_op(m->info)) {
     case IRQ_OP_ACK: /* the first of a line: gicv2_run answers the others */
-        line = gicv2_find(g, node, m->w[0]);
+        line = gicv2_find(g, node, (uint32_t)m->w[0]);
         err = line != NULL ? E_OK : E_NOTFOUND;
         if (line != NULL) {
             gicv2_ack(g, line);
         }
         break;
     case IRQ_OP_ATTACH:
-        err = gicv2_attach(g, node, m->w[0], m->w[1], given);
+        err = gicv2_attach(g, node, (uint32_t)m->w[0], m->w[1], given);
         given = err ? given : 0; /* the line has it now */
         break;
     case IRQ_OP_DETACH:
-        line = gicv2_find(g, node, m->w[0]);
+        line = gicv2_find(g, node, (uint32_t)m->w[0]);
         err = line != NULL ? E_OK : E_NOTFOUND;
         if (line != NULL) {
             line_detach(g, (uint32_t)(line - g->lines));
@@ -341,7 +365,7 @@ static __attribute__((noinline)) status_t gicv2_serve(struct gicv2 *g, uint32_t 
         err = gicv2_stat(g, m);
         break;
     case IRQ_OP_SET_PENDING:
-        line = gicv2_find(g, node, m->w[0]);
+        line = gicv2_find(g, node, (uint32_t)m->w[0]);
         err = line != NULL ? E_OK : E_NOTFOUND;
         if (line != NULL) {
             uint32_t intid = (uint32_t)(line - g->lines);
@@ -355,63 +379,51 @@ static __attribute__((noinline)) status_t gicv2_serve(struct gicv2 *g, uint32_t 
     return err;
 }
 
-/* Tells init by the command page; the store of `word` makes what was written before it visible. */
-static void gicv2_report(struct gicv2 *g, uint32_t *word, uint32_t value)
-{
-    __atomic_store_n(word, value, __ATOMIC_RELEASE); /* partner: init's acquire load when it is notified */
-    (void)sys_notify(g->init, INIT_EVENT_COMMAND);    /* init cannot be gone */
-}
-
-static void gicv2_command(struct gicv2 *g)
-{
-    struct command_page *page = g->command;
-    uint32_t seq = __atomic_load_n(&page->seq, __ATOMIC_ACQUIRE); /* partner: init's release store of seq */
-
-    if (seq == page->done) {
-        return;
-    }
-    page->status = E_OK;
-    switch (page->op) {
-    case COMMAND_PING:
-    case COMMAND_REBIND: /* a root has no server below it */
-        break;
-    case COMMAND_IRQ_QUIESCE:
-        gicv2_detach_node(g, (uint32_t)page->arg[0]);
-        break;
-    default:
-        page->status = E_NOSYS;
-        break;
-    }
-    gicv2_report(g, &page->done, seq);
-}
-
 /* ---- start and loop ---- */
 
-/* The line of the CPU's virtual timer, which the kernel keeps for itself. Without one there is no tick: said, not
- * fatal. */
-static void gicv2_find_timer(struct gicv2 *g)
+static bool node_is_timer(const void *tree, int node)
 {
-    static const char *const timers[] = { "arm,armv8-timer", "arm,armv7-timer" };
+    return tree_compatible(tree, node, "arm,armv8-timer") >= 0 || tree_compatible(tree, node, "arm,armv7-timer") >= 0;
+}
+
+/* Which interrupt of the timer's node is the virtual timer's, the one that the kernel uses. */
+static unsigned timer_index(const void *tree, int node)
+{
+    unsigned index;
+
+    /* without names the order is that of arm,arch_timer.yaml: secure, non-secure, virtual, hypervisor */
+    return tree_name_index(tree, node, "interrupt-names", "virt", &index) == E_OK ? index : 2;
+}
+
+/* Reads from the tree who may attach what, and which line the kernel keeps for itself. */
+static void gicv2_read_tree(struct gicv2 *g)
+{
     const void *tree = g->node.tree;
     struct tree_ref ref;
     int depth = 0;
 
     g->timer_intid = INTID_SPECIAL;
     for (int node = tree_next(tree, -1, &depth); node >= 0; node = tree_next(tree, node, &depth)) {
-        if (tree_compatible(tree, node, timers[0]) < 0 && tree_compatible(tree, node, timers[1]) < 0) {
-            continue;
-        }
-        unsigned index = 2; /* arm,arch_timer.yaml: secure, non-secure, virtual, hypervisor */
-        status_t err = tree_name_index(tree, node, "interrupt-names", "virt", &index);
-        err = err == E_NOTFOUND ? E_OK : err;
-        err = err ? err : tree_interrupt(tree, node, index, &ref);
-        err = !err && ref.node != g->node.offset ? E_NOTFOUND : err;
-        err = err ? err : gicv2_decode(&ref, g->line_count, &g->timer_intid, &g->timer_edge);
-        if (!err) {
-            return;
+        unsigned count = tree_interrupt_count(tree, node);
+        for (unsigned index = 0; index < count && g->route_count < ROUTES_MAX; index++) {
+            struct gicv2_route route = { .key = route_key((uint32_t)node, index), .intid = INTID_SPECIAL };
+            if (tree_interrupt(tree, node, index, &ref) != E_OK || ref.node != g->node.offset ||
+                gicv2_decode(&ref, g->line_count, &route.intid, &route.edge) == E_FORMAT) {
+                continue; /* another controller's, or nonsense */
+            }
+            g->routes[g->route_count++] = route;
+            if (node_is_timer(tree, node) && index == timer_index(tree, node)) {
+                g->timer_intid = route.intid;
+                g->timer_edge = route.edge;
+            }
         }
     }
-    log_error("no timer node names a line of this controller: time will stand still");
+    if (g->timer_intid == INTID_SPECIAL) {
+        log_error("no timer node names a line of this controller: time will stand still");
+    }
+    if (g->route_count == ROUTES_MAX) {
+        log_warn("more than %u interrupts in the tree: the last ones cannot be attached", ROUTES_MAX);
+    }
 }
 
 /* Whatever firmware or a dead predecessor left is masked and inactive afterwards, and all lines are programmed. The
@@ -464,11 +476,16 @@ static status_t gicv2_start(struct gicv2 *g)
 static __attribute__((noinline)) int64_t gicv2_event(struct gicv2 *g, int64_t from, struct msg *m)
 {
     int64_t kind = from >> 32;
+    struct event command;
 
     if (kind == RECV_CLOSED) {
         gicv2_detach_node(g, (uint32_t)from);
-    } else if (kind == RECV_EVENTS) {
-        gicv2_command(g);
+    } else if (kind == RECV_EVENTS && driver_command(&command)) {
+        status_t err = info_op(command.msg.info) == COMMAND_IRQ_QUIESCE ? E_OK : E_NOSYS;
+        if (!err) {
+            gicv2_detach_node(g, (uint32_t)command.msg.w[0]);
+        }
+        event_done(&command, err);
     } /* else negative: the notify failed, the driver's port is gone, and *closed* follows */
     m->info = INFO_TAKE_ONE;
     return sys_notify_receive(0, 0, g->port, m);
@@ -489,9 +506,9 @@ static status_t gicv2_run(struct gicv2 *g)
             m.info = INFO_TAKE_ONE;
             from = ipc_notify_receive(line->port, line->bits, g->port, &m);
         } else if (kind == RECV_CALL) {
-            uint32_t node = (uint32_t)from;
-            struct gicv2_line *line = *recent_slot(g, node, m.w[0]);
-            if (m.info == msg_info(IRQ_OP_ACK, 0, 0) && line->key == line_key(node, m.w[0])) {
+            uint32_t node = (uint32_t)from, index = (uint32_t)m.w[0];
+            struct gicv2_line *line = *recent_slot(g, node, index);
+            if (m.info == msg_info(IRQ_OP_ACK, 0, 0) && line->key == route_key(node, index)) {
                 gicv2_ack(g, line);
                 if (line->refires >= STORM_REFIRES) {
                     gicv2_storm(g, line);
@@ -523,24 +540,22 @@ int main(void)
 
     g->node = driver_node();
     g->port = start_handle("port");
-    g->init = start_handle("init event");
-    g->command = (struct command_page *)(uintptr_t)start_info->command_va;
     status_t err = node_mmio(g->node, 0, GICD_LEN, &g->dist);
     err = err ? err : node_mmio(g->node, 1, GICC_LEN, &g->cpu);
     if (!err && (g->dist.base == 0 || g->cpu.base == 0)) {
         log_error("a register window shares its page with another node: not supported");
         err = E_NOSYS;
     }
-    err = err ? err : sys_irq_root(start_handle("device"), g->port);
     if (err) {
         return err;
     }
-    g->line_count = gicv2_line_count(mmio_read32(mapped(&g->dist), GICD_TYPER));
-    gicv2_find_timer(g);
-    err = gicv2_start(g);
+    g->line_count = gicv2_line_count(mmio_read32(&g->dist, GICD_TYPER));
+    gicv2_read_tree(g);
+    err = sys_irq_root(start_handle("device"), g->port);
+    err = err ? err : gicv2_start(g);
     if (err) {
         return err;
     }
-    gicv2_report(g, &g->command->state, SERVER_READY);
+    driver_ready();
     return gicv2_run(g);
 }

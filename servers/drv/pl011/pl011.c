@@ -137,7 +137,7 @@ static void pl011_detach(struct pl011 *u)
     }
 }
 
-/* The notify handle passes to the frame, the memory stays as mapping only. */
+/* The notify handle passes to the frame. On an error the frame closes both. */
 static status_t pl011_attach(struct pl011 *u, uint32_t badge, uint64_t base, handle_t port, handle_t memory)
 {
     uint64_t len = 0, pa = 0;
@@ -161,6 +161,7 @@ static status_t pl011_attach(struct pl011 *u, uint32_t badge, uint64_t base, han
         vm_release(va, SERIAL_BUF_LEN);
         return err;
     }
+    (void)sys_handle_close(memory); /* the mapping keeps the memory */
     pl011_detach(u);
     u->client = badge;
     u->buf = (uint8_t *)(uintptr_t)va;
@@ -194,27 +195,24 @@ static status_t pl011_read(struct pl011 *u, struct msg *m)
 static status_t pl011_serve(struct pl011 *u, uint32_t badge, struct msg *m)
 {
     bool attached = u->buf != NULL && u->client == badge;
-    unsigned handles = info_handles(m->info);
     uint32_t op = info_op(m->info);
-    status_t err = E_NOSYS;
 
-    m->info = 0; /* no answer carries handles */
-    if (op == SERIAL_OP_ATTACH) {
-        err = handles == 2 ? pl011_attach(u, badge, m->w[0], (handle_t)m->w[6], (handle_t)m->w[7]) : E_INVAL;
-    } else if (op == SERIAL_OP_WRITE) {
-        err = attached ? pl011_write(u, m) : E_NOTFOUND;
-    } else if (op == SERIAL_OP_READ) {
-        err = attached ? pl011_read(u, m) : E_NOTFOUND;
-    } else if (op == SERIAL_OP_STAT) {
+    if (info_handles(m->info) != (op == SERIAL_OP_ATTACH ? 2 : 0)) {
+        return E_INVAL; /* the frame closes what came */
+    }
+    switch (op) {
+    case SERIAL_OP_ATTACH:
+        return pl011_attach(u, badge, m->w[0], (handle_t)m->w[6], (handle_t)m->w[7]);
+    case SERIAL_OP_WRITE:
+        return attached ? pl011_write(u, m) : E_NOTFOUND;
+    case SERIAL_OP_READ:
+        return attached ? pl011_read(u, m) : E_NOTFOUND;
+    case SERIAL_OP_STAT:
         m->w[0] = u->rx_count, m->w[1] = u->tx_count, m->w[2] = u->lost_count, m->w[3] = u->irq_count;
-        err = E_OK;
+        return E_OK;
+    default:
+        return E_NOSYS;
     }
-    for (unsigned n = MSG_WORDS - handles; n < MSG_WORDS; n++) {
-        if (op != SERIAL_OP_ATTACH || err || n == MSG_WORDS - 1) {
-            (void)sys_handle_close((handle_t)m->w[n]); /* not kept: it must not fill our table */
-        }
-    }
-    return err;
 }
 
 int main(void)

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * See fake_frame.h.
+ */
+#include "fake_frame.h"
+#include <cambium/client.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+struct fake_world fake;
+uint8_t fake_buf[2][FAKE_BUF_LEN];
+struct command_page fake_command;
+
+static struct start_info fake_start;
+const struct start_info *start_info = &fake_start;
+
+static struct event queue[FAKE_QUEUE_LEN];
+static struct received {
+    int64_t from;
+    struct msg msg;
+} receives[FAKE_QUEUE_LEN];
+static unsigned queued, taken;
+static bool unfinished; /* an event that event_done has not seen */
+static unsigned next_buf;
+static jmp_buf leave;
+
+void fake_frame_reset(void)
+{
+    fake_mmio_reset();
+    memset(&fake, 0, sizeof(fake));
+    memset(&fake_command, 0, sizeof(fake_command));
+    memset(fake_buf, 0, sizeof(fake_buf));
+    fake.path = "/node@0";
+    fake.memory_len = 8192;
+    queued = taken = next_buf = 0;
+    unfinished = false;
+}
+
+static void *fake_slot(void *slots, size_t len)
+{
+    if (queued == FAKE_QUEUE_LEN) {
+        fail_msg("the queue is full");
+    }
+    return (char *)slots + len * queued++;
+}
+
+void fake_event(struct event ev)
+{
+    memcpy(fake_slot(queue, sizeof(ev)), &ev, sizeof(ev));
+}
+
+void fake_call_handles(uint32_t badge, uint32_t op, uint64_t w0, uint64_t w1, handle_t h6, handle_t h7)
+{
+    struct event ev = { .kind = EV_CALL, .badge = badge, .msg = { .w = { w0, w1, 0, 0, 0, 0, h6, h7 } } };
+
+    ev.msg.info = msg_info(op, h6 != 0 ? 2 : h7 != 0, 0);
+    fake_event(ev);
+}
+
+void fake_call(uint32_t badge, uint32_t op, uint64_t w0, uint64_t w1)
+{
+    fake_call_handles(badge, op, w0, w1, 0, 0);
+}
+
+void fake_receive(int64_t from, uint64_t info, uint64_t w0, uint64_t w1, uint64_t w7)
+{
+    struct received r = { from, { info, { w0, w1, 0, 0, 0, 0, 0, w7 } } };
+    memcpy(fake_slot(receives, sizeof(r)), &r, sizeof(r));
+}
+
+void fake_run(int (*server_main)(void))
+{
+    fake.main_returned = false;
+    if (setjmp(leave) == 0) {
+        fake.main_result = server_main();
+        fake.main_returned = true;
+    }
+    queued = taken = 0;
+}
+
+/* ---- driver.h ---- */
+
+struct node driver_node(void)
+{
+    return fake.node;
+}
+
+const char *driver_path(void)
+{
+    return fake.path;
+}
+
+status_t node_mmio(struct node node, unsigned index, uint64_t len, struct mmio *out)
+{
+    (void)node;
+    if (fake.mmio_error) {
+        return fake.mmio_error;
+    }
+    *out = fake_mmio_window(index, len);
+    out->base = fake.shared_page ? 0 : 1;
+    return E_OK;
+}
+
+status_t node_irq(struct node node, unsigned index)
+{
+    (void)node, (void)index;
+    fake.irqs_attached += fake.irq_error == E_OK;
+    return fake.irq_error;
+}
+
+status_t node_clock_hz(struct node node, const char *name, uint32_t *out)
+{
+    (void)node;
+    if (fake.clock_hz == 0 || (name != NULL && strcmp(name, "uartclk") != 0)) {
+        return E_NOTFOUND;
+    }
+    *out = fake.clock_hz;
+    return E_OK;
+}
+
+status_t node_u32(struct node node, const char *name, uint32_t *out)
+{
+    (void)node;
+    if (fake.current_speed == 0 || strcmp(name, "current-speed") != 0) {
+        return E_NOTFOUND;
+    }
+    *out = fake.current_speed;
+    return E_OK;
+}
+
+void event_accept(unsigned handles)
+{
+    fake.accept = handles;
+}
+
+struct event event_wait(void)
+{
+    if (unfinished) {
+        fail_msg("event_wait before event_done");
+    }
+    fake_trace_add(FAKE_RECEIVE, 0, 0, 0);
+    if (taken == queued) {
+        longjmp(leave, 1);
+    }
+    unfinished = true;
+    return queue[taken++];
+}
+
+void event_done(struct event *ev, status_t status)
+{
+    if (!unfinished) {
+        fail_msg("event_done twice");
+    }
+    unfinished = false;
+    for (unsigned i = 0; ev->kind == EV_CALL && status != E_OK && i < info_handles(queue[taken - 1].msg.info); i++) {
+        (void)sys_handle_close((handle_t)ev->msg.w[MSG_WORDS - 1 - i]);
+    }
+    fake.reply = ev->msg;
+    fake.reply_status = status;
+    fake_trace_add(FAKE_DONE, (uint64_t)status, ev->kind, 0);
+}
+
+void driver_ready(void)
+{
+    fake.ready = true;
+}
+
+bool driver_command(struct event *out)
+{
+    if (fake_command.seq == fake_command.done) {
+        return false;
+    }
+    *out = (struct event){ .kind = EV_COMMAND, .msg = { .info = fake_command.op } };
+    memcpy(out->msg.w, fake_command.arg, sizeof(fake_command.arg));
+    fake_command.done = fake_command.seq;
+    unfinished = true;
+    return true;
+}
+
+void event_subscribe(handle_t port, uint64_t base)
+{
+    if (fake.subscriber != 0) {
+        (void)sys_handle_close(fake.subscriber);
+    }
+    fake.subscriber = port;
+    fake.subscriber_base = base;
+    fake.signalled = 0;
+}
+
+void event_signal(uint32_t bits)
+{
+    uint32_t news = bits & ~fake.signalled;
+
+    fake.signalled = bits;
+    if (news != 0 && fake.subscriber != 0) {
+        fake_trace_add(FAKE_SIGNAL, 0, news, 0);
+    }
+}
+
+#define FAKE_LOG(name)                                              \
+    void name(const char *format, ...)                              \
+    {                                                               \
+        va_list args;                                               \
+        va_start(args, format);                                     \
+        (void)vsnprintf(fake.log, sizeof(fake.log), format, args);  \
+        va_end(args);                                               \
+        fake.log_lines++;                                           \
+    }
+FAKE_LOG(log_error)
+FAKE_LOG(log_warn)
+FAKE_LOG(log_info)
+FAKE_LOG(log_debug)
+
+/* ---- start.h, client.h, sys.h ---- */
+
+handle_t start_handle(const char *name)
+{
+    static const char *const names[] = { "port", "init event", "device", "chosen", "command" };
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+uint64_t vm_reserve(uint64_t len)
+{
+    if (len > FAKE_BUF_LEN) {
+        return 0;
+    }
+    return (uintptr_t)fake_buf[next_buf++ % 2];
+}
+
+void vm_release(uint64_t va, uint64_t len)
+{
+    (void)va, (void)len;
+}
+
+status_t sys_memory_info(handle_t memory, uint64_t offset, uint64_t *out_len, uint64_t *out_pa)
+{
+    (void)memory, (void)offset;
+    *out_len = fake.memory_len;
+    *out_pa = 0;
+    return E_OK;
+}
+
+status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len, uint64_t va,
+                 uint32_t flags)
+{
+    (void)process, (void)object, (void)window, (void)offset, (void)len, (void)va, (void)flags;
+    fake.mapped += fake.map_error == E_OK;
+    return fake.map_error;
+}
+
+status_t sys_unmap(handle_t process, uint64_t va, uint64_t len)
+{
+    (void)process, (void)va, (void)len;
+    fake.mapped--;
+    return E_OK;
+}
+
+status_t sys_handle_close(handle_t h)
+{
+    fake_trace_add(FAKE_CLOSE, h, 0, 0);
+    return E_OK;
+}
+
+status_t sys_irq_root(handle_t device, handle_t port)
+{
+    (void)device, (void)port;
+    return fake.root_error;
+}
+
+status_t sys_notify(handle_t port, uint64_t bits)
+{
+    fake_trace_add(FAKE_NOTIFY, port, bits, 0);
+    return E_OK;
+}
+
+static int64_t fake_next(struct msg *m)
+{
+    fake_trace_add(FAKE_RECEIVE, 0, 0, 0);
+    if (taken == queued) {
+        return E_HANDLE;
+    }
+    *m = receives[taken].msg;
+    return receives[taken++].from;
+}
+
+int64_t sys_notify_receive(handle_t target, uint64_t bits, handle_t port, struct msg *m)
+{
+    (void)port;
+    if (target != 0) {
+        fake_trace_add(FAKE_NOTIFY, target, bits, 0);
+        if (fake.notify_error) {
+            return fake.notify_error;
+        }
+    }
+    return fake_next(m);
+}
+
+int64_t sys_reply_receive(handle_t port, struct msg *m)
+{
+    (void)port;
+    fake.reply = *m;
+    fake.reply_status = (status_t)info_op(m->info);
+    fake_trace_add(FAKE_REPLY, (uint64_t)fake.reply_status, m->w[0], 0);
+    return fake_next(m);
+}

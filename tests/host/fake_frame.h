@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Fake of the driver frame (<cambium/driver.h>) and of the system calls that servers make, for host tests. What
+ * happens goes into the trace of fake_mmio.h. A test includes the server's .c with `main` renamed, queues events or
+ * received messages, and runs its main: when the queue is empty, event_wait leaves it through fake_run, and a receive
+ * fails with E_HANDLE.
+ */
+#pragma once
+#include <cambium/command.h>
+#include <cambium/driver.h>
+#include <cambium/start.h>
+#include "fake_mmio.h"
+
+enum { FAKE_BUF_LEN = 16384, FAKE_QUEUE_LEN = 64 };
+
+/* What the node, the kernel and init say. fake_frame_reset sets the usual. */
+struct fake_world {
+    struct node node;
+    const char *path;
+    uint32_t clock_hz;      /* 0: not known */
+    uint32_t current_speed; /* 0: no such property */
+    status_t mmio_error, irq_error, root_error, map_error, notify_error;
+    bool shared_page;       /* windows are reached by checked access */
+    uint64_t memory_len;    /* of any memory handle */
+    /* what the server did */
+    unsigned accept;
+    handle_t subscriber;
+    uint64_t subscriber_base;
+    uint32_t signalled;
+    unsigned irqs_attached;
+    unsigned mapped;        /* mappings that exist */
+    struct msg reply;       /* the last answer */
+    status_t reply_status;
+    bool ready, main_returned;
+    int main_result;
+    char log[256];          /* the last line */
+    unsigned log_lines;
+};
+extern struct fake_world fake;
+/* Client memory: what vm_reserve and sys_map lead to; two, used in turn. */
+extern uint8_t fake_buf[2][FAKE_BUF_LEN];
+extern struct command_page fake_command; /* driver_command gives what is in it, once */
+
+void fake_frame_reset(void);
+
+/* For servers on the frame: queues an event; event_done's status and words end in fake.reply. */
+void fake_event(struct event ev);
+void fake_call(uint32_t badge, uint32_t op, uint64_t w0, uint64_t w1);
+void fake_call_handles(uint32_t badge, uint32_t op, uint64_t w0, uint64_t w1, handle_t h6, handle_t h7);
+/* Runs a main until it waits with an empty queue, or returns. */
+void fake_run(int (*server_main)(void));
+
+/* For servers with their own loop: queues what a receive returns. */
+void fake_receive(int64_t from, uint64_t info, uint64_t w0, uint64_t w1, uint64_t w7);

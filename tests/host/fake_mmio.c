@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * See fake_mmio.h.
+ */
+#include "fake_mmio.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <string.h>
+
+struct fake_entry fake_trace[FAKE_TRACE_LEN];
+unsigned fake_trace_len;
+
+static uint32_t fake_regs[FAKE_WINDOWS][FAKE_WINDOW_LEN / 4];
+static uint32_t (*fake_read)(unsigned window, uint32_t offset);
+static void (*fake_write)(unsigned window, uint32_t offset, uint32_t value);
+
+void fake_trace_add(enum fake_kind kind, uint64_t a, uint64_t b, uint64_t c)
+{
+    if (fake_trace_len == FAKE_TRACE_LEN) {
+        fail_msg("the trace is full: a loop does not end");
+    }
+    fake_trace[fake_trace_len++] = (struct fake_entry){ kind, a, b, c };
+}
+
+void fake_trace_clear(void)
+{
+    fake_trace_len = 0;
+}
+
+int fake_find(enum fake_kind kind, uint64_t a, uint64_t b, unsigned from)
+{
+    for (unsigned i = from; i < fake_trace_len; i++) {
+        if (fake_trace[i].kind == kind && fake_trace[i].a == a && fake_trace[i].b == b) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+unsigned fake_count(enum fake_kind kind, uint64_t a, uint64_t b)
+{
+    unsigned count = 0;
+    for (int at = fake_find(kind, a, b, 0); at >= 0; at = fake_find(kind, a, b, (unsigned)at + 1)) {
+        count++;
+    }
+    return count;
+}
+
+void fake_mmio_reset(void)
+{
+    memset(fake_regs, 0, sizeof(fake_regs));
+    fake_mmio_hooks(NULL, NULL);
+    fake_trace_clear();
+}
+
+struct mmio fake_mmio_window(unsigned window, uint64_t len)
+{
+    return (struct mmio){ .base = 1, .len = len, .window = window };
+}
+
+/* The driver may only touch what its window holds, and only whole words. */
+static uint32_t *fake_reg(unsigned window, uint32_t offset)
+{
+    if (window >= FAKE_WINDOWS || offset % 4 != 0 || offset >= FAKE_WINDOW_LEN) {
+        fail_msg("no register: window %u, offset 0x%x", window, offset);
+    }
+    return &fake_regs[window][offset / 4];
+}
+
+void fake_mmio_set(unsigned window, uint32_t offset, uint32_t value)
+{
+    *fake_reg(window, offset) = value;
+}
+
+uint32_t fake_mmio_get(unsigned window, uint32_t offset)
+{
+    return *fake_reg(window, offset);
+}
+
+void fake_mmio_hooks(uint32_t (*read)(unsigned window, uint32_t offset),
+                     void (*write)(unsigned window, uint32_t offset, uint32_t value))
+{
+    fake_read = read;
+    fake_write = write;
+}
+
+uint32_t mmio_read32(const struct mmio *m, uint32_t offset)
+{
+    if (offset + 4 > m->len) {
+        fail_msg("read beyond the window: 0x%x", offset);
+    }
+    uint32_t value = fake_read != NULL ? fake_read(m->window, offset) : *fake_reg(m->window, offset);
+    fake_trace_add(FAKE_READ, m->window, offset, value);
+    return value;
+}
+
+void mmio_write32(const struct mmio *m, uint32_t offset, uint32_t value)
+{
+    if (offset + 4 > m->len) {
+        fail_msg("write beyond the window: 0x%x", offset);
+    }
+    fake_trace_add(FAKE_WRITE, m->window, offset, value);
+    if (fake_write != NULL) {
+        fake_write(m->window, offset, value);
+    } else {
+        *fake_reg(m->window, offset) = value;
+    }
+}
+
+void fake_expect_writes(const struct fake_write *expected, unsigned count)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < fake_trace_len; i++) {
+        const struct fake_entry *e = &fake_trace[i];
+        if (e->kind != FAKE_WRITE) {
+            continue;
+        }
+        if (n >= count) {
+            fail_msg("write %u is one too many: window %u, 0x%03x = 0x%x", n, (unsigned)e->a, (unsigned)e->b,
+                     (unsigned)e->c);
+        }
+        if (e->a != expected[n].window || e->b != expected[n].offset || e->c != expected[n].value) {
+            fail_msg("write %u: expected window %u, 0x%03x = 0x%x; found window %u, 0x%03x = 0x%x", n,
+                     expected[n].window, expected[n].offset, expected[n].value, (unsigned)e->a, (unsigned)e->b,
+                     (unsigned)e->c);
+        }
+        n++;
+    }
+    if (n != count) {
+        fail_msg("%u writes instead of %u", n, count);
+    }
+}
