@@ -2,6 +2,7 @@
  * drv/pl011 against a recording model of the UART: what start writes, every interrupt cause, full and empty queues,
  * what clients may do wrong, two UARTs, and that nothing loops for ever.
  */
+int pl011_main(void);
 #define main pl011_main
 #include "servers/drv/pl011/pl011.c"
 #undef main
