@@ -137,9 +137,10 @@ status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t of
     /* not the order of the prototype: the window comes last, since only devices have one */
     struct regs r = { { process, object, offset, len, va, flags, window } };
 
+    /* x7 counts the bytes mapped through all entries of the call; the kernel leaves it where the call failed */
     trap_map(&r);
-    if (status_of(&r) != E_OK && r.x[1] != 0) {
-        (void)sys_unmap(process, va, r.x[1]); /* what had been mapped when it failed; it was just mapped */
+    if (status_of(&r) != E_OK && r.x[7] != 0) {
+        (void)sys_unmap(process, va, r.x[7]); /* just mapped, so it can be unmapped */
     }
     return status_of(&r);
 }
