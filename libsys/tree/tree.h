@@ -37,7 +37,9 @@ size_t tree_len(const void *fdt);
 /* Walks all nodes in order: first call with -1; -1 after the last. *depth (or NULL) counts as fdt_next_node's does:
  * started at -1 the root has 0; started at a node with 0, its children have 1 and the walk ends behind its subtree. */
 int tree_next(const void *fdt, int node, int *depth);
-/* "okay", "ok" or absent, for the node and all its ancestors. */
+/* "okay", "ok" or absent, for this node alone: for who walks down and knows the ancestors' states. */
+bool tree_status_okay(const void *fdt, int node);
+/* The same for the node and all its ancestors. */
 bool tree_enabled(const void *fdt, int node);
 /* True for nodes that describe no device: names that start with "__", and everything below them. */
 bool tree_is_meta(const void *fdt, int node);

@@ -54,8 +54,6 @@ status_t tree_chain_of(const void *fdt, int node, struct tree_chain *out) WARN_U
 /* The child after `child` of `parent` (first: child < 0); -1 after the last. */
 int tree_next_child(const void *fdt, int parent, int child);
 bool tree_text_equal(const char *a, const char *b);
-/* "okay", "ok" or absent, for this node alone. */
-bool tree_status_okay(const void *fdt, int node);
 /* A property that says how many cells something has. E_FORMAT: not one cell, or above max. Absent: `otherwise`. */
 status_t tree_cells(const void *fdt, int node, const char *name, unsigned otherwise, unsigned max,
                     unsigned *out) WARN_UNUSED;

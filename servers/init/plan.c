@@ -9,7 +9,7 @@
 #include <libfdt.h>
 #include <stdio.h>
 #include <string.h>
-#include <tree_chain.h>
+#include <tree.h>
 
 static bool is_one_of(const char *const *list, unsigned count, const char *name)
 {
@@ -69,7 +69,7 @@ static void plan_read_nodes(struct plan *p)
 {
     int parents[TREE_MAX_DEPTH + 1] = { 0 };
 
-    for (int depth = 0, offset = tree_next(p->fdt, -1, &depth); offset >= 0; offset = tree_next(p->fdt, offset, &depth)) {
+    for (int depth = -1, offset = tree_next(p->fdt, -1, &depth); offset >= 0; offset = tree_next(p->fdt, offset, &depth)) {
         int index = (int)p->node_count++;
         struct plan_node *n = &p->nodes[index];
         int level = depth < 0 ? 0 : depth > TREE_MAX_DEPTH ? TREE_MAX_DEPTH : depth;

@@ -10,7 +10,7 @@
  */
 #include "plan.h"
 #include <string.h>
-#include <tree_chain.h>
+#include <tree.h>
 
 /* Bindings: the dt-schema repository, schemas/clock, reset, mbox, dma, phy, power-domain, iommu, gpio. */
 static const struct ref_kind {
