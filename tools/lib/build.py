@@ -16,17 +16,21 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+SHOWN_LINES = 60
+
+
 def step(what, command):
-    """Runs a command quietly; if it fails, shows what it said and stops."""
+    """Runs a command quietly; if it fails, shows the end of what it said and stops."""
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
-        say(done.stdout)
+        say("\n".join(done.stdout.splitlines()[-SHOWN_LINES:]))
         raise SystemExit(f"{what} failed: {' '.join(command)}")
 
 
-def setup(install=True):
+def setup(install=True, tests=True):
     """Installs what is missing (or, with install=False, stops if something is)."""
-    code = subprocess.run([os.path.join(TOOLS, "setup")] + ([] if install else ["--no-install"])).returncode
+    options = ([] if install else ["--no-install"]) + ([] if tests else ["--boot-only"])
+    code = subprocess.run([os.path.join(TOOLS, "setup"), *options]).returncode
     if code:
         raise SystemExit(code)
 
@@ -62,9 +66,9 @@ def compile_all(build=BUILD, targets=()):
     step("building", ["ninja", "-C", build, *targets])
 
 
-def everything(install=True, build=BUILD, options=()):
-    """From nothing to a finished build."""
-    setup(install)
+def everything(install=True, tests=True, build=BUILD, options=()):
+    """From nothing to a finished build; tests: with what only tests need."""
+    setup(install, tests)
     if not os.path.exists(os.path.join(build, "build.ninja")):
         fetch(install)
     configure(build, options)

@@ -118,7 +118,7 @@ def execute(command, args):
 
 def main():
     args = options(sys.argv[1:])
-    build.everything(install=not args.no_install)
+    build.everything(install=not args.no_install, tests=False)
     if args.smp > 1:
         build.say(f"Of the {args.smp} cores only the first is used yet.")
     with tempfile.TemporaryDirectory(prefix="cambium-") as folder:
