@@ -10,7 +10,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { NEWC_HEADER_LEN = 110, NEWC_MAGIC_LEN = 6, NEWC_FIELD_LEN = 8, NEWC_FILESIZE = 6, NEWC_NAMESIZE = 11 };
+enum {
+    NEWC_HEADER_LEN = 110,
+    NEWC_MAGIC_LEN = 6,
+    NEWC_FIELD_LEN = 8,
+    NEWC_FILESIZE = 6,
+    NEWC_NAMESIZE = 11
+};
 
 /* Field number `field` of the header at `head`. */
 static status_t newc_field(const uint8_t *head, unsigned field, uint32_t *out)
@@ -49,7 +55,8 @@ status_t archive_next(const struct archive *a, size_t *offset, struct archive_fi
         return E_FORMAT; /* the trailer is missing: cut off */
     }
     const uint8_t *head = a->base + at;
-    if (memcmp(head, "070701", NEWC_MAGIC_LEN) != 0 && memcmp(head, "070702", NEWC_MAGIC_LEN) != 0) {
+    if (memcmp(head, "070701", NEWC_MAGIC_LEN) != 0 &&
+        memcmp(head, "070702", NEWC_MAGIC_LEN) != 0) {
         return E_FORMAT;
     }
     if (newc_field(head, NEWC_NAMESIZE, &name_len) || newc_field(head, NEWC_FILESIZE, &data_len)) {

@@ -26,7 +26,8 @@ static uint64_t page_up(uint64_t len)
 
 static bool is_loadable(const char *name)
 {
-    return strncmp(name, "drv/", 4) == 0 || strncmp(name, "mux/", 4) == 0 || strncmp(name, "bin/", 4) == 0;
+    return strncmp(name, "drv/", 4) == 0 || strncmp(name, "mux/", 4) == 0 ||
+           strncmp(name, "bin/", 4) == 0;
 }
 
 static unsigned archive_count(const struct archive *a)
@@ -64,11 +65,13 @@ status_t images_read(struct init *init)
             continue;
         }
         image->name = file.name;
-        init->plan_images[init->image_count++] =
-            (struct plan_image){ .name = file.name, .match = image->elf.match, .match_count = image->elf.match_count };
+        init->plan_images[init->image_count++] = (struct plan_image){
+            .name = file.name, .match = image->elf.match, .match_count = image->elf.match_count
+        };
     }
     if (err != E_NOTFOUND) {
-        report(init, LOG_ERROR, "the boot archive is damaged at byte %llu of %llu: files behind it are lost",
+        report(init, LOG_ERROR,
+               "the boot archive is damaged at byte %llu of %llu: files behind it are lost",
                (unsigned long long)at, (unsigned long long)init->archive.len);
     }
     return E_OK;
@@ -150,7 +153,9 @@ static status_t child_map_image(struct child *c, struct image *image, uint64_t d
             data_at += s->len;
         } else {
             err = image_share(image, i);
-            err = err ? err : sys_map(c->process, image->shared[i], 0, 0, s->len, CHILD_BASE + s->va, s->flags);
+            err = err ? err
+                      : sys_map(c->process, image->shared[i], 0, 0, s->len, CHILD_BASE + s->va,
+                                s->flags);
         }
         if (err) {
             return err;
@@ -196,7 +201,8 @@ static void child_find_id(struct init *init, struct child *c)
     }
 }
 
-static status_t child_fill(struct init *init, struct child *c, const struct child_spec *spec, const struct layout *l)
+static status_t child_fill(struct init *init, struct child *c, const struct child_spec *spec,
+                           const struct layout *l)
 {
     uint64_t info_at = PAGE_SIZE;
     uint64_t data_at = info_at + l->info_len;
@@ -214,8 +220,12 @@ static status_t child_fill(struct init *init, struct child *c, const struct chil
     }
     err = err ? err : sys_map(c->process, c->memory, 0, info_at, l->info_len, l->info_va, MAP_READ);
     err = err ? err : child_map_image(c, spec->image, data_at);
-    err = err ? err : sys_map(c->process, c->memory, 0, stack_at, spec->stack_len, l->stack_va, MAP_READ | MAP_WRITE);
-    err = err ? err : sys_map(c->process, init->tree, 0, 0, page_up(init->tree_len), l->tree_va, MAP_READ);
+    err = err ? err
+              : sys_map(c->process, c->memory, 0, stack_at, spec->stack_len, l->stack_va,
+                        MAP_READ | MAP_WRITE);
+    err =
+        err ? err
+            : sys_map(c->process, init->tree, 0, 0, page_up(init->tree_len), l->tree_va, MAP_READ);
     return err;
 }
 
@@ -229,10 +239,13 @@ status_t child_create(struct init *init, struct child *c, const struct child_spe
     status_t err = sys_memory_create(c->len, 0, 0, &c->memory);
     if (err == E_OK) {
         c->va = vm_reserve(c->len);
-        err = c->va == 0 ? E_NOMEM : sys_map(HANDLE_SELF, c->memory, 0, 0, c->len, c->va, MAP_READ | MAP_WRITE);
+        err = c->va == 0
+                  ? E_NOMEM
+                  : sys_map(HANDLE_SELF, c->memory, 0, 0, c->len, c->va, MAP_READ | MAP_WRITE);
     }
     if (err == E_OK) {
-        err = sys_process_create(init->self, name, spec->pages, spec->ceiling, init->port, spec->badge, &c->process);
+        err = sys_process_create(init->self, name, spec->pages, spec->ceiling, init->port,
+                                 spec->badge, &c->process);
     }
     if (err == E_OK) {
         child_find_id(init, c);
@@ -266,7 +279,8 @@ status_t child_grant(struct child *c, const char *name, handle_t h, uint32_t rig
 status_t child_run(struct child *c)
 {
     handle_t thread;
-    status_t err = sys_thread_create(c->process, c->entry, c->stack_top, c->info_va, c->info->priority, 0, &thread);
+    status_t err = sys_thread_create(c->process, c->entry, c->stack_top, c->info_va,
+                                     c->info->priority, 0, &thread);
 
     if (err == E_OK) {
         (void)sys_handle_close(thread); /* the process is all that init needs */

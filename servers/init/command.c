@@ -20,7 +20,8 @@ static int server_node(const struct init *init, const struct server *s)
     return s->plan->node >= 0 ? init->plan.nodes[s->plan->node].offset : -1;
 }
 
-static void command_send(struct server *s, enum command_op op, unsigned about, int64_t node, const char *name)
+static void command_send(struct server *s, enum command_op op, unsigned about, int64_t node,
+                         const char *name)
 {
     struct command_page *page = s->child.command;
 
@@ -30,7 +31,8 @@ static void command_send(struct server *s, enum command_op op, unsigned about, i
     if (name != NULL) {
         strncpy((char *)&page->arg[1], name, 3 * sizeof(page->arg[0]) - 1);
     }
-    __atomic_store_n(&page->seq, page->seq + 1, __ATOMIC_RELEASE); /* pairs with the server's acquire of seq */
+    __atomic_store_n(&page->seq, page->seq + 1,
+                     __ATOMIC_RELEASE); /* pairs with the server's acquire of seq */
     s->command_open = true;
     s->command_op = op;
     s->command_about = about;
@@ -47,14 +49,15 @@ void command_pump(struct init *init, struct server *s)
     }
     if ((about = set_first(&s->quiesce)) >= 0) {
         set_remove(&s->quiesce, (unsigned)about);
-        command_send(s, COMMAND_IRQ_QUIESCE, (unsigned)about, server_node(init, &init->servers[about]), NULL);
+        command_send(s, COMMAND_IRQ_QUIESCE, (unsigned)about,
+                     server_node(init, &init->servers[about]), NULL);
     } else if ((about = set_first(&s->rebind)) >= 0) {
         const struct server *fresh = &init->servers[about];
         set_remove(&s->rebind, (unsigned)about);
         command_send(s, COMMAND_REBIND, (unsigned)about, server_node(init, fresh),
                      fresh->plan->node < 0 ? fresh->plan->match->compatible : NULL);
-    } else if (s->ping) {
-        s->ping = false;
+    } else if (s->asked == ASKED_NOT_YET) {
+        s->asked = ASKED_OPEN;
         command_send(s, COMMAND_PING, s->number, 0, NULL);
     }
 }
@@ -64,14 +67,19 @@ void command_look(struct init *init, struct server *s)
     const struct command_page *page = s->child.command;
     char name[64];
 
-    if (page == NULL || !s->command_open || __atomic_load_n(&page->done, __ATOMIC_ACQUIRE) != page->seq) {
+    if (page == NULL || !s->command_open ||
+        __atomic_load_n(&page->done, __ATOMIC_ACQUIRE) != page->seq) {
         return;
     }
     s->command_open = false;
-    init->dirty = init->dirty || s->command_op == COMMAND_IRQ_QUIESCE; /* somebody's restart waited for it */
-    if (s->command_op == COMMAND_REBIND && page->status != E_OK && page->status != E_NOSYS && page->status != E_DEAD) {
+    s->asked = s->asked == ASKED_OPEN ? ASKED_PROVED : s->asked;
+    init->dirty =
+        init->dirty || s->command_op == COMMAND_IRQ_QUIESCE; /* somebody's restart waited for it */
+    if (s->command_op == COMMAND_REBIND && page->status != E_OK && page->status != E_NOSYS &&
+        page->status != E_DEAD) {
         report_server_name(init, s, name, sizeof(name));
-        report(init, LOG_WARN, "%s: did not bind again to a restarted server: %s", name, err_name(page->status));
+        report(init, LOG_WARN, "%s: did not bind again to a restarted server: %s", name,
+               err_name(page->status));
     }
     command_pump(init, s);
 }
@@ -79,7 +87,10 @@ void command_look(struct init *init, struct server *s)
 void command_reset(struct init *init, struct server *s)
 {
     s->command_open = false;
-    s->ping = false;
+    s->asked = ASKED_PROVED;
+    init->suspect = init->suspect >= (int)s->number
+                        ? -1
+                        : init->suspect;   /* those above may have waited for it */
     s->quiesce = (struct server_set){ 0 }; /* a new controller masks all lines by itself */
     s->rebind = (struct server_set){ 0 };
     init->dirty = true;
@@ -104,8 +115,9 @@ bool command_quiescing(struct init *init, const struct server *s)
     const struct server *parent;
 
     for (unsigned i = 0; (parent = server_provider(init, s, i, &ref)) != NULL; i++) {
-        if (set_has(&parent->quiesce, s->number) || (parent->command_open && parent->command_op == COMMAND_IRQ_QUIESCE &&
-                                                     parent->command_about == s->number)) {
+        if (set_has(&parent->quiesce, s->number) ||
+            (parent->command_open && parent->command_op == COMMAND_IRQ_QUIESCE &&
+             parent->command_about == s->number)) {
             return true;
         }
     }

@@ -67,7 +67,8 @@ static status_t elf_check_head(struct elf_file *f)
     /* class 64, little endian, version 1 */
     static const uint8_t ident[7] = { 0x7f, 'E', 'L', 'F', 2, 1, EV_CURRENT };
 
-    if (!elf_copy(f, 0, &f->head, sizeof(f->head)) || memcmp(f->head.e_ident, ident, sizeof(ident)) != 0) {
+    if (!elf_copy(f, 0, &f->head, sizeof(f->head)) ||
+        memcmp(f->head.e_ident, ident, sizeof(ident)) != 0) {
         return elf_refuse(f, E_FORMAT, "not a little-endian ELF64 file");
     }
     if (f->head.e_machine != EM_AARCH64 || f->head.e_type != ET_DYN) {
@@ -80,7 +81,8 @@ static status_t elf_check_head(struct elf_file *f)
     return E_OK;
 }
 
-static status_t elf_add_segment(struct elf_file *f, struct elf_image *image, const struct elf64_phdr *p)
+static status_t elf_add_segment(struct elf_file *f, struct elf_image *image,
+                                const struct elf64_phdr *p)
 {
     const uint64_t page_mask = PAGE_SIZE - 1;
 
@@ -101,7 +103,8 @@ static status_t elf_add_segment(struct elf_file *f, struct elf_image *image, con
     }
     uint64_t va = p->p_vaddr & ~page_mask;
     if (image->segment_count == 0 ? va != 0 || p->p_offset != 0 : va < image->span) {
-        return elf_refuse(f, E_FORMAT, "segments overlap, share a page, or do not begin with the ELF header");
+        return elf_refuse(f, E_FORMAT,
+                          "segments overlap, share a page, or do not begin with the ELF header");
     }
     struct elf_segment *s = &image->segments[image->segment_count++];
     s->va = va;
@@ -111,7 +114,8 @@ static status_t elf_add_segment(struct elf_file *f, struct elf_image *image, con
     s->data_len = p->p_filesz;
     s->flags = MAP_READ | (p->p_flags & PF_W ? MAP_WRITE : 0) | (p->p_flags & PF_X ? MAP_EXEC : 0);
     image->span = va + s->len;
-    if ((s->flags & MAP_EXEC) && f->head.e_entry >= p->p_vaddr && f->head.e_entry - p->p_vaddr < p->p_filesz) {
+    if ((s->flags & MAP_EXEC) && f->head.e_entry >= p->p_vaddr &&
+        f->head.e_entry - p->p_vaddr < p->p_filesz) {
         image->entry = f->head.e_entry;
     }
     return E_OK;
@@ -140,7 +144,8 @@ static status_t elf_check_segments(struct elf_file *f, struct elf_image *image)
     for (unsigned i = 0; i < f->head.e_phnum; i++) {
         struct elf64_phdr p;
         status_t err = E_OK;
-        if (f->head.e_phoff > f->len || !elf_copy(f, f->head.e_phoff + i * sizeof(p), &p, sizeof(p))) {
+        if (f->head.e_phoff > f->len ||
+            !elf_copy(f, f->head.e_phoff + i * sizeof(p), &p, sizeof(p))) {
             return elf_refuse(f, E_FORMAT, "the program header table lies outside the file");
         }
         if (p.p_type == PT_LOAD) {
@@ -161,10 +166,12 @@ static status_t elf_check_segments(struct elf_file *f, struct elf_image *image)
 }
 
 /* The match table: entries whose strings end, of this ABI. */
-static status_t elf_check_match(struct elf_file *f, struct elf_image *image, const struct elf64_shdr *s)
+static status_t elf_check_match(struct elf_file *f, struct elf_image *image,
+                                const struct elf64_shdr *s)
 {
     if (s->sh_type == SHT_NOBITS || s->sh_offset > f->len || s->sh_size > f->len - s->sh_offset ||
-        s->sh_size % sizeof(struct dev_match) != 0 || s->sh_size / sizeof(struct dev_match) > ELF_MATCH_MAX ||
+        s->sh_size % sizeof(struct dev_match) != 0 ||
+        s->sh_size / sizeof(struct dev_match) > ELF_MATCH_MAX ||
         (uintptr_t)(f->data + s->sh_offset) % _Alignof(struct dev_match) != 0) {
         return elf_refuse(f, E_FORMAT, "damaged match table");
     }
@@ -175,7 +182,8 @@ static status_t elf_check_match(struct elf_file *f, struct elf_image *image, con
         if (m->abi != ABI_VERSION) {
             return elf_refuse(f, E_ABI, "built for another version of the kernel's ABI");
         }
-        if (m->compatible[sizeof(m->compatible) - 1] != '\0' || m->provides[sizeof(m->provides) - 1] != '\0' ||
+        if (m->compatible[sizeof(m->compatible) - 1] != '\0' ||
+            m->provides[sizeof(m->provides) - 1] != '\0' ||
             m->requires[sizeof(m->requires) - 1] != '\0' || m->compatible[0] == '\0') {
             return elf_refuse(f, E_FORMAT, "damaged match table");
         }
@@ -201,7 +209,8 @@ static status_t elf_check_sections(struct elf_file *f, struct elf_image *image)
     for (unsigned i = 1; i < f->head.e_shnum; i++) {
         struct elf64_shdr s;
         if (!elf_copy(f, f->head.e_shoff + i * sizeof(s), &s, sizeof(s))) {
-            return elf_refuse(f, E_FORMAT, "the section header table lies outside the file (cut off?)");
+            return elf_refuse(f, E_FORMAT,
+                              "the section header table lies outside the file (cut off?)");
         }
         if (s.sh_name >= names.sh_size || names.sh_size - s.sh_name < sizeof(match_name)) {
             continue;

@@ -11,9 +11,9 @@
 enum { ELF_SEGMENTS_MAX = 4, ELF_SPAN_MAX = 64 * 1024 * 1024 };
 
 struct elf_segment {
-    uint64_t va;       /* page aligned, from the image's base */
-    uint64_t len;      /* whole pages */
-    uint64_t skip;     /* bytes between va and the first byte of the file */
+    uint64_t va;   /* page aligned, from the image's base */
+    uint64_t len;  /* whole pages */
+    uint64_t skip; /* bytes between va and the first byte of the file */
     const uint8_t *data;
     uint64_t data_len; /* the rest up to len is zero */
     uint32_t flags;    /* MAP_*: never WRITE with EXEC */
@@ -30,4 +30,5 @@ struct elf_image {
 
 /* Checks `len` bytes at `data` (4-byte aligned). On an error *out_why is a sentence for the log.
  * E_FORMAT: damaged, or not what we load; E_ABI: built for another ABI; E_LIMIT: too big. */
-status_t elf_check(const uint8_t *data, size_t len, struct elf_image *out, const char **out_why) WARN_UNUSED;
+status_t elf_check(const uint8_t *data, size_t len, struct elf_image *out,
+                   const char **out_why) WARN_UNUSED;

@@ -17,24 +17,29 @@
 
 enum {
     INIT_JOBS_MAX = 32,
-    INIT_ARGS_MAX = 32 * 1024,   /* bytes of arguments and environment of a program */
-    INIT_EVENT_TIMER_BIT = 62,   /* beside INIT_EVENT_COMMAND, at init's port */
+    INIT_ARGS_MAX = 32 * 1024,               /* bytes of arguments and environment of a program */
+    INIT_EVENT_TIMER_BIT = 62,               /* beside INIT_EVENT_COMMAND, at init's port */
     INIT_SERVERS_MAX = PLAN_SERVICES_MAX + 1 /* and the shell */
 };
 
 /* Badges at init's port (also of faults): a server's number + 1, or a job's. Badges of programs at services. */
-enum { BADGE_JOB = 0x400000, BADGE_CONSOLE = 0x800000, BADGE_SERVICE = 0xf00000, BADGE_COUNT = 0x3fffff };
+enum {
+    BADGE_JOB = 0x400000,
+    BADGE_CONSOLE = 0x800000,
+    BADGE_SERVICE = 0xf00000,
+    BADGE_COUNT = 0x3fffff
+};
 
-#define MS 1000000ull
+#define MS     1000000ull
 #define SECOND 1000000000ull
-#define INIT_LATE_START_NS (3 * SECOND) /* twice this without becoming ready is a death */
 
 /* ---- images (child.c) ---- */
 
 struct image {
-    const char *name;            /* in the archive */
+    const char *name; /* in the archive */
     struct elf_image elf;
-    handle_t shared[ELF_SEGMENTS_MAX]; /* memories of the segments that are not writable; 0: not made yet */
+    handle_t shared
+        [ELF_SEGMENTS_MAX]; /* memories of the segments that are not writable; 0: not made yet */
 };
 
 /* ---- processes (child.c) ---- */
@@ -52,15 +57,15 @@ struct child {
 
 struct child_spec {
     struct image *image;
-    uint64_t pages;       /* budget */
+    uint64_t pages; /* budget */
     unsigned priority, ceiling;
     uint64_t stack_len;
-    uint32_t badge;       /* of its faults */
-    int node;             /* offset in the tree; -1 */
+    uint32_t badge; /* of its faults */
+    int node;       /* offset in the tree; -1 */
     uint32_t incarnation;
-    bool is_program;      /* has no command page */
+    bool is_program; /* has no command page */
     uint32_t argc, envc;
-    const char *strings;  /* argc + envc of them, NUL-terminated */
+    const char *strings; /* argc + envc of them, NUL-terminated */
     size_t strings_len;
 };
 
@@ -70,47 +75,51 @@ struct server_set {
     uint64_t bits[(INIT_SERVERS_MAX + 63) / 64];
 };
 
+/* In a round (round.c): proved that it lives, is to be asked, was asked. */
+enum asked { ASKED_PROVED = 0, ASKED_NOT_YET, ASKED_OPEN };
+
 struct server {
-    unsigned number;                /* index; rank - 1 */
+    unsigned number;                 /* index; rank - 1 */
     const struct plan_service *plan; /* NULL: the shell */
     struct image *image;
-    uint8_t state;                  /* enum service_state */
-    bool is_root;                   /* root interrupt controller: restarted without a pause */
-    handle_t port;                  /* kept over restarts */
+    uint8_t state;    /* enum service_state */
+    bool is_hopeless; /* given up, or down and requires one that is */
+    bool is_root;     /* root interrupt controller: restarted without a pause */
+    handle_t port;    /* kept over restarts */
     handle_t node_device[PLAN_NODE_WINDOWS / DEVICE_WINDOWS]; /* derived once */
-    handle_t device[PLAN_NODE_WINDOWS / DEVICE_WINDOWS];      /* of this incarnation; revoked when it dies */
+    handle_t
+        device[PLAN_NODE_WINDOWS / DEVICE_WINDOWS]; /* of this incarnation; revoked when it dies */
     struct child child;
-    unsigned grant_step;            /* how far starting came; a badge may still be busy */
+    unsigned grant_step; /* how far starting came; a badge may still be busy */
     uint32_t incarnation;
     uint32_t restarts;
-    uint32_t deaths;                /* counted ones in a row */
+    uint32_t deaths; /* counted ones in a row */
     uint64_t started_ns, ready_ns;
-    uint64_t next_ns;               /* RESTARTING: not before; STARTING: when it is late */
-    bool is_late;                   /* STARTING: it was late once; its providers were asked whether they live */
-    uint64_t retry_ns;              /* STARTING with a busy badge: when to try again; 0: not */
-    uint64_t disturbed_ns;          /* when a server that it uses last went away */
-    status_t error;                 /* FAILED, BROKEN: why */
+    uint64_t next_ns;      /* RESTARTING: not before */
+    uint64_t retry_ns;     /* STARTING with a busy badge: when to try again; 0: not */
+    uint64_t disturbed_ns; /* when a server that it uses last went away */
+    status_t error;        /* FAILED, BROKEN: why */
     char reason[64];
 
     /* commands: one at a time, these are still to be sent */
     bool command_open;
     uint32_t command_op;
-    uint64_t command_ns;            /* when it was sent */
-    unsigned command_about;         /* QUIESCE, REBIND: which server */
-    struct server_set quiesce;      /* children whose lines must be masked before they start again */
-    struct server_set rebind;       /* servers with a new incarnation */
-    bool ping;
+    uint64_t command_ns;       /* when it was sent */
+    unsigned command_about;    /* QUIESCE, REBIND: which server */
+    struct server_set quiesce; /* children whose lines must be masked before they start again */
+    struct server_set rebind;  /* servers with a new incarnation */
+    uint8_t asked;             /* enum asked, in the present round */
 };
 
 struct job {
-    uint32_t id;          /* 0: free */
-    uint8_t state;        /* enum job_state */
+    uint32_t id;   /* 0: free */
+    uint8_t state; /* enum job_state */
     int code;
     struct image *image;
     struct child child;
-    handle_t notify;      /* of whoever started it; 0 */
+    handle_t notify; /* of whoever started it; 0 */
     uint64_t notify_bits;
-    uint32_t owner;       /* its badge at our port */
+    uint32_t owner; /* its badge at our port */
 };
 
 struct init {
@@ -124,14 +133,16 @@ struct init {
     struct plan plan;
     struct server *servers; /* by rank */
     unsigned server_count;
-    int shell;              /* number of the shell; -1 */
+    int shell; /* number of the shell; -1 */
     struct job jobs[INIT_JOBS_MAX];
     uint32_t job_count;     /* ever started: next id - 1 */
     uint32_t console_count; /* sessions ever made */
     uint32_t last_process;  /* highest process id seen */
     bool dirty;             /* something changed: supervise_turn must look at everybody */
     uint64_t timer_ns;      /* what the port's timer is set to; 0: not set */
-    uint64_t ping_ns;       /* when the next round of pings is due */
+    bool is_round;          /* a round is on; it ends at round_ns, else the next begins then */
+    uint64_t round_ns;
+    int suspect; /* the lowest late server of the last round; -1 */
 };
 
 static inline void set_add(struct server_set *set, unsigned number)
@@ -160,7 +171,8 @@ static inline int set_first(const struct server_set *set)
 /* ---- report.c ---- */
 
 /* One line "[init] text" into the kernel's log. */
-void report(struct init *init, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void report(struct init *init, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* What a server is called in the log: its node's path, or its service's name. */
 void report_server_name(struct init *init, const struct server *s, char *out, size_t len);
 /* Lines for what the plan could not give a server. */
@@ -175,9 +187,11 @@ void report_fault(struct init *init, const char *who, const struct child *c, con
 status_t images_read(struct init *init) WARN_UNUSED;
 struct image *image_find(struct init *init, const char *name);
 /* Creates the process and all its memory; nothing runs yet. On an error nothing is left. */
-status_t child_create(struct init *init, struct child *c, const struct child_spec *spec) WARN_UNUSED;
+status_t child_create(struct init *init, struct child *c,
+                      const struct child_spec *spec) WARN_UNUSED;
 /* Gives it a handle under a name. E_BUSY: the badge is still being closed. */
-status_t child_grant(struct child *c, const char *name, handle_t h, uint32_t rights, uint32_t badge) WARN_UNUSED;
+status_t child_grant(struct child *c, const char *name, handle_t h, uint32_t rights,
+                     uint32_t badge) WARN_UNUSED;
 status_t child_run(struct child *c) WARN_UNUSED;
 /* Ends it and frees everything; harmless if there is none. */
 void child_destroy(struct child *c);
@@ -191,7 +205,8 @@ status_t server_start(struct init *init, struct server *s) WARN_UNUSED;
 /* Ends the incarnation: process, device, queued events. The port and its callers stay. */
 void server_stop(struct init *init, struct server *s);
 /* The n-th reference of a server to another one. NULL after the last. */
-struct server *server_provider(struct init *init, const struct server *s, unsigned index, const struct plan_ref **out_ref);
+struct server *server_provider(struct init *init, const struct server *s, unsigned index,
+                               const struct plan_ref **out_ref);
 const char *server_class(const struct server *s);
 
 /* ---- command.c ---- */
@@ -209,6 +224,15 @@ bool command_quiescing(struct init *init, const struct server *s);
 /* Tells everybody who holds a handle to its port that `s` is new. */
 void command_rebind(struct init *init, const struct server *s);
 
+/* ---- round.c ---- */
+
+/* Begins or ends a round, if that is due. */
+void round_turn(struct init *init, uint64_t now);
+/* When round_turn has something to do next. */
+uint64_t round_time(const struct init *init);
+/* A server started: the next round is soon, in case it hangs. */
+void round_soon(struct init *init, uint64_t now);
+
 /* ---- supervise.c ---- */
 
 /* Looks at every command page (INIT_EVENT_COMMAND). */
@@ -217,6 +241,8 @@ void supervise_pages(struct init *init);
 void supervise_turn(struct init *init);
 /* A server's process ended by itself: fault or exit. */
 void supervise_death(struct init *init, struct server *s, const char *why);
+/* Answers with E_DEAD whoever waits for a server that will not come back. */
+void supervise_fail_callers(struct init *init);
 /* The user wants it (re)started: does not count. */
 void supervise_restart(struct init *init, struct server *s);
 

@@ -88,12 +88,14 @@ static status_t job_grant(struct init *init, struct job *job, uint32_t session)
     return err;
 }
 
-static status_t job_start(struct init *init, struct job *job, const struct msg *m, const char *strings)
+static status_t job_start(struct init *init, struct job *job, const struct msg *m,
+                          const char *strings)
 {
     char name[INIT_NAME_LEN + 8];
     uint32_t session = names_session(init);
 
-    if (!strings_valid(strings, m->w[0], m->w[1] + m->w[2]) || m->w[1] == 0 || strlen(strings) >= INIT_NAME_LEN) {
+    if (!strings_valid(strings, m->w[0], m->w[1] + m->w[2]) || m->w[1] == 0 ||
+        strlen(strings) >= INIT_NAME_LEN) {
         return E_INVAL;
     }
     (void)snprintf(name, sizeof(name), "bin/%s", strings); /* fits: checked above */
@@ -140,7 +142,9 @@ status_t job_spawn(struct init *init, uint32_t caller, struct msg *m)
     if (err) {
         return err;
     }
-    *job = (struct job){ .id = ++init->job_count, .notify = notify, .notify_bits = m->w[4], .owner = caller };
+    *job = (struct job){
+        .id = ++init->job_count, .notify = notify, .notify_bits = m->w[4], .owner = caller
+    };
     err = job_start(init, job, m, strings);
     free(strings);
     if (err) {
@@ -176,7 +180,8 @@ void job_forget(struct job *job)
 
 void jobs_end_owned(struct init *init, uint32_t owner)
 {
-    uint32_t dead[INIT_JOBS_MAX]; /* owners whose jobs are still to be ended; a list, because jobs may start jobs */
+    uint32_t dead
+        [INIT_JOBS_MAX]; /* owners whose jobs are still to be ended; a list, because jobs may start jobs */
     unsigned count = 0;
 
     dead[count++] = owner;

@@ -23,7 +23,8 @@ static status_t init_handles(struct init *init)
     init->port = start_handle("port");
     init->fdt = (const void *)start_info->tree_va;
     init->tree_len = start_info->tree_len;
-    init->archive = (struct archive){ (const uint8_t *)start_info->archive_va, start_info->archive_len };
+    init->archive =
+        (struct archive){ (const uint8_t *)start_info->archive_va, start_info->archive_len };
     return init->port != 0 ? E_OK : sys_port_create(&init->port);
 }
 
@@ -32,7 +33,8 @@ static status_t init_plan(struct init *init)
     status_t err = tree_check(init->fdt, init->tree_len);
 
     if (err) {
-        report(init, LOG_ERROR, "the device tree is damaged (%s): no server can be started", err_name(err));
+        report(init, LOG_ERROR, "the device tree is damaged (%s): no server can be started",
+               err_name(err));
         return err;
     }
     if (init->archive.len == 0) {
@@ -44,11 +46,13 @@ static status_t init_plan(struct init *init)
     if (arena == NULL) {
         err = E_NOMEM;
     }
-    err = err ? err : plan_make(init->fdt, init->plan_images, init->image_count, arena, len, &init->plan);
+    err = err ? err
+              : plan_make(init->fdt, init->plan_images, init->image_count, arena, len, &init->plan);
     err = err ? err : servers_create(init);
     if (err) {
         init->plan.service_count = 0; /* names.c looks at plan and servers together */
-        report(init, LOG_ERROR, "not enough memory for the plan of %llu bytes: no server can be started",
+        report(init, LOG_ERROR,
+               "not enough memory for the plan of %llu bytes: no server can be started",
                (unsigned long long)len);
     }
     return err;
@@ -60,9 +64,11 @@ static void report_console(struct init *init)
     const struct server *console = names_console(init);
 
     if (console == NULL) {
-        report(init, LOG_ERROR, "no server in the archive provides the console: there will be no prompt");
+        report(init, LOG_ERROR,
+               "no server in the archive provides the console: there will be no prompt");
     } else if (console->plan->is_waiting) {
-        report(init, LOG_ERROR, "the console cannot be started, see above: there will be no prompt");
+        report(init, LOG_ERROR,
+               "the console cannot be started, see above: there will be no prompt");
     }
 }
 
@@ -76,7 +82,8 @@ static void serve_fault(struct init *init, uint32_t badge, const struct msg *m)
         if (!is_exit) {
             report_fault(init, job->image->name, &job->child, m);
         }
-        job_end(init, job, is_exit ? JOB_EXITED : JOB_FAULTED, is_exit ? (int)m->w[6] : (int)m->w[0]);
+        job_end(init, job, is_exit ? JOB_EXITED : JOB_FAULTED,
+                is_exit ? (int)m->w[6] : (int)m->w[0]);
     } else if (job == NULL && badge != 0 && badge <= init->server_count) {
         struct server *s = &init->servers[badge - 1];
         if (s->child.process == 0) {
@@ -97,7 +104,8 @@ static void serve(struct init *init)
 
     for (;;) {
         m.info = msg_info(must_answer ? info_op(m.info) : 0, 0, 2);
-        int64_t from = must_answer ? sys_reply_receive(init->port, &m) : sys_receive(init->port, &m, (uint64_t)DEADLINE_NEVER);
+        int64_t from = must_answer ? sys_reply_receive(init->port, &m)
+                                   : sys_receive(init->port, &m, (uint64_t)DEADLINE_NEVER);
         uint32_t badge = (uint32_t)from;
 
         must_answer = false;
@@ -133,7 +141,7 @@ static void serve(struct init *init)
 
 int main(void)
 {
-    static struct init init;
+    static struct init init = { .suspect = -1 };
 
     if (init_handles(&init)) {
         report(&init, LOG_ERROR, "no port: out of memory");

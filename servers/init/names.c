@@ -56,7 +56,8 @@ bool program_may_open(const struct image *image, const struct server *s)
 {
     const char *services = rights_of(image)->services;
 
-    return services[0] == '*' || word_in(services, s->plan->match->provides) || word_in(services, s->plan->match->compatible);
+    return services[0] == '*' || word_in(services, s->plan->match->provides) ||
+           word_in(services, s->plan->match->compatible);
 }
 
 uint32_t names_session(struct init *init)
@@ -70,7 +71,8 @@ static struct server *find_service(struct init *init, const char *name)
 {
     for (unsigned i = 0; i < init->plan.service_count; i++) {
         struct server *s = &init->servers[i];
-        if ((s->plan->match->flags & MATCH_SERVICE) && strcmp(s->plan->match->compatible, name) == 0) {
+        if ((s->plan->match->flags & MATCH_SERVICE) &&
+            strcmp(s->plan->match->compatible, name) == 0) {
             return s;
         }
     }
@@ -85,9 +87,12 @@ struct server *names_console(struct init *init)
 static struct server *find_by_node(struct init *init, const char *path)
 {
     int offset;
-    int index = tree_find(init->fdt, path, &offset) == E_OK ? plan_node_index(&init->plan, offset) : -1;
+    int index =
+        tree_find(init->fdt, path, &offset) == E_OK ? plan_node_index(&init->plan, offset) : -1;
 
-    return index >= 0 && init->plan.nodes[index].service >= 0 ? &init->servers[init->plan.nodes[index].service] : NULL;
+    return index >= 0 && init->plan.nodes[index].service >= 0
+               ? &init->servers[init->plan.nodes[index].service]
+               : NULL;
 }
 
 /* A service, a tree path, an alias, or a class (then the first in rank). */
@@ -144,7 +149,8 @@ static struct job *find_job(struct init *init, const char *name)
         return job_by_id(init, number_of(name + 4));
     }
     for (struct job *job = init->jobs; job < init->jobs + INIT_JOBS_MAX; job++) {
-        if (job->id != 0 && job->child.process != 0 && (id != 0 ? job->child.id == id : is_named(job->image, name))) {
+        if (job->id != 0 && job->child.process != 0 &&
+            (id != 0 ? job->child.id == id : is_named(job->image, name))) {
             return job;
         }
     }
@@ -184,7 +190,8 @@ static bool caller_may(const struct caller *c, unsigned right)
 
 /* ---- requests ---- */
 
-static status_t names_open(struct init *init, const struct caller *c, const char *name, struct msg *m)
+static status_t names_open(struct init *init, const struct caller *c, const char *name,
+                           struct msg *m)
 {
     struct server *s = find_to_open(init, name);
     handle_t handle;
@@ -201,7 +208,8 @@ static status_t names_open(struct init *init, const struct caller *c, const char
     if (s->state == SERVICE_FAILED || s->state == SERVICE_BROKEN) {
         return E_BROKEN;
     }
-    status_t err = sys_process_grant(c->child->process, s->port, RIGHT_CALL, names_session(init), &handle);
+    status_t err =
+        sys_process_grant(c->child->process, s->port, RIGHT_CALL, names_session(init), &handle);
     if (err == E_OK) {
         m->w[7] = handle;
     }
@@ -223,7 +231,8 @@ static status_t names_job(struct init *init, const struct caller *c, struct msg 
     return E_OK;
 }
 
-static status_t names_kill(struct init *init, const struct caller *c, const char *name, bool is_restart)
+static status_t names_kill(struct init *init, const struct caller *c, const char *name,
+                           bool is_restart)
 {
     struct job *job = find_job(init, name);
     struct server *s = job == NULL ? find_to_kill(init, name) : NULL;

@@ -27,7 +27,8 @@ size_t plan_arena_len(const void *fdt)
     size_t nodes = 0;
     size_t windows = 0;
 
-    for (int depth = 0, node = tree_next(fdt, -1, &depth); node >= 0; node = tree_next(fdt, node, &depth)) {
+    for (int depth = -1, node = tree_next(fdt, -1, &depth); node >= 0;
+         node = tree_next(fdt, node, &depth)) {
         int reg_len = 0;
         nodes++;
         if (tree_prop(fdt, node, "reg", &reg_len) != NULL && reg_len > 0) {
@@ -35,7 +36,8 @@ size_t plan_arena_len(const void *fdt)
         }
     }
     return nodes * sizeof(struct plan_node) + windows * sizeof(struct plan_window) +
-           PLAN_SERVICES_MAX * sizeof(struct plan_service) + PLAN_REFS_MAX * sizeof(struct plan_ref) + 64;
+           PLAN_SERVICES_MAX * sizeof(struct plan_service) +
+           PLAN_REFS_MAX * sizeof(struct plan_ref) + 64;
 }
 
 /* ---- the node table ---- */
@@ -45,8 +47,8 @@ size_t plan_arena_len(const void *fdt)
 static bool is_kernels(const struct plan *p, int index, int depth)
 {
     static const char *const names[] = { "chosen", "aliases", "cpus", "reserved-memory" };
-    static const char *const compatibles[] = { "arm,psci", "arm,psci-0.2", "arm,psci-1.0", "arm,armv8-timer",
-                                               "arm,armv7-timer" };
+    static const char *const compatibles[] = { "arm,psci", "arm,psci-0.2", "arm,psci-1.0",
+                                               "arm,armv8-timer", "arm,armv7-timer" };
     int offset = p->nodes[index].offset;
 
     if (depth == 1 && IS_ONE_OF(names, fdt_get_name(p->fdt, offset, NULL))) {
@@ -57,7 +59,8 @@ static bool is_kernels(const struct plan *p, int index, int depth)
         return true;
     }
     const char *compatible;
-    for (unsigned i = 0; (compatible = tree_string_at(p->fdt, offset, "compatible", i)) != NULL; i++) {
+    for (unsigned i = 0; (compatible = tree_string_at(p->fdt, offset, "compatible", i)) != NULL;
+         i++) {
         if (IS_ONE_OF(compatibles, compatible)) {
             return true;
         }
@@ -69,23 +72,27 @@ static void plan_read_nodes(struct plan *p)
 {
     int parents[TREE_MAX_DEPTH + 1] = { 0 };
 
-    for (int depth = -1, offset = tree_next(p->fdt, -1, &depth); offset >= 0; offset = tree_next(p->fdt, offset, &depth)) {
+    for (int depth = -1, offset = tree_next(p->fdt, -1, &depth); offset >= 0;
+         offset = tree_next(p->fdt, offset, &depth)) {
         int index = (int)p->node_count++;
         struct plan_node *n = &p->nodes[index];
         int level = depth < 0 ? 0 : depth > TREE_MAX_DEPTH ? TREE_MAX_DEPTH : depth;
-        const struct plan_node *parent = index == 0 || level == 0 ? NULL : &p->nodes[parents[level - 1]];
+        const struct plan_node *parent =
+            index == 0 || level == 0 ? NULL : &p->nodes[parents[level - 1]];
         const char *name = fdt_get_name(p->fdt, offset, NULL);
 
         parents[level] = index;
         *n = (struct plan_node){ .offset = offset, .service = -1, .other = -1 };
         n->parent = parent != NULL ? parents[level - 1] : -1;
         n->is_enabled = (parent == NULL || parent->is_enabled) && tree_status_okay(p->fdt, offset);
-        n->is_meta = (parent != NULL && parent->is_meta) || (name != NULL && strncmp(name, "__", 2) == 0);
+        n->is_meta =
+            (parent != NULL && parent->is_meta) || (name != NULL && strncmp(name, "__", 2) == 0);
         if (!n->is_enabled) {
             n->state = NODE_DISABLED;
         } else if (index == 0 || n->is_meta) {
             n->state = NODE_NONE;
-        } else if ((parent != NULL && parent->state == NODE_KERNEL) || is_kernels(p, index, level)) {
+        } else if ((parent != NULL && parent->state == NODE_KERNEL) ||
+                   is_kernels(p, index, level)) {
             n->state = NODE_KERNEL;
             n->is_always_met = true;
         }
@@ -145,12 +152,15 @@ static void plan_match(struct plan *p)
         if (n->state != NODE_NONE || n->is_meta) {
             continue;
         }
-        if (parent != NULL && (parent->other >= 0 || (parent->match != NULL && is_bus(parent->match)))) {
+        if (parent != NULL &&
+            (parent->other >= 0 || (parent->match != NULL && is_bus(parent->match)))) {
             n->state = NODE_UNCLAIMED;
-            n->other = parent->other >= 0 ? parent->other : n->parent; /* the bus whose server decides */
+            n->other =
+                parent->other >= 0 ? parent->other : n->parent; /* the bus whose server decides */
             continue;
         }
-        for (i = 0; (compatible = tree_string_at(p->fdt, n->offset, "compatible", i)) != NULL; i++) {
+        for (i = 0; (compatible = tree_string_at(p->fdt, n->offset, "compatible", i)) != NULL;
+             i++) {
             if (plan_claim(p, n, compatible)) {
                 n->state = NODE_SERVED;
                 break;
@@ -199,7 +209,8 @@ static bool plan_read_windows(struct plan *p)
         int reg_len;
 
         n->window = p->window_count;
-        if (n->is_meta || n->state == NODE_KERNEL || tree_prop(p->fdt, n->offset, "reg", &reg_len) == NULL) {
+        if (n->is_meta || n->state == NODE_KERNEL ||
+            tree_prop(p->fdt, n->offset, "reg", &reg_len) == NULL) {
             continue;
         }
         for (unsigned i = 0;; i++) {
@@ -214,7 +225,8 @@ static bool plan_read_windows(struct plan *p)
             if (p->window_count == p->window_max) {
                 return false;
             }
-            p->windows[p->window_count++] = (struct plan_window){ .base = r.base, .len = r.len, .node = (int)index };
+            p->windows[p->window_count++] =
+                (struct plan_window){ .base = r.base, .len = r.len, .node = (int)index };
             n->window_count++;
         }
     }
@@ -246,7 +258,8 @@ static int plan_check_window(const struct plan *p, struct plan_window *w)
         if (len != w->len) {
             w->whole_pages = false;
         }
-        if (p->nodes[other->node].service >= 0 && overlaps(w->base, w->len, other->base, other->len)) {
+        if (p->nodes[other->node].service >= 0 &&
+            overlaps(w->base, w->len, other->base, other->len)) {
             return other->node;
         }
     }
@@ -284,8 +297,8 @@ static void plan_take_windows(struct plan *p)
     }
 }
 
-void plan_window_device(const struct plan *p, const struct plan_node *n, unsigned index, uint64_t *out_base,
-                        uint64_t *out_len)
+void plan_window_device(const struct plan *p, const struct plan_node *n, unsigned index,
+                        uint64_t *out_base, uint64_t *out_len)
 {
     const struct plan_window *w = &p->windows[n->window + index];
 
@@ -304,11 +317,14 @@ void plan_why_refused(const struct plan *p, const struct plan_node *n, char *out
         tree_path(p->fdt, p->nodes[n->other].offset, path, sizeof(path));
         (void)snprintf(out, len, "covered by %s", path);
     } else if (n->error == E_RANGE) {
-        (void)snprintf(out, len, "refused: a window overlaps RAM or a reservation, or is not in its bus's ranges");
+        (void)snprintf(
+            out, len,
+            "refused: a window overlaps RAM or a reservation, or is not in its bus's ranges");
     } else if (n->error == E_NOSYS) {
         (void)snprintf(out, len, "refused: its bus is not addressable by the CPU");
     } else if (n->error == E_LIMIT) {
-        (void)snprintf(out, len, "refused: more than %d windows, or too many servers", PLAN_NODE_WINDOWS);
+        (void)snprintf(out, len, "refused: more than %d windows, or too many servers",
+                       PLAN_NODE_WINDOWS);
     } else {
         (void)snprintf(out, len, "refused: its reg property is damaged");
     }
@@ -328,15 +344,16 @@ static void *arena_take(uint8_t **at, const uint8_t *end, size_t len)
     return taken;
 }
 
-status_t plan_make(const void *fdt, const struct plan_image *images, unsigned image_count, void *arena, size_t arena_len,
-                   struct plan *out)
+status_t plan_make(const void *fdt, const struct plan_image *images, unsigned image_count,
+                   void *arena, size_t arena_len, struct plan *out)
 {
     struct plan p = { .fdt = fdt, .images = images, .image_count = image_count };
     uint8_t *at = arena;
     const uint8_t *end = at + arena_len;
     size_t nodes = 0;
 
-    for (int depth = 0, node = tree_next(fdt, -1, &depth); node >= 0; node = tree_next(fdt, node, &depth)) {
+    for (int depth = -1, node = tree_next(fdt, -1, &depth); node >= 0;
+         node = tree_next(fdt, node, &depth)) {
         nodes++;
     }
     p.nodes = arena_take(&at, end, nodes * sizeof(struct plan_node));

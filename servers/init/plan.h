@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 enum {
-    PLAN_SERVICES_MAX = 128,  /* started from the tree */
-    PLAN_REFS_MAX = 512,      /* of all services together */
-    PLAN_NODE_WINDOWS = 16,   /* of one node: four devices of DEVICE_WINDOWS */
-    PLAN_NODE_REFS = 16       /* indexes of one property that get a handle */
+    PLAN_SERVICES_MAX = 128, /* started from the tree */
+    PLAN_REFS_MAX = 512,     /* of all services together */
+    PLAN_NODE_WINDOWS = 16,  /* of one node: four devices of DEVICE_WINDOWS */
+    PLAN_NODE_REFS = 16      /* indexes of one property that get a handle */
 };
 
 /* An image and what it claims. */
@@ -33,18 +33,18 @@ struct plan_window {
 };
 
 struct plan_node {
-    int offset;          /* in the tree */
-    int parent;          /* index */
-    bool is_enabled;     /* with all ancestors */
-    bool is_meta;        /* __symbols__ and the like */
-    bool is_always_met;  /* a reference to it needs no server */
-    uint8_t state;       /* enum node_state */
-    int16_t service;     /* index of its server, once ranked */
-    int other;           /* WAITING: the node it waits for, or -1; COVERED: the owner */
-    status_t error;      /* REFUSED: why */
+    int offset;                     /* in the tree */
+    int parent;                     /* index */
+    bool is_enabled;                /* with all ancestors */
+    bool is_meta;                   /* __symbols__ and the like */
+    bool is_always_met;             /* a reference to it needs no server */
+    uint8_t state;                  /* enum node_state */
+    int16_t service;                /* index of its server, once ranked */
+    int other;                      /* WAITING: the node it waits for, or -1; COVERED: the owner */
+    status_t error;                 /* REFUSED: why */
     const struct plan_image *image; /* claims it; NULL */
     const struct dev_match *match;
-    unsigned window;     /* first in plan.windows */
+    unsigned window; /* first in plan.windows */
     unsigned window_count;
 };
 
@@ -52,7 +52,7 @@ struct plan_ref {
     const char *property; /* "interrupts"; never the tree's own string */
     uint8_t index;
     bool is_required;
-    int16_t provider;     /* index of a service */
+    int16_t provider; /* index of a service */
 };
 
 enum plan_class { PLAN_IRQ_ROOT = 0, PLAN_IRQ, PLAN_BUS, PLAN_DRIVER, PLAN_MUX };
@@ -60,15 +60,16 @@ enum plan_class { PLAN_IRQ_ROOT = 0, PLAN_IRQ, PLAN_BUS, PLAN_DRIVER, PLAN_MUX }
 struct plan_service {
     const struct plan_image *image;
     const struct dev_match *match;
-    int node;             /* index; -1: a service without a node ("console") */
-    uint8_t class;        /* enum plan_class */
-    bool is_waiting;      /* cannot be started; has no rank, stands behind all that have */
-    bool is_cyclic;       /* waiting for itself, through others */
-    unsigned ref;         /* first in plan.refs */
+    int node;        /* index; -1: a service without a node ("console") */
+    uint8_t class;   /* enum plan_class */
+    bool is_waiting; /* cannot be started; has no rank, stands behind all that have */
+    bool is_cyclic;  /* waiting for itself, through others */
+    unsigned ref;    /* first in plan.refs */
     unsigned ref_count;
-    const char *need;     /* waiting: the unmet reference, e.g. "clocks 0" (need_len bytes of the match table) */
+    const char *
+        need; /* waiting: the unmet reference, e.g. "clocks 0" (need_len bytes of the match table) */
     unsigned need_len;
-    int need_node;        /* the node it leads to, or -1: it leads nowhere */
+    int need_node; /* the node it leads to, or -1: it leads nowhere */
 };
 
 struct plan {
@@ -90,8 +91,8 @@ struct plan {
 size_t plan_arena_len(const void *fdt);
 /* Makes the plan in `arena` (16-byte aligned), which, like fdt and images, must live as long as the plan.
  * E_NOMEM: the arena is too small. Everything else that is wrong stands in the plan, at its node. */
-status_t plan_make(const void *fdt, const struct plan_image *images, unsigned image_count, void *arena, size_t arena_len,
-                   struct plan *out) WARN_UNUSED;
+status_t plan_make(const void *fdt, const struct plan_image *images, unsigned image_count,
+                   void *arena, size_t arena_len, struct plan *out) WARN_UNUSED;
 /* Index of the node with this offset; -1. */
 int plan_node_index(const struct plan *p, int offset);
 /* One line that says why a service waits, cut at len: "interrupts of /intc@8000000, which no server claims". */
@@ -99,8 +100,8 @@ void plan_why_waiting(const struct plan *p, const struct plan_service *s, char *
 /* One line that says why a node is refused or covered. */
 void plan_why_refused(const struct plan *p, const struct plan_node *n, char *out, size_t len);
 /* The n-th window of a node as it goes into its device: rounded to pages where that is allowed. */
-void plan_window_device(const struct plan *p, const struct plan_node *n, unsigned index, uint64_t *out_base,
-                        uint64_t *out_len);
+void plan_window_device(const struct plan *p, const struct plan_node *n, unsigned index,
+                        uint64_t *out_base, uint64_t *out_len);
 
 /* ---- between the plan's own files ---- */
 

@@ -38,7 +38,8 @@ static void spread_waiting(struct plan *p)
 }
 
 /* How many references of this kind are not placed yet. */
-static unsigned count_missing(const struct plan *p, const struct plan_service *s, const int *place, bool is_required)
+static unsigned count_missing(const struct plan *p, const struct plan_service *s, const int *place,
+                              bool is_required)
 {
     unsigned missing = 0;
 
@@ -95,7 +96,8 @@ static void mark_cycles(struct plan *p, const int *place)
 /* Moves the services to their places and rewrites every index of them. */
 static void apply_order(struct plan *p, const int *place)
 {
-    static struct plan_service sorted[PLAN_SERVICES_MAX]; /* too big for a stack; written whole before it is read */
+    static struct plan_service
+        sorted[PLAN_SERVICES_MAX]; /* too big for a stack; written whole before it is read */
 
     for (unsigned i = 0; i < p->service_count; i++) {
         sorted[place[i]] = p->services[i];
@@ -171,11 +173,13 @@ void plan_why_waiting(const struct plan *p, const struct plan_service *s, char *
     for (unsigned hop = 0; hop < p->service_count && at + 1 < len; hop++) {
         int n;
         if (s->need_node < 0) {
-            n = snprintf(out + at, len - at, "%.*s, which leads nowhere", (int)s->need_len, s->need);
+            n = snprintf(out + at, len - at, "%.*s, which leads nowhere", (int)s->need_len,
+                         s->need);
         } else {
             tree_path(p->fdt, p->nodes[s->need_node].offset, path, sizeof(path));
             n = snprintf(out + at, len - at, "%.*s of %s, %s", (int)s->need_len, s->need, path,
-                         hop + 1 == p->service_count && s->is_cyclic ? "a cycle" : node_why(p, s->need_node));
+                         hop + 1 == p->service_count && s->is_cyclic ? "a cycle"
+                                                                     : node_why(p, s->need_node));
         }
         at += n > 0 ? (size_t)n : 0;
         int next = s->need_node < 0 ? -1 : p->nodes[s->need_node].service;

@@ -76,7 +76,8 @@ static bool is_index(const char *at)
 }
 
 /* The index that the word at `at` means: digits, or a name in the node's list. */
-static unsigned need_index(const struct plan *p, int offset, const struct ref_kind *kind, const char *at)
+static unsigned need_index(const struct plan *p, int offset, const struct ref_kind *kind,
+                           const char *at)
 {
     char name[64];
     size_t len = (size_t)(word_end(at) - at);
@@ -117,7 +118,8 @@ static bool need_next(const struct plan *p, int offset, const char **at, struct 
 }
 
 /* The node that a reference leads to. */
-static status_t ref_node(const struct plan *p, int offset, const struct ref_kind *kind, unsigned index, int *out)
+static status_t ref_node(const struct plan *p, int offset, const struct ref_kind *kind,
+                         unsigned index, int *out)
 {
     struct tree_ref ref;
     status_t err = kind == &ref_kinds[REF_INTERRUPTS]
@@ -132,15 +134,17 @@ static status_t ref_node(const struct plan *p, int offset, const struct ref_kind
     return E_OK;
 }
 
-static void plan_add_ref(struct plan *p, struct plan_service *s, const char *property, unsigned index, bool is_required,
-                         int provider)
+static void plan_add_ref(struct plan *p, struct plan_service *s, const char *property,
+                         unsigned index, bool is_required, int provider)
 {
     if (p->ref_count == PLAN_REFS_MAX) {
         p->dropped++;
         return;
     }
-    p->refs[p->ref_count++] = (struct plan_ref){ .property = property, .index = (uint8_t)index,
-                                                 .is_required = is_required, .provider = (int16_t)provider };
+    p->refs[p->ref_count++] = (struct plan_ref){ .property = property,
+                                                 .index = (uint8_t)index,
+                                                 .is_required = is_required,
+                                                 .provider = (int16_t)provider };
     s->ref_count++;
 }
 
@@ -169,6 +173,9 @@ static void plan_resolve_node(struct plan *p, struct plan_service *s)
             }
             continue;
         }
+        if (s->class == PLAN_IRQ_ROOT && need.kind == &ref_kinds[REF_INTERRUPTS]) {
+            continue; /* for where it is not the root */
+        }
         if (need.index >= PLAN_NODE_REFS || ref_node(p, n->offset, need.kind, need.index, &node)) {
             plan_unmet(s, &need, -1);
         } else if (node != s->node && p->nodes[node].service < 0 && !p->nodes[node].is_always_met) {
@@ -180,13 +187,15 @@ static void plan_resolve_node(struct plan *p, struct plan_service *s)
     for (unsigned k = 0; k < REF_KINDS; k++) {
         int len;
         if (tree_prop(p->fdt, n->offset, ref_kinds[k].property, &len) == NULL &&
-            (k != REF_INTERRUPTS || tree_prop(p->fdt, n->offset, "interrupts-extended", &len) == NULL)) {
+            (k != REF_INTERRUPTS ||
+             tree_prop(p->fdt, n->offset, "interrupts-extended", &len) == NULL)) {
             continue;
         }
         for (unsigned i = 0; i < PLAN_NODE_REFS; i++) {
             status_t err = ref_node(p, n->offset, &ref_kinds[k], i, &node);
             if (err == E_OK && node != s->node && p->nodes[node].service >= 0) {
-                plan_add_ref(p, s, ref_kinds[k].property, i, required[k] >> i & 1, p->nodes[node].service);
+                plan_add_ref(p, s, ref_kinds[k].property, i, required[k] >> i & 1,
+                             p->nodes[node].service);
             } else if (err) {
                 break; /* the end, or damage: only the required ones were worth a line */
             }
@@ -209,7 +218,9 @@ static void plan_resolve_chosen(struct plan *p, struct plan_service *s)
         if (property != NULL && tree_find(p->fdt, "/chosen", &chosen) == E_OK) {
             path = tree_string(p->fdt, chosen, property);
         }
-        int node = path != NULL && tree_find(p->fdt, path, &offset) == E_OK ? plan_node_index(p, offset) : -1;
+        int node = path != NULL && tree_find(p->fdt, path, &offset) == E_OK
+                       ? plan_node_index(p, offset)
+                       : -1;
         if (node < 0 || p->nodes[node].service < 0) {
             plan_unmet(s, &need, node);
         } else {
@@ -246,14 +257,17 @@ static enum plan_class class_of(const struct plan *p, const struct plan_node *n)
 }
 
 static struct plan_service *plan_add_service(struct plan *p, const struct plan_image *image,
-                                             const struct dev_match *match, int node, enum plan_class class)
+                                             const struct dev_match *match, int node,
+                                             enum plan_class class)
 {
     if (p->service_count == PLAN_SERVICES_MAX) {
         p->dropped++;
         return NULL;
     }
     struct plan_service *s = &p->services[p->service_count++];
-    *s = (struct plan_service){ .image = image, .match = match, .node = node, .class = (uint8_t)class, .need_node = -1 };
+    *s = (struct plan_service){
+        .image = image, .match = match, .node = node, .class = (uint8_t) class, .need_node = -1
+    };
     return s;
 }
 

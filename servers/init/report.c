@@ -28,7 +28,8 @@ void report_server_name(struct init *init, const struct server *s, char *out, si
     if (s->plan != NULL && s->plan->node >= 0) {
         tree_path(init->fdt, init->plan.nodes[s->plan->node].offset, out, len);
     } else {
-        (void)snprintf(out, len, "%s", s->plan != NULL ? s->plan->match->compatible : s->image->name);
+        (void)snprintf(out, len, "%s",
+                       s->plan != NULL ? s->plan->match->compatible : s->image->name);
     }
 }
 
@@ -49,7 +50,8 @@ void report_plan(struct init *init)
         }
     }
     if (p->dropped != 0) {
-        report(init, LOG_ERROR, "%u servers or references left out: more than this init's tables hold", p->dropped);
+        report(init, LOG_ERROR,
+               "%u servers or references left out: more than this init's tables hold", p->dropped);
     }
     for (unsigned i = 0; i < init->server_count; i++) {
         const struct server *s = &init->servers[i];
@@ -59,7 +61,8 @@ void report_plan(struct init *init)
             report(init, LOG_WARN, "%s: %s waits for %s", path, s->image->name, why);
         }
     }
-    report(init, LOG_INFO, "%u nodes, %u servers, %u devices without one", p->node_count, p->service_count, unclaimed);
+    report(init, LOG_INFO, "%u nodes, %u servers, %u devices without one", p->node_count,
+           p->service_count, unclaimed);
 }
 
 void report_started(struct init *init, const struct server *s)
@@ -70,10 +73,13 @@ void report_started(struct init *init, const struct server *s)
     const struct plan_ref *ref;
     const struct server *provider;
 
-    for (unsigned i = 0; (provider = server_provider(init, s, i, &ref)) != NULL && at + 1 < sizeof(refs); i++) {
+    for (unsigned i = 0;
+         (provider = server_provider(init, s, i, &ref)) != NULL && at + 1 < sizeof(refs); i++) {
         report_server_name(init, provider, path, sizeof(path));
-        int n = s->plan->node >= 0 ? snprintf(refs + at, sizeof(refs) - at, ", %s %u -> %s", ref->property, ref->index, path)
-                                   : snprintf(refs + at, sizeof(refs) - at, ", %s -> %s", ref->property, path);
+        int n = s->plan->node >= 0
+                    ? snprintf(refs + at, sizeof(refs) - at, ", %s %u -> %s", ref->property,
+                               ref->index, path)
+                    : snprintf(refs + at, sizeof(refs) - at, ", %s -> %s", ref->property, path);
         at += n > 0 ? (size_t)n : 0;
     }
     report_server_name(init, s, path, sizeof(path));
@@ -114,8 +120,9 @@ void report_fault(struct init *init, const char *who, const struct child *c, con
 {
     uint64_t base = c->info != NULL ? c->info->image_va : 0;
 
-    report(init, LOG_ERROR, "%s: fault: %s 0x%llx, pc 0x%llx (image + 0x%llx), sp 0x%llx, ESR 0x%llx, thread %llu", who,
-           fault_text(m->w[0]), (unsigned long long)m->w[1], (unsigned long long)m->w[2],
-           (unsigned long long)(m->w[2] - base), (unsigned long long)m->w[4], (unsigned long long)m->w[3],
-           (unsigned long long)m->w[5]);
+    report(init, LOG_ERROR,
+           "%s: fault: %s 0x%llx, pc 0x%llx (image + 0x%llx), sp 0x%llx, ESR 0x%llx, thread %llu",
+           who, fault_text(m->w[0]), (unsigned long long)m->w[1], (unsigned long long)m->w[2],
+           (unsigned long long)(m->w[2] - base), (unsigned long long)m->w[4],
+           (unsigned long long)m->w[3], (unsigned long long)m->w[5]);
 }

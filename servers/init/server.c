@@ -16,14 +16,13 @@
 enum { SERVER_PAGES = 512, SERVER_STACK = 16 * 1024, SHELL_PAGES = 1024, SHELL_STACK = 64 * 1024 };
 enum { SHELL_PRIORITY = 11, PROGRAM_CEILING = 12 };
 
-
-
 const char *server_class(const struct server *s)
 {
     return s->plan != NULL ? s->plan->match->provides : "";
 }
 
-struct server *server_provider(struct init *init, const struct server *s, unsigned index, const struct plan_ref **out_ref)
+struct server *server_provider(struct init *init, const struct server *s, unsigned index,
+                               const struct plan_ref **out_ref)
 {
     if (s->plan == NULL || index >= s->plan->ref_count) {
         return NULL;
@@ -37,13 +36,15 @@ struct server *server_provider(struct init *init, const struct server *s, unsign
 
 /* Derives the `index`-th four windows of the node from `parent`: the root for the node's own device, that for each
  * incarnation's. */
-static status_t server_derive(struct init *init, const struct server *s, handle_t parent, unsigned index, handle_t *out)
+static status_t server_derive(struct init *init, const struct server *s, handle_t parent,
+                              unsigned index, handle_t *out)
 {
     const struct plan_node *n = &init->plan.nodes[s->plan->node];
     struct device_window windows[DEVICE_WINDOWS];
     unsigned count = 0;
 
-    for (unsigned i = index * DEVICE_WINDOWS; i < n->window_count && count < DEVICE_WINDOWS; i++, count++) {
+    for (unsigned i = index * DEVICE_WINDOWS; i < n->window_count && count < DEVICE_WINDOWS;
+         i++, count++) {
         plan_window_device(&init->plan, n, i, &windows[count].pa, &windows[count].len);
     }
     return sys_device_derive(parent, s->is_root ? DERIVE_IRQ_ROOT : 0, count, windows, out);
@@ -64,7 +65,8 @@ static void server_create(struct init *init, struct server *s)
         s->state = SERVICE_FAILED;
         s->error = err;
         report_server_name(init, s, name, sizeof(name));
-        report(init, LOG_ERROR, "%s: %s not started: no port, or its windows are not to be had (%s: %s)", name,
+        report(init, LOG_ERROR,
+               "%s: %s not started: no port, or its windows are not to be had (%s: %s)", name,
                s->image->name, err_name(err), err_text(err));
     }
 }
@@ -92,11 +94,13 @@ status_t servers_create(struct init *init)
     init->server_count = count;
     init->shell = -1;
     if (shell == NULL) {
-        report(init, LOG_ERROR, "bin/shell: not in the archive, or damaged: nobody will read the console");
+        report(init, LOG_ERROR,
+               "bin/shell: not in the archive, or damaged: nobody will read the console");
         return E_OK;
     }
     init->shell = (int)count;
-    init->servers[count] = (struct server){ .number = count, .image = shell, .state = SERVICE_WAITING };
+    init->servers[count] =
+        (struct server){ .number = count, .image = shell, .state = SERVICE_WAITING };
     init->server_count = count + 1;
     return E_OK;
 }
@@ -105,8 +109,9 @@ status_t servers_create(struct init *init)
 
 static unsigned server_priority(const struct server *s)
 {
-    static const uint8_t by_class[] = { [PLAN_IRQ_ROOT] = 31, [PLAN_IRQ] = 28, [PLAN_BUS] = 26, [PLAN_DRIVER] = 24,
-                                        [PLAN_MUX] = 20 };
+    static const uint8_t by_class[] = {
+        [PLAN_IRQ_ROOT] = 31, [PLAN_IRQ] = 28, [PLAN_BUS] = 26, [PLAN_DRIVER] = 24, [PLAN_MUX] = 20
+    };
     return s->plan != NULL ? by_class[s->plan->class] : SHELL_PRIORITY;
 }
 
@@ -133,8 +138,7 @@ static status_t server_load(struct init *init, struct server *s)
         s->grant_step = 0;
         s->state = SERVICE_STARTING;
         s->started_ns = time_now_ns();
-        s->next_ns = s->started_ns + INIT_LATE_START_NS;
-        s->is_late = false;
+        round_soon(init, s->started_ns);
     }
     return err;
 }
@@ -168,7 +172,8 @@ static status_t grant_reference(struct init *init, struct server *s, unsigned in
         return E_OK; /* an optional reference upwards: law 5 does not allow it */
     }
     if (s->plan->node >= 0) {
-        (void)snprintf(name, sizeof(name), "%s %u", ref->property, ref->index); /* fits: see plan_reference.c */
+        (void)snprintf(name, sizeof(name), "%s %u", ref->property,
+                       ref->index); /* fits: see plan_reference.c */
         badge = (uint32_t)init->plan.nodes[s->plan->node].offset;
     } else {
         (void)snprintf(name, sizeof(name), "service %s", server_class(provider)); /* 8 + 15 */
@@ -199,7 +204,8 @@ static bool grant_common(struct init *init, struct server *s, unsigned step, sta
         *out = child_grant(&s->child, "init event", init->port, RIGHT_NOTIFY, 0);
         return true;
     case 4:
-        if (s->plan->class == PLAN_MUX) { /* the console's mux drains the log and turns the early console off */
+        if (s->plan->class ==
+            PLAN_MUX) { /* the console's mux drains the log and turns the early console off */
             log_rights |= RIGHT_READ | (strcmp(server_class(s), "serial") == 0 ? RIGHT_MANAGE : 0);
         }
         *out = child_grant(&s->child, "chosen", init->chosen, log_rights, 0);
@@ -219,7 +225,8 @@ static status_t server_grant(struct init *init, struct server *s, unsigned step)
         return err;
     }
     step -= GRANT_COMMON;
-    for (unsigned i = 0; i < sizeof(s->node_device) / sizeof(s->node_device[0]) && s->node_device[i] != 0; i++) {
+    for (unsigned i = 0;
+         i < sizeof(s->node_device) / sizeof(s->node_device[0]) && s->node_device[i] != 0; i++) {
         if (step-- == 0) {
             return grant_device(init, s, i);
         }
@@ -241,7 +248,8 @@ static status_t shell_grant(struct init *init, struct server *s, unsigned step)
     case 2:
         console = names_console(init);
         return console == NULL ? E_OK
-                               : child_grant(&s->child, "service console", console->port, RIGHT_CALL, names_session(init));
+                               : child_grant(&s->child, "service console", console->port,
+                                             RIGHT_CALL, names_session(init));
     default:
         return E_NOTFOUND;
     }
@@ -252,7 +260,8 @@ status_t server_start(struct init *init, struct server *s)
     status_t err = s->child.process == 0 ? server_load(init, s) : E_OK;
 
     while (!err) {
-        err = s->plan != NULL ? server_grant(init, s, s->grant_step) : shell_grant(init, s, s->grant_step);
+        err = s->plan != NULL ? server_grant(init, s, s->grant_step)
+                              : shell_grant(init, s, s->grant_step);
         s->grant_step += err == E_OK;
     }
     if (err == E_NOTFOUND) {
@@ -273,7 +282,8 @@ void server_stop(struct init *init, struct server *s)
     child_destroy(&s->child);
     for (unsigned i = 0; i < sizeof(s->device) / sizeof(s->device[0]); i++) {
         if (s->device[i] != 0) {
-            (void)sys_device_revoke(s->device[i]); /* ours; nothing of the dead one is left mapped */
+            (void)sys_device_revoke(
+                s->device[i]); /* ours; nothing of the dead one is left mapped */
             (void)sys_handle_close(s->device[i]);
             s->device[i] = 0;
         }

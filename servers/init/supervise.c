@@ -4,13 +4,16 @@
  *   WAITING     all required servers run             -> STARTING
  *   STARTING    a badge is still busy                -> STARTING, again in a millisecond
  *               it says READY                        -> RUNNING; a new incarnation: everybody bound to it is told
- *               silent too long, fault               -> death
+ *               fault, never ready (round.c)         -> death
  *               main returned an error               -> FAILED, unless a server that it needs went away under it
- *   RUNNING     fault, exit, hung                    -> death
- *   death       five counted ones                    -> BROKEN: queued callers are failed
+ *   RUNNING     fault, exit, hung (round.c)          -> death
+ *   death       five counted ones                    -> BROKEN
  *               else                                 -> RESTARTING
  *   RESTARTING  pause over, its lines masked, all required servers run -> STARTING
  *   any         the user restarts it                 -> RESTARTING, without a pause, not counted
+ *
+ * Whoever calls a server that is FAILED or BROKEN, or is down and requires one that is, gets an error: at once if it was
+ * queued when that came about, else with the next round.
  *
  * A death counts only before READY or within two seconds of it, and not if a server that it uses went away within the
  * two seconds before: that was not its own fault. A root interrupt server is restarted without a pause, because without
@@ -23,12 +26,10 @@
 #include "init.h"
 
 enum { DEATHS_MAX = 5 };
-#define YOUNG_NS (2 * SECOND)       /* a death within this of READY counts */
-#define PAUSE_NS (100 * MS)         /* after the first counted death; doubles */
+#define YOUNG_NS           (2 * SECOND) /* a death within this of READY counts */
+#define PAUSE_NS           (100 * MS)   /* after the first counted death; doubles */
 #define DISTURBED_PAUSE_NS (10 * MS)
-#define BUSY_NS (1 * MS)            /* between attempts to mint a badge that is being closed */
-#define PING_NS (5 * SECOND)
-#define HUNG_NS (2 * SECOND)        /* a command open for longer, at the time of the next ping, is late */
+#define BUSY_NS            (1 * MS) /* between attempts to mint a badge that is being closed */
 
 enum { SERVER_NAME_LEN = 96 };
 
@@ -64,6 +65,37 @@ static void mark_disturbed(struct init *init, const struct server *s, uint64_t n
     }
 }
 
+/* It will not run again by itself. Providers are settled already. */
+static bool is_hopeless(struct init *init, const struct server *s)
+{
+    const struct plan_ref *ref;
+    const struct server *provider;
+
+    if (s->state == SERVICE_FAILED || s->state == SERVICE_BROKEN ||
+        (s->plan != NULL && s->plan->is_waiting)) {
+        return true;
+    }
+    for (unsigned i = 0;
+         s->child.process == 0 && (provider = server_provider(init, s, i, &ref)) != NULL; i++) {
+        if (ref->is_required && provider->is_hopeless) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void supervise_fail_callers(struct init *init)
+{
+    for (unsigned i = 0; i < init->server_count;
+         i++) { /* by rank, so providers are settled first */
+        struct server *s = &init->servers[i];
+        s->is_hopeless = is_hopeless(init, s);
+        if (s->is_hopeless && s->port != 0) {
+            (void)sys_port_reset(s->port, 1); /* ours */
+        }
+    }
+}
+
 /* It is given up: callers are answered, and those who need it are named. */
 static void give_up(struct init *init, struct server *s, enum service_state state, status_t error)
 {
@@ -71,7 +103,7 @@ static void give_up(struct init *init, struct server *s, enum service_state stat
 
     s->state = (uint8_t)state;
     s->error = error;
-    (void)sys_port_reset(s->port, 1); /* ours */
+    supervise_fail_callers(init);
     report_server_name(init, s, name, sizeof(name));
     report(init, LOG_ERROR, "%s: %s %s: %s (%s); 'restart %s' tries again", name, s->image->name,
            state == SERVICE_BROKEN ? "is broken, died too often" : "did not start",
@@ -84,14 +116,15 @@ static void give_up(struct init *init, struct server *s, enum service_state stat
             if (provider == s && ref->is_required && user->state == SERVICE_WAITING) {
                 char waiting[SERVER_NAME_LEN];
                 report_server_name(init, user, waiting, sizeof(waiting));
-                report(init, LOG_WARN, "%s: %s waits for %s of %s, which is not running", waiting, user->image->name,
-                       ref->property, name);
+                report(init, LOG_WARN, "%s: %s waits for %s of %s, which is not running", waiting,
+                       user->image->name, ref->property, name);
                 break;
             }
         }
     }
     if (s->is_root && state == SERVICE_BROKEN) {
-        report(init, LOG_ERROR, "%s: without its root interrupt controller the machine cannot go on", name);
+        report(init, LOG_ERROR,
+               "%s: without its root interrupt controller the machine cannot go on", name);
         sys_process_exit(E_BROKEN); /* a panic, with this log above it */
     }
 }
@@ -117,7 +150,8 @@ static bool read_failure(struct server *s)
 {
     const struct command_page *page = s->child.command;
 
-    if (page == NULL || s->plan == NULL || __atomic_load_n(&page->state, __ATOMIC_ACQUIRE) != SERVER_FAILED) {
+    if (page == NULL || s->plan == NULL ||
+        __atomic_load_n(&page->state, __ATOMIC_ACQUIRE) != SERVER_FAILED) {
         return false;
     }
     s->error = page->error;
@@ -160,6 +194,7 @@ void supervise_death(struct init *init, struct server *s, const char *why)
     s->next_ns = s->is_root ? now : now + pause;
     s->restarts++;
     command_quiesce(init, s);
+    supervise_fail_callers(init); /* if it requires one that was given up */
 }
 
 void supervise_restart(struct init *init, struct server *s)
@@ -173,6 +208,7 @@ void supervise_restart(struct init *init, struct server *s)
     s->next_ns = now;
     s->restarts++;
     command_quiesce(init, s);
+    supervise_fail_callers(init); /* what required it is no longer hopeless */
 }
 
 /* ---- what servers say ---- */
@@ -213,61 +249,11 @@ void supervise_pages(struct init *init)
 
 /* ---- time ---- */
 
-/* STARTING for too long: perhaps it waits for a server that hangs, so those are asked first. */
-static void start_is_late(struct init *init, struct server *s, uint64_t now)
-{
-    const struct plan_ref *ref;
-    struct server *provider;
-    bool innocent = !s->is_late;
-    char name[SERVER_NAME_LEN];
-
-    for (unsigned i = 0; (provider = server_provider(init, s, i, &ref)) != NULL; i++) {
-        innocent = innocent || provider->command_open || provider->state != SERVICE_RUNNING;
-        provider->ping = true;
-        command_pump(init, provider);
-    }
-    s->is_late = true;
-    s->next_ns = now + INIT_LATE_START_NS;
-    if (!innocent) {
-        report_server_name(init, s, name, sizeof(name));
-        report(init, LOG_ERROR, "%s: %s did not become ready within %llu s: stopped", name, s->image->name,
-               (unsigned long long)(2 * INIT_LATE_START_NS / SECOND));
-        supervise_death(init, s, "it never became ready");
-    }
-}
-
-/* Asks everybody whether they live; of those who did not answer the last time only the lowest in rank is restarted,
- * since the others may be waiting for it. */
-static void ping_round(struct init *init, uint64_t now)
-{
-    struct server *hung = NULL;
-    char name[SERVER_NAME_LEN];
-
-    for (unsigned i = 0; i < init->server_count; i++) {
-        struct server *s = &init->servers[i];
-        if (s->state != SERVICE_RUNNING || s->plan == NULL) {
-            continue;
-        }
-        if (s->command_open && now - s->command_ns > HUNG_NS) {
-            hung = hung == NULL ? s : hung;
-            s->command_ns = now; /* another period for the others */
-        }
-        s->ping = !s->command_open;
-        command_pump(init, s);
-    }
-    init->ping_ns = now + PING_NS;
-    if (hung != NULL) {
-        report_server_name(init, hung, name, sizeof(name));
-        report(init, LOG_ERROR, "%s: %s does not answer: restarted", name, hung->image->name);
-        supervise_death(init, hung, "it did not answer any more");
-    }
-}
-
 /* When this server wants to be looked at next; 0: not by time. */
 static uint64_t server_time(const struct server *s)
 {
     if (s->state == SERVICE_STARTING) {
-        return s->retry_ns != 0 ? s->retry_ns : s->next_ns;
+        return s->retry_ns;
     }
     return s->state == SERVICE_RESTARTING ? s->next_ns : 0;
 }
@@ -283,8 +269,6 @@ static void advance(struct init *init, struct server *s, uint64_t now)
     case SERVICE_STARTING:
         if (s->retry_ns != 0) {
             start(init, s, now);
-        } else if (now >= s->next_ns) {
-            start_is_late(init, s, now);
         }
         break;
     case SERVICE_RESTARTING:
@@ -302,16 +286,14 @@ void supervise_turn(struct init *init)
     uint64_t now = time_now_ns();
     uint64_t next = 0;
 
-    if (now >= init->ping_ns) {
-        ping_round(init, now);
-    }
+    round_turn(init, now);
     do {
         init->dirty = false;
         for (unsigned i = 0; i < init->server_count; i++) {
             advance(init, &init->servers[i], now);
         }
     } while (init->dirty);
-    next = init->ping_ns;
+    next = round_time(init);
     for (unsigned i = 0; i < init->server_count; i++) {
         uint64_t at = server_time(&init->servers[i]);
         if (at > now && at < next) { /* what is due already waits for a message, not for time */
@@ -320,6 +302,7 @@ void supervise_turn(struct init *init)
     }
     if (next != init->timer_ns) {
         init->timer_ns = next;
-        (void)sys_timer_set(init->port, time_deadline(next > now ? next - now : 0), 1ull << INIT_EVENT_TIMER_BIT);
+        (void)sys_timer_set(init->port, time_deadline(next > now ? next - now : 0),
+                            1ull << INIT_EVENT_TIMER_BIT);
     }
 }

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * round - finds servers that hang, without restarting the innocent ones that wait for them.
+ *
+ * In a round every server that runs or starts is asked whether it lives (COMMAND_PING, after whatever else it is to do);
+ * only an answer to a question of this round counts. At its end the lowest late server is the suspect, unless one
+ * below it is down or starting. It is restarted if it is the lowest late one of the next round too: after one round only,
+ * it might be a server that waits for one below that answered and hung after that. A death clears every suspicion above
+ * it. tests/models/restart.pml proves that nobody innocent is restarted, and that each of these conditions is needed.
+ */
+#include <cambium/client.h>
+#include <cambium/thread.h>
+#include "init.h"
+
+#define ROUND_PAUSE_NS (5 * SECOND) /* between rounds */
+#define ROUND_SOON_NS  (2 * SECOND) /* after a start */
+#define ROUND_NS       (2 * SECOND) /* the slowest honest server answers within this */
+
+enum { SERVER_NAME_LEN = 96 };
+
+static bool is_up(const struct server *s)
+{
+    return s->plan != NULL &&
+           (s->state == SERVICE_RUNNING || (s->state == SERVICE_STARTING && s->retry_ns == 0));
+}
+
+static void round_begin(struct init *init, uint64_t now)
+{
+    for (unsigned i = 0; i < init->server_count; i++) {
+        struct server *s = &init->servers[i];
+        if (is_up(s)) {
+            s->asked = ASKED_NOT_YET;
+            command_pump(init, s);
+        } else {
+            s->asked = ASKED_PROVED;
+        }
+    }
+    supervise_fail_callers(init); /* who called a dead one since the last round */
+    init->is_round = true;
+    init->round_ns = now + ROUND_NS;
+}
+
+/* The lowest server that did not answer; NULL if there is none, or if one below it is not up. */
+static struct server *lowest_late(struct init *init)
+{
+    for (unsigned i = 0; i < init->server_count; i++) {
+        struct server *s = &init->servers[i];
+        if (s->asked != ASKED_PROVED) {
+            return s;
+        }
+        if (!s->is_hopeless && s->state != SERVICE_RUNNING) {
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+static void round_end(struct init *init, uint64_t now)
+{
+    struct server *late = lowest_late(init);
+    char name[SERVER_NAME_LEN];
+
+    init->is_round = false;
+    if (late == NULL || init->suspect != (int)late->number) {
+        init->suspect = late != NULL ? (int)late->number : -1;
+        init->round_ns = late != NULL ? now : now + ROUND_PAUSE_NS;
+        return;
+    }
+    init->round_ns = now + ROUND_PAUSE_NS;
+    report_server_name(init, late, name, sizeof(name));
+    if (late->state == SERVICE_STARTING) {
+        report(init, LOG_ERROR, "%s: %s did not become ready in time: stopped", name,
+               late->image->name);
+        supervise_death(init, late, "it never became ready");
+    } else {
+        report(init, LOG_ERROR, "%s: %s does not answer any more: stopped", name,
+               late->image->name);
+        supervise_death(init, late, "it did not answer any more");
+    }
+    round_soon(init, now);
+}
+
+void round_soon(struct init *init, uint64_t now)
+{
+    if (!init->is_round && init->round_ns > now + ROUND_SOON_NS) {
+        init->round_ns = now + ROUND_SOON_NS;
+    }
+}
+
+uint64_t round_time(const struct init *init)
+{
+    return init->round_ns;
+}
+
+void round_turn(struct init *init, uint64_t now)
+{
+    if (init->round_ns == 0) { /* the first turn: nobody runs yet */
+        init->round_ns = now + ROUND_PAUSE_NS;
+    }
+    if (now >= init->round_ns) {
+        if (init->is_round) {
+            round_end(init, now);
+        }
+        if (!init->is_round && now >= init->round_ns) {
+            round_begin(init, now);
+        }
+    }
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * init's plan (servers/init/plan*.c): tree -> which image, which windows, which order, or why not (T4). On
+ * dts/trees/good-plan.dts, on QEMU's tree, and on damaged ones.
+ */
+#include "plan.h"
+#include "tree_test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct dev_match intc[] = { DEV_MATCH("test,intc", "irq", "reg interrupts",
+                                                   MATCH_IRQ_ROOT) };
+static const struct dev_match uart[] = { DEV_MATCH("test,uart", "serial", "reg interrupts", 0),
+                                         DEV_MATCH("arm,pl011", "serial", "interrupts 0", 0) };
+static const struct dev_match special[] = { DEV_MATCH("test,special-uart", "serial",
+                                                      "interrupts clocks 0", 0) };
+static const struct dev_match clocked[] = { DEV_MATCH("test,clocked", "misc", "interrupts clocks 0",
+                                                      0) };
+static const struct dev_match clocks[] = { DEV_MATCH("test,clocks", "clock", "reg", 0) };
+static const struct dev_match bus[] = { DEV_MATCH("test,bus", "bus", "", 0) };
+static const struct dev_match gic[] = { DEV_MATCH("arm,cortex-a15-gic", "irq", "",
+                                                  MATCH_IRQ_ROOT) };
+static const struct dev_match mux[] = { DEV_MATCH("console", "serial", "stdout-path",
+                                                  MATCH_SERVICE) };
+
+static const struct plan_image images[] = {
+    { "mux/serial", mux, 1 },      { "drv/uart", uart, 2 },     { "drv/special", special, 1 },
+    { "drv/clocked", clocked, 1 }, { "drv/clocks", clocks, 1 }, { "drv/intc", intc, 1 },
+    { "drv/bus", bus, 1 },         { "drv/gic", gic, 1 },
+};
+enum { IMAGES = sizeof(images) / sizeof(images[0]) };
+
+struct fixture {
+    void *fdt;
+    void *arena;
+    struct plan plan;
+};
+
+static struct fixture plan_load(const char *name)
+{
+    struct fixture f = { .fdt = tree_load(name) };
+    size_t len = plan_arena_len(f.fdt);
+
+    f.arena = malloc(len);
+    assert_int_equal(plan_make(f.fdt, images, IMAGES, f.arena, len, &f.plan), E_OK);
+    return f;
+}
+
+static void plan_unload(struct fixture *f)
+{
+    free(f->arena);
+    free(f->fdt);
+}
+
+static const struct plan_node *node_at(const struct fixture *f, const char *path)
+{
+    int index = plan_node_index(&f->plan, tree_node(f->fdt, path));
+
+    assert_true(index >= 0);
+    return &f->plan.nodes[index];
+}
+
+static unsigned rank_of(const struct fixture *f, const char *path)
+{
+    const struct plan_node *n = node_at(f, path);
+
+    assert_int_equal(n->state, NODE_SERVED);
+    assert_ptr_equal(f->plan.services[n->service].match, n->match);
+    return (unsigned)n->service + 1;
+}
+
+static const struct plan_service *console_of(const struct fixture *f)
+{
+    for (unsigned i = 0; i < f->plan.service_count; i++) {
+        if (f->plan.services[i].node < 0) {
+            return &f->plan.services[i];
+        }
+    }
+    fail_msg("no console");
+    return NULL;
+}
+
+static void check_waits(const struct fixture *f, const char *path, const char *why)
+{
+    char text[300];
+    const struct plan_node *n = node_at(f, path);
+
+    assert_int_equal(n->state, NODE_WAITING);
+    plan_why_waiting(&f->plan, &f->plan.services[n->service], text, sizeof(text));
+    assert_string_equal(text, why);
+}
+
+static void the_most_specific_compatible_wins(void **state)
+{
+    struct fixture f = plan_load("good-plan");
+
+    (void)state;
+    assert_string_equal(node_at(&f, "/uart@1000")->image->name, "drv/special");
+    assert_string_equal(node_at(&f, "/owner@7000")->image->name, "drv/uart");
+    plan_unload(&f);
+}
+
+static void references_order_and_classes_follow_each_other(void **state)
+{
+    struct fixture f = plan_load("good-plan");
+
+    (void)state;
+    assert_int_equal(rank_of(&f, "/intc@3000"), 1);
+    assert_int_equal(f.plan.services[0].class, PLAN_IRQ_ROOT);
+    assert_int_equal(rank_of(&f, "/intc@2000"), 2);
+    assert_int_equal(f.plan.services[1].class, PLAN_IRQ);
+    assert_int_equal(rank_of(&f, "/bus@10000"), 3);
+    /* its second clock is optional, but there is no reason to come before it */
+    assert_true(rank_of(&f, "/uart@1000") > rank_of(&f, "/clocks@5000"));
+    for (unsigned i = 0; i < f.plan.service_count; i++) {
+        const struct plan_service *s = &f.plan.services[i];
+        for (unsigned r = 0; r < s->ref_count && !s->is_waiting; r++) {
+            const struct plan_ref *ref = &f.plan.refs[s->ref + r];
+            assert_true(!ref->is_required || ref->provider < (int)i);
+        }
+    }
+    plan_unload(&f);
+}
+
+static void every_reference_with_a_server_gets_an_entry(void **state)
+{
+    struct fixture f = plan_load("good-plan");
+    const struct plan_service *s = &f.plan.services[rank_of(&f, "/uart@1000") - 1];
+    const struct plan_ref *ref = &f.plan.refs[s->ref];
+
+    (void)state;
+    assert_int_equal(s->ref_count, 2); /* the fixed clock needs none */
+    assert_string_equal(ref[0].property, "interrupts");
+    assert_true(ref[0].is_required && ref[0].provider == 1);
+    assert_string_equal(ref[1].property, "clocks");
+    assert_int_equal(ref[1].index, 1);
+    assert_false(ref[1].is_required);
+    plan_unload(&f);
+}
+
+static void the_console_stands_above_its_driver(void **state)
+{
+    struct fixture f = plan_load("good-plan");
+    const struct plan_service *console = console_of(&f);
+
+    (void)state;
+    assert_false(console->is_waiting);
+    assert_int_equal(console->ref_count, 1);
+    assert_int_equal(f.plan.refs[console->ref].provider + 1, rank_of(&f, "/uart@1000"));
+    for (const struct plan_service *s = console + 1; s < f.plan.services + f.plan.service_count;
+         s++) {
+        assert_true(s->is_waiting);
+    }
+    plan_unload(&f);
+}
+
+static void check_window(const struct fixture *f, const char *path, unsigned index, uint64_t base,
+                         uint64_t len)
+{
+    uint64_t got_base, got_len;
+    const struct plan_node *n = node_at(f, path);
+
+    assert_true(index < n->window_count);
+    plan_window_device(&f->plan, n, index, &got_base, &got_len);
+    assert_int_equal(got_base, base);
+    assert_int_equal(got_len, len);
+}
+
+static void windows_grow_to_pages_only_where_nobody_else_is(void **state)
+{
+    struct fixture f = plan_load("good-plan");
+
+    (void)state;
+    check_window(&f, "/uart@1000", 0, 0x1000, 0x1000);
+    check_window(&f, "/intc@3000", 1, 0x4000, 0x1000);
+    check_window(&f, "/shared@6000", 0, 0x6000, 0x80);
+    check_window(&f, "/owner@7000", 0, 0x7000, 0x200);
+    check_window(&f, "/soc/translated@100", 0, 0x100000, 0x1000);
+    plan_unload(&f);
+}
+
+static void overlapping_windows_have_one_owner(void **state)
+{
+    struct fixture f = plan_load("good-plan");
+    const struct plan_node *n = node_at(&f, "/covered@7100");
+    char why[100];
+
+    (void)state;
+    assert_int_equal(n->state, NODE_COVERED);
+    plan_why_refused(&f.plan, n, why, sizeof(why));
+    assert_string_equal(why, "covered by /owner@7000");
+    assert_int_equal(node_at(&f, "/owner@7000")->state, NODE_SERVED);
+    plan_unload(&f);
+}
+
+static void windows_over_ram_or_outside_the_bus_are_refused(void **state)
+{
+    static const char *const paths[] = { "/in-ram@4ffff000", "/on-reservation@0",
+                                         "/soc/outside@20000" };
+    struct fixture f = plan_load("good-plan");
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(node_at(&f, paths[i])->state, NODE_REFUSED);
+        assert_int_equal(node_at(&f, paths[i])->error, E_RANGE);
+    }
+    plan_unload(&f);
+}
+
+static void what_is_unmet_is_named_with_its_chain(void **state)
+{
+    struct fixture f = plan_load("good-plan");
+
+    (void)state;
+    check_waits(&f, "/no-interrupt@8000", "interrupts, which leads nowhere");
+    check_waits(&f, "/needs-disabled@9000", "clocks 0 of /off@a000, which is disabled");
+    check_waits(&f, "/needs-unclaimed@b000", "clocks 0 of /unknown@c000, which no server claims");
+    plan_unload(&f);
+}
+
+static void a_cycle_waits_and_so_does_what_needs_it(void **state)
+{
+    struct fixture f = plan_load("good-plan");
+
+    (void)state;
+    check_waits(&f, "/cycle-a@d000",
+                "clocks of /cycle-b@e000, which waits for clocks of /cycle-a@d000, which waits");
+    assert_int_equal(node_at(&f, "/cycle-b@e000")->state, NODE_WAITING);
+    assert_int_equal(node_at(&f, "/needs-cycle@f000")->state, NODE_WAITING);
+    plan_unload(&f);
+}
+
+static void children_of_a_bus_with_a_server_are_its_own(void **state)
+{
+    struct fixture f = plan_load("good-plan");
+    const struct plan_node *n = node_at(&f, "/bus@10000/child@20000");
+
+    (void)state;
+    assert_int_equal(n->state, NODE_UNCLAIMED);
+    assert_int_equal(f.plan.nodes[n->other].offset, tree_node(f.fdt, "/bus@10000"));
+    plan_unload(&f);
+}
+
+static void the_kernels_nodes_and_plain_ones_need_no_server(void **state)
+{
+    struct fixture f = plan_load("good-virt-gicv2");
+
+    (void)state;
+    assert_int_equal(node_at(&f, "/psci")->state, NODE_KERNEL);
+    assert_int_equal(node_at(&f, "/timer")->state, NODE_KERNEL);
+    assert_int_equal(node_at(&f, "/cpus/cpu@0")->state, NODE_KERNEL);
+    assert_int_equal(node_at(&f, "/chosen")->state, NODE_KERNEL);
+    assert_int_equal(node_at(&f, "/memory@40000000")->state, NODE_KERNEL);
+    assert_int_equal(node_at(&f, "/apb-pclk")->state, NODE_NONE);
+    assert_int_equal(node_at(&f, "/platform-bus@c000000")->state, NODE_NONE);
+    assert_int_equal(node_at(&f, "/pl031@9010000")->state, NODE_UNCLAIMED);
+    assert_int_equal(rank_of(&f, "/intc@8000000"), 1);
+    assert_int_equal(rank_of(&f, "/pl011@9000000"), 2);
+    assert_int_equal(console_of(&f) - f.plan.services, 2);
+    assert_int_equal(f.plan.service_count, 3);
+    plan_unload(&f);
+}
+
+static void a_tree_without_a_known_controller_leaves_everything_waiting(void **state)
+{
+    struct fixture f = plan_load("good-virt-gicv3");
+    char why[300];
+
+    (void)state;
+    check_waits(&f, "/pl011@9000000", "interrupts 0 of /intc@8000000, which no server claims");
+    assert_true(console_of(&f)->is_waiting);
+    plan_why_waiting(&f.plan, console_of(&f), why, sizeof(why));
+    assert_string_equal(
+        why, "stdout-path of /pl011@9000000, which waits for interrupts 0 of /intc@8000000, "
+             "which no server claims");
+    plan_unload(&f);
+}
+
+static void every_tree_of_the_museum_gets_a_plan(void **state)
+{
+    static const char *const names[] = { "bad-address",  "bad-interrupt",   "bad-memory",
+                                         "good-address", "good-interrupt",  "good-memory",
+                                         "good-names",   "good-virt-secure" };
+    (void)state;
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct fixture f = plan_load(names[i]);
+        plan_unload(&f);
+    }
+}
+
+static void a_small_arena_is_an_error(void **state)
+{
+    void *fdt = tree_load("good-plan");
+    size_t len = plan_arena_len(fdt);
+    struct plan plan;
+
+    (void)state;
+    for (size_t have = 0; have < len / 2; have += 1000) {
+        void *arena = malloc(have + 1);
+        assert_int_equal(plan_make(fdt, images, IMAGES, arena, have, &plan), E_NOMEM);
+        free(arena);
+    }
+    free(fdt);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_most_specific_compatible_wins),
+        cmocka_unit_test(references_order_and_classes_follow_each_other),
+        cmocka_unit_test(every_reference_with_a_server_gets_an_entry),
+        cmocka_unit_test(the_console_stands_above_its_driver),
+        cmocka_unit_test(windows_grow_to_pages_only_where_nobody_else_is),
+        cmocka_unit_test(overlapping_windows_have_one_owner),
+        cmocka_unit_test(windows_over_ram_or_outside_the_bus_are_refused),
+        cmocka_unit_test(what_is_unmet_is_named_with_its_chain),
+        cmocka_unit_test(a_cycle_waits_and_so_does_what_needs_it),
+        cmocka_unit_test(children_of_a_bus_with_a_server_are_its_own),
+        cmocka_unit_test(the_kernels_nodes_and_plain_ones_need_no_server),
+        cmocka_unit_test(a_tree_without_a_known_controller_leaves_everything_waiting),
+        cmocka_unit_test(every_tree_of_the_museum_gets_a_plan),
+        cmocka_unit_test(a_small_arena_is_an_error),
+    };
+    return TREE_RUN(tests);
+}
