@@ -12,10 +12,10 @@
 
 enum { THREAD_STACK_LEN = 32 * 1024 };
 
-/* Zero in the first thread until somebody asks. */
+/* Zero in the first thread: it learns its handle when somebody asks, its priority stands in start_info. */
 static _Thread_local struct {
     handle_t handle;
-    unsigned priority;
+    unsigned level; /* priority + 1 */
 } self;
 
 void stdio_flush(void) __attribute__((weak));
@@ -36,7 +36,7 @@ handle_t thread_self(void)
 
 unsigned thread_priority(void)
 {
-    return self.priority != 0 ? self.priority : start_info->priority;
+    return self.level != 0 ? self.level - 1 : start_info->priority;
 }
 
 /* What thread_create passes in x0: lies at the top of the new thread's stack. */
@@ -55,7 +55,7 @@ _Noreturn static void thread_main(const struct thread_start *start)
         (void)sys_futex_wait(&t->handle, 0, 0, DEADLINE_NEVER); /* E_AGAIN: it is there now */
     }
     self.handle = t->handle;
-    self.priority = (unsigned)start->priority;
+    self.level = (unsigned)start->priority + 1;
     t->result = t->entry(t->arg);
     if (stdio_flush != NULL) {
         stdio_flush();
