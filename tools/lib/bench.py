@@ -142,21 +142,29 @@ def kernel_lines():
     return lines
 
 
+def symbols(path, *options):
+    """{name: bytes} of the functions in an object, archive or program."""
+    listing = subprocess.run(["aarch64-linux-gnu-nm", "-S", "--defined-only", *options, path], check=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    found = re.findall(r"^[0-9a-f]+ ([0-9a-f]+) [tT] (\S+)$", listing, re.M)
+    return {name: int(size, 16) for size, name in found}
+
+
 def kernel_text():
-    """Bytes of code by where it comes from, from the linker's map: {'core': n, 'boot': n, 'libfdt': n}."""
-    with open(os.path.join(build.BUILD, "kernel", "kernel.map"), encoding="utf-8") as f:
-        text = f.read()
-    text = text[text.index("Linker script and memory map"):]
-    parts = {"core": 0, "boot": 0, "libfdt": 0}
-    for section, size, where in re.findall(r"^ (\.text\S*|\.vectors\S*)\s+0x[0-9a-f]+\s+0x([0-9a-f]+) (\S+)$", text, re.M):
-        if "fdt" in os.path.basename(where):
-            part = "libfdt"
-        elif re.search(r"boot", where.replace(build.BUILD, "")) or section.startswith(".text.boot"):
-            part = "boot"
-        else:
-            part = "core"
-        parts[part] += int(size, 16)
-    return parts
+    """Bytes of code by where it comes from: {'core': n, 'boot': n, 'libfdt': n}; core is what is left of .text when
+    libfdt's functions and those of kernel/boot are taken away."""
+    folder = os.path.join(build.BUILD, "kernel")
+    kernel = os.path.join(folder, "kernel.elf")
+    headers = subprocess.run(["aarch64-linux-gnu-size", "-A", kernel], check=True, stdout=subprocess.PIPE, text=True).stdout
+    text = sum(int(size) for size in re.findall(r"^\.text\S*\s+(\d+)", headers, re.M))
+    linked = symbols(kernel)
+    boot = set()
+    for name in os.listdir(kernel + ".p"):
+        if name.startswith("boot_"):
+            boot |= set(symbols(os.path.join(kernel + ".p", name)))
+    parts = {"libfdt": sum(size for name, size in linked.items() if re.match(r"_?fdt_", name)),
+             "boot": sum(size for name, size in linked.items() if name in boot)}
+    return {"core": text - sum(parts.values()), **parts}
 
 
 # ---- the table ----
