@@ -39,6 +39,9 @@ enum { CRT_STRINGS = 32, CRT_TLS_LEN = 512, TLS_ALIGN = 64 };
 
 const struct start_info *start_info;
 
+/* Read from the file by init, without relocation (servers/init/elf.c). */
+static const uint32_t crt_abi __attribute__((section(".cambium.abi"), used)) = ABI_VERSION;
+
 /* libgcc's outline atomics ask for it (programs built without -mno-outline-atomics). */
 _Bool __aarch64_have_lse_atomics;
 
@@ -96,7 +99,8 @@ void crt_relocate(uint64_t base, const struct elf64_dyn *dynamic)
 static const struct elf64_phdr *tls_segment(void)
 {
     const char *base = (const char *)&__ehdr_start;
-    const struct elf64_phdr *ph = (const struct elf64_phdr *)(const void *)(base + __ehdr_start.e_phoff);
+    const struct elf64_phdr *ph =
+        (const struct elf64_phdr *)(const void *)(base + __ehdr_start.e_phoff);
 
     for (unsigned i = 0; i < __ehdr_start.e_phnum; i++) {
         if (ph[i].p_type == PT_TLS && ph[i].p_memsz != 0) {
@@ -125,7 +129,8 @@ uint64_t tls_init(void *block)
     const struct elf64_phdr *ph = tls_segment();
 
     if (ph != NULL) {
-        memcpy((char *)block + tls_offset(ph), (const char *)&__ehdr_start + ph->p_vaddr, ph->p_filesz);
+        memcpy((char *)block + tls_offset(ph), (const char *)&__ehdr_start + ph->p_vaddr,
+               ph->p_filesz);
     }
     return (uint64_t)block;
 }

@@ -191,14 +191,37 @@ static status_t elf_check_match(struct elf_file *f, struct elf_image *image,
     return E_OK;
 }
 
-/* Section headers carry only what init wants to know early; a file without them is a program. */
+/* What crt.c left in the file. */
+static status_t elf_check_abi(struct elf_file *f, const struct elf64_shdr *s)
+{
+    uint32_t abi;
+
+    if (s->sh_type == SHT_NOBITS || s->sh_size != sizeof(abi) ||
+        !elf_copy(f, s->sh_offset, &abi, sizeof(abi))) {
+        return elf_refuse(f, E_FORMAT, "damaged ABI version");
+    }
+    return abi == ABI_VERSION
+               ? E_OK
+               : elf_refuse(f, E_ABI, "built for another version of the kernel's ABI");
+}
+
+static bool elf_name_is(const struct elf_file *f, const struct elf64_shdr *names,
+                        const struct elf64_shdr *s, const char *name)
+{
+    size_t len = strlen(name) + 1;
+
+    return s->sh_name < names->sh_size && names->sh_size - s->sh_name >= len &&
+           memcmp(f->data + names->sh_offset + s->sh_name, name, len) == 0;
+}
+
+/* Section headers carry what init wants to know early: the ABI, and what a server serves. */
 static status_t elf_check_sections(struct elf_file *f, struct elf_image *image)
 {
-    static const char match_name[] = ".cambium.match";
     struct elf64_shdr names;
+    bool has_abi = false;
 
-    if (f->head.e_shoff == 0 || f->head.e_shnum == 0) {
-        return E_OK;
+    if (f->head.e_shnum == 0) {
+        return elf_refuse(f, E_ABI, "it does not tell its ABI version (no sections)");
     }
     if (f->head.e_shentsize != sizeof(struct elf64_shdr) || f->head.e_shnum > ELF_HEADERS_MAX ||
         f->head.e_shoff > f->len || f->head.e_shstrndx >= f->head.e_shnum ||
@@ -208,18 +231,24 @@ static status_t elf_check_sections(struct elf_file *f, struct elf_image *image)
     }
     for (unsigned i = 1; i < f->head.e_shnum; i++) {
         struct elf64_shdr s;
+        status_t err = E_OK;
         if (!elf_copy(f, f->head.e_shoff + i * sizeof(s), &s, sizeof(s))) {
             return elf_refuse(f, E_FORMAT,
                               "the section header table lies outside the file (cut off?)");
         }
-        if (s.sh_name >= names.sh_size || names.sh_size - s.sh_name < sizeof(match_name)) {
-            continue;
+        if (elf_name_is(f, &names, &s, ".cambium.abi")) {
+            has_abi = true;
+            err = elf_check_abi(f, &s);
+        } else if (elf_name_is(f, &names, &s, ".cambium.match")) {
+            err = elf_check_match(f, image, &s);
         }
-        if (memcmp(f->data + names.sh_offset + s.sh_name, match_name, sizeof(match_name)) == 0) {
-            return elf_check_match(f, image, &s);
+        if (err) {
+            return err;
         }
     }
-    return E_OK;
+    return has_abi
+               ? E_OK
+               : elf_refuse(f, E_ABI, "it does not tell its ABI version (no section .cambium.abi)");
 }
 
 status_t elf_check(const uint8_t *data, size_t len, struct elf_image *out, const char **out_why)

@@ -17,6 +17,7 @@ enum {
     FILE_LEN = 0x3000 + 0x200,
     PHDRS = 4,
     MATCH_AT = 0x1100,
+    ABI_AT = 0x1300,
     NAMES_AT = 0x1400,
     SECTIONS_AT = 0x1500,
     DYNAMIC_AT = 0x3100
@@ -48,7 +49,7 @@ static void put_phdr(struct file *f, unsigned i, uint32_t type, uint32_t flags, 
 static struct file good_file(void)
 {
     static const uint8_t ident[] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 };
-    static const char names[] = "\0.shstrtab\0.cambium.match";
+    static const char names[] = "\0.shstrtab\0.cambium.match\0.cambium.abi";
     struct dev_match match[2] = { DEV_MATCH("test,one", "serial", "interrupts", 0),
                                   DEV_MATCH("test,two", "irq", "", 0) };
     struct file f = { { 0 } };
@@ -62,7 +63,7 @@ static struct file good_file(void)
     put(&f, 54, PHDR, 2);
     put(&f, 56, PHDRS, 2);
     put(&f, 58, SHDR, 2);
-    put(&f, 60, 3, 2);
+    put(&f, 60, 4, 2);
     put(&f, 62, 1, 2);
     put_phdr(&f, 0, 1, 5, 0, 0x800, 0x800);
     put_phdr(&f, 1, 1, 4, 0x1000, 0x1000, 0x1000);
@@ -77,6 +78,10 @@ static struct file good_file(void)
     put(&f, SECTIONS_AT + 2 * SHDR + 4, 1, 4);
     put(&f, SECTIONS_AT + 2 * SHDR + 24, MATCH_AT, 8);
     put(&f, SECTIONS_AT + 2 * SHDR + 32, sizeof(match), 8);
+    put(&f, SECTIONS_AT + 3 * SHDR, 26, 4);
+    put(&f, SECTIONS_AT + 3 * SHDR + 24, ABI_AT, 8);
+    put(&f, SECTIONS_AT + 3 * SHDR + 32, 4, 8);
+    put(&f, ABI_AT, ABI_VERSION, 4);
     return f;
 }
 
@@ -148,6 +153,10 @@ static void each_fault_has_its_own_sentence(void **state)
         { MATCH_AT + 47, 'x', 1, E_FORMAT, "damaged match table" },
         { MATCH_AT, 0, 1, E_FORMAT, "damaged match table" },
         { MATCH_AT + 132, ABI_VERSION + 1, 4, E_ABI, "built for another version" },
+        { ABI_AT, ABI_VERSION + 1, 4, E_ABI, "built for another version" },
+        { SECTIONS_AT + 3 * SHDR, 0, 4, E_ABI, "it does not tell its ABI" },
+        { SECTIONS_AT + 3 * SHDR + 32, 8, 8, E_FORMAT, "damaged ABI version" },
+        { 60, 0, 2, E_ABI, "it does not tell its ABI" },
         { 62, 9, 2, E_FORMAT, "damaged section header" },
         { 40, FILE_LEN - 100, 8, E_FORMAT, "damaged section header" },
     };
@@ -179,15 +188,14 @@ static void a_cut_file_is_refused(void **state)
     }
 }
 
-static void a_file_without_sections_is_a_program(void **state)
+static void a_file_without_a_match_table_is_a_program(void **state)
 {
     struct file f = good_file();
     struct elf_image image;
     const char *why;
 
     (void)state;
-    put(&f, 40, 0, 8);
-    put(&f, 60, 0, 2);
+    put(&f, SECTIONS_AT + 2 * SHDR, 0, 4);
     assert_int_equal(check(&f, sizeof(f.bytes), &image, &why), E_OK);
     assert_int_equal(image.match_count, 0);
 }
@@ -204,7 +212,7 @@ static void random_damage_is_survived(void **state)
 
         for (unsigned k = 0; k < 3; k++) {
             seed = seed * 1664525 + 1013904223;
-            size_t at = (seed >> 8) % 3 == 0 ? SECTIONS_AT + (seed >> 12) % (3 * SHDR)
+            size_t at = (seed >> 8) % 3 == 0 ? SECTIONS_AT + (seed >> 12) % (4 * SHDR)
                                              : (seed >> 12) % (EHDR + 4 * PHDR);
             f.bytes[at] = (uint8_t)(seed >> 24);
         }
@@ -224,7 +232,7 @@ int main(void)
         cmocka_unit_test(a_good_file_gives_its_segments_and_match_table),
         cmocka_unit_test(each_fault_has_its_own_sentence),
         cmocka_unit_test(a_cut_file_is_refused),
-        cmocka_unit_test(a_file_without_sections_is_a_program),
+        cmocka_unit_test(a_file_without_a_match_table_is_a_program),
         cmocka_unit_test(random_damage_is_survived),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
