@@ -31,11 +31,13 @@ static uint32_t feed(const char *keys, uint32_t len)
     uint32_t shown = 0;
 
     while (used < len && !line.complete) {
-        uint32_t n = line_feed(&line, (const uint8_t *)keys + used, len - used, echo, sizeof(echo), &shown);
+        uint32_t n =
+            line_feed(&line, (const uint8_t *)keys + used, len - used, echo, sizeof(echo), &shown);
         assert_true(n > 0 && shown <= sizeof(echo));
         used += n;
         for (uint32_t i = 0; i < shown; i++) {
-            terminal_write(&terminal, echo[i] == '\n' ? "\r\n" : (const char *)&echo[i], echo[i] == '\n' ? 2 : 1);
+            terminal_write(&terminal, echo[i] == '\n' ? "\r\n" : (const char *)&echo[i],
+                           echo[i] == '\n' ? 2 : 1);
         }
     }
     return used;
@@ -67,7 +69,8 @@ static void a_program_reads_the_line_as_corrected(void **state)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         setup(state);
-        assert_int_equal(feed(cases[i].keys, (uint32_t)strlen(cases[i].keys)), strlen(cases[i].keys));
+        assert_int_equal(feed(cases[i].keys, (uint32_t)strlen(cases[i].keys)),
+                         strlen(cases[i].keys));
         assert_string_equal(taken(), cases[i].line);
         assert_string_equal(terminal_row(&terminal, 0), cases[i].screen);
     }

@@ -211,7 +211,8 @@ static void random_writers_lose_nothing(void **state)
         for (int source = 1; source < 4; source++) {
             int len = 0;
             for (int i = 0; i < 3; i++) {
-                len += snprintf(text[source][0] + len, 100, "%d:%u\n", source, (unsigned)said[source]++);
+                len += snprintf(text[source][0] + len, 100, "%d:%u\n", source,
+                                (unsigned)said[source]++);
             }
             say(source, text[source][0]);
         }

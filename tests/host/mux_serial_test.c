@@ -26,8 +26,8 @@ static struct {
     uint32_t sent_len, room; /* room: what the driver's queue still takes */
     char typed[65536];
     uint32_t typed_at, typed_len;
-    bool known;              /* we are attached */
-    int deaths;              /* calls that find the driver dead */
+    bool known; /* we are attached */
+    int deaths; /* calls that find the driver dead */
     unsigned calls;
 } driver;
 static struct {
@@ -45,12 +45,16 @@ const struct start_info *start_info = &info;
 
 handle_t start_handle(const char *name)
 {
-    return strcmp(name, "service serial") == 0 ? DRIVER : strcmp(name, "chosen") == 0 ? CHOSEN : PORT;
+    return strcmp(name, "service serial") == 0 ? DRIVER
+           : strcmp(name, "chosen") == 0       ? CHOSEN
+                                               : PORT;
 }
 
 status_t serial_attach(struct serial *s, handle_t service, handle_t port, uint64_t base_bit)
 {
-    *s = (struct serial){ .service = service, .notify = port, .memory = 1, .base_bit = base_bit, .buf = driver_buf };
+    *s = (struct serial){
+        .service = service, .notify = port, .memory = 1, .base_bit = base_bit, .buf = driver_buf
+    };
     driver.known = true;
     return E_OK;
 }
@@ -128,8 +132,8 @@ void vm_release(uint64_t va, uint64_t len)
     (void)va;
     (void)len;
 }
-status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len, uint64_t va,
-                 uint32_t flags)
+status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len,
+                 uint64_t va, uint32_t flags)
 {
     (void)process, (void)object, (void)window, (void)offset, (void)len, (void)va, (void)flags;
     return E_OK;
@@ -161,7 +165,8 @@ status_t sys_log_subscribe(handle_t chosen, handle_t port, uint64_t bits)
     (void)chosen, (void)port, (void)bits;
     return E_OK;
 }
-status_t sys_log_read(handle_t chosen, uint64_t seq, char *buf, uint64_t len, uint64_t *out_seq, uint64_t *out_len)
+status_t sys_log_read(handle_t chosen, uint64_t seq, char *buf, uint64_t len, uint64_t *out_seq,
+                      uint64_t *out_len)
 {
     uint64_t have = strlen(log_ring) - seq;
 
@@ -348,7 +353,8 @@ static int setup(void **state)
 /* The shell has the console, as at its prompt. */
 static void shell_owns(void)
 {
-    struct msg m = { .info = msg_info(SERIAL_OP_FOREGROUND, 1, 0), .w = { 0, 1, [7] = INTERRUPT_OF + SHELL / 0x100 } };
+    struct msg m = { .info = msg_info(SERIAL_OP_FOREGROUND, 1, 0),
+                     .w = { 0, 1, [7] = INTERRUPT_OF + SHELL / 0x100 } };
 
     assert_int_equal(request(SHELL, SERIAL_OP_MODE, SERIAL_RAW, 0, 0), SERIAL_RAW);
     assert_int_equal(call(SHELL, &m), E_OK);
@@ -372,7 +378,7 @@ static void a_writer_waits_while_the_driver_is_full(void **state)
 {
     (void)state;
     driver.room = 3;
-    assert_int_equal(write_text(PROGRAM, "first\n"), 6); /* it fits into the memory shared with the driver */
+    assert_int_equal(write_text(PROGRAM, "first\n"), 6); /* waits in the memory shared below */
     char big[SERIAL_HALF + 1];
     memset(big, 'x', SERIAL_HALF - 1);
     big[SERIAL_HALF - 1] = '\n';
@@ -583,7 +589,8 @@ static void the_log_ends_a_programs_line_only_when_it_waited_long(void **state)
 
 static void bad_requests_are_refused(void **state)
 {
-    struct msg memory_too_small = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0), .w = { 1, 2, [6] = 1, [7] = 2 } };
+    struct msg memory_too_small = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0),
+                                    .w = { 1, 2, [6] = 1, [7] = 2 } };
     struct msg no_handles = { .info = SERIAL_OP_ATTACH, .w = { 1, 2 } };
     struct msg unknown = { .info = 99 };
 

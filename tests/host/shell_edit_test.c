@@ -12,10 +12,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define UP "\033[A"
-#define DOWN "\033[B"
-#define LEFT "\033[D"
-#define HOME "\033[H"
+#define UP     "\033[A"
+#define DOWN   "\033[B"
+#define LEFT   "\033[D"
+#define HOME   "\033[H"
 #define DELETE "\033[3~"
 
 static struct edit edit;
@@ -23,7 +23,8 @@ static struct terminal terminal;
 
 static void offer_words(void *context, const char *line, uint32_t cursor, struct edit_choices *out)
 {
-    static const char *const words[] = { "reboot", "restart", "run", "tree", "/soc/", "/soc/serial@1", "/soc/serial@2" };
+    static const char *const words[] = { "reboot", "restart",       "run",          "tree",
+                                         "/soc/",  "/soc/serial@1", "/soc/serial@2" };
 
     (void)context;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -238,9 +239,11 @@ static void a_long_line_is_shown_in_part_when_edited(void **state)
 /* Any keys at all: short lines are always shown as they are. */
 static void random_keys_never_spoil_the_picture(void **state)
 {
-    static const char *const keys[] = { "a", "b", " ", "\303\244", "\342\202\254", LEFT, "\033[C", HOME, "\033[F", DELETE,
-                                        "\177", "\001", "\005", "\013", "\025", "\027", UP, DOWN, "\033b", "\033f",
-                                        "\014", "\033", "\000", "\t", "\034" };
+    static const char *const keys[] = { "a",    "b",      " ",    "\303\244", "\342\202\254",
+                                        LEFT,   "\033[C", HOME,   "\033[F",   DELETE,
+                                        "\177", "\001",   "\005", "\013",     "\025",
+                                        "\027", UP,       DOWN,   "\033b",    "\033f",
+                                        "\014", "\033",   "\000", "\t",       "\034" };
     (void)state;
     srand(1);
     edit_remember(&edit, "short");

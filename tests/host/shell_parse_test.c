@@ -67,7 +67,8 @@ static void a_line_has_the_words_that_a_person_means(void **state)
 
 static void what_is_not_understood_is_refused_with_a_reason(void **state)
 {
-    static const char *const lines[] = { "echo 'a", "echo \"a", "echo \"a\\\"", "a && b", "& a", "a ; & b" };
+    static const char *const lines[] = { "echo 'a", "echo \"a", "echo \"a\\\"",
+                                         "a && b",  "& a",      "a ; & b" };
 
     (void)state;
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {

@@ -104,10 +104,10 @@ class Machine:
         return clean(self.text[start:-len(PROMPT)])
 
     def run(self, line, timeout=None):
-        """Types a command at the prompt and returns its answer. What is typed comes back first, up to the newline, and
-        may hold the prompt (the editor draws a long line anew)."""
+        """Types a command at the prompt and returns its answer. What is typed comes back first, as a whole line: before
+        it the prompt may stand several times, put back behind log lines."""
         self.send(line + "\r")
-        self.expect("\n", timeout)
+        self.expect(re.escape(line) + "\r+\n" if line.isprintable() else "\n", timeout)
         return self.prompt(timeout)
 
     def status(self):

@@ -6,6 +6,7 @@
  *   cksum -r N   raw: the first N bytes as they come, not echoed
  */
 #include <cambium/client.h>
+#include <cambium/mmio.h>
 #include <cambium/proto/serial.h>
 #include <cambium/start.h>
 #include <inttypes.h>
@@ -14,7 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLYNOMIAL 0x04c11db7u /* POSIX.1-2017, cksum: the CRC of ISO/IEC 8802-3, highest bit first */
+/* POSIX.1-2017, cksum: the CRC of ISO/IEC 8802-3, highest bit first; x to the 32nd goes off the left. */
+#define POLYNOMIAL                                                                                 \
+    (BIT(26) | BIT(23) | BIT(22) | BIT(16) | BIT(12) | BIT(11) | BIT(10) | BIT(8) | BIT(7) |       \
+     BIT(5) | BIT(4) | BIT(2) | BIT(1) | BIT(0))
 
 static uint32_t table[256];
 

@@ -48,7 +48,8 @@ static int sleep_command(struct shell *sh, int argc, char *argv[])
         return shell_usage(builtin_find("sleep"));
     }
     fflush(stdout);
-    return console_wait(sh, SHELL_EVENT_INTERRUPT, time_deadline(ns)) != 0 ? STATUS_INTERRUPTED : STATUS_OK;
+    return console_wait(sh, SHELL_EVENT_INTERRUPT, time_deadline(ns)) != 0 ? STATUS_INTERRUPTED
+                                                                           : STATUS_OK;
 }
 
 static int run_command(struct shell *sh, int argc, char *argv[])
@@ -64,7 +65,8 @@ static int time_command(struct shell *sh, int argc, char *argv[])
     uint64_t start = time_now_ns();
     int status = shell_run_command(sh, argc - 1, argv + 1, false);
     uint64_t us = (time_now_ns() - start) / 1000;
-    printf("%llu.%06llu s\n", (unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000));
+    printf("%llu.%06llu s\n", (unsigned long long)(us / 1000000),
+           (unsigned long long)(us % 1000000));
     return status;
 }
 
@@ -76,7 +78,8 @@ static int name_command(struct shell *sh, int argc, char *argv[], uint32_t op)
     if (argc < 2 || argc > 3) {
         return shell_usage(builtin_find(argv[0]));
     }
-    (void)snprintf(name, sizeof(name), "%s%s%s", argv[1], argc == 3 ? " " : "", argc == 3 ? argv[2] : "");
+    (void)snprintf(name, sizeof(name), "%s%s%s", argv[1], argc == 3 ? " " : "",
+                   argc == 3 ? argv[2] : "");
     fflush(stdout);
     status_t err = init_name_call(sh, op, name);
     return err == E_OK ? STATUS_OK : shell_fail(argv[0], name, err);
@@ -119,8 +122,10 @@ static const struct builtin builtins[] = {
     { "echo", "[WORD...]", "prints its words; $? is the last command's status", echo_command },
     { "help", "", "this list", help_command },
     { "irq", "", "interrupt lines: node, events, state", irq_command },
-    { "kill", "NAME | ID | job N", "ends a program, or a server, which is then restarted", kill_command },
-    { "log", "[error|warn|info|debug]", "the kernel's log, up to that level (default: all)", log_command },
+    { "kill", "NAME | ID | job N", "ends a program, or a server, which is then restarted",
+      kill_command },
+    { "log", "[error|warn|info|debug]", "the kernel's log, up to that level (default: all)",
+      log_command },
     { "mem", "", "memory and kernel objects", mem_command },
     { "poweroff", "", "stops the machine", poweroff_command },
     { "ps", "", "processes", ps_command },
@@ -129,7 +134,8 @@ static const struct builtin builtins[] = {
     { "run", "PROGRAM [WORD...]", "runs a program, even one with a built-in's name", run_command },
     { "sleep", "SECONDS", "waits; fractions are fine", sleep_command },
     { "time", "COMMAND [WORD...]", "runs a command and tells how long it took", time_command },
-    { "tree", "[-a]", "device tree: which server drives what, what waits; -a: all nodes", tree_command },
+    { "tree", "[-a]", "device tree: which server drives what, what waits; -a: all nodes",
+      tree_command },
 };
 
 const struct builtin *builtin_at(unsigned n)
@@ -175,6 +181,7 @@ static int help_command(struct shell *sh, int argc, char *argv[])
         printf("  %-30s %s\n", usage, builtins[n].help);
     }
     help_programs(sh);
-    printf("A ; B runs one after the other, PROGRAM & in the background. ^C ends a program, TAB completes.\n");
+    printf("A ; B runs one after the other, PROGRAM & in the background. ^C ends a program, TAB "
+           "completes.\n");
     return STATUS_OK;
 }

@@ -18,8 +18,9 @@ static void foreground(struct shell *sh, uint32_t badge)
     if (sys_handle_dup(sh->port, RIGHT_NOTIFY | RIGHT_TRANSFER, 0, &notify) != E_OK) {
         return; /* without it we only miss ^C */
     }
-    struct msg m = { msg_info(SERIAL_OP_FOREGROUND, 1, 0), { badge, SHELL_EVENT_INTERRUPT, [7] = notify } };
-    (void)msg_call(sh->console, &m); /* what to do: try again at the next occasion, as we do anyway */
+    struct msg m = { msg_info(SERIAL_OP_FOREGROUND, 1, 0),
+                     { badge, SHELL_EVENT_INTERRUPT, [7] = notify } };
+    (void)msg_call(sh->console, &m); /* if it fails: the next occasion comes anyway */
     (void)sys_handle_close(notify);
 }
 

@@ -138,7 +138,8 @@ void edit_insert(struct edit *e, const char *text, uint32_t len)
     e->cursor += len;
     if (e->cursor == e->len && !e->windowed) {
         edit_out(e, text, len);
-    } else if (e->cursor < e->len && is_inside(text[len - 1]) == false && (uint8_t)text[len - 1] >= 0xc0) {
+    } else if (e->cursor < e->len && is_inside(text[len - 1]) == false &&
+               (uint8_t)text[len - 1] >= 0xc0) {
         return; /* the first byte of a character: drawn with its last */
     } else {
         edit_draw(e);
@@ -151,7 +152,8 @@ static void edit_cut(struct edit *e, uint32_t from, uint32_t to)
     if (from == to) {
         return;
     }
-    bool at_end = to == e->len && to == e->cursor && !e->windowed && columns(e->text, from, to) == 1;
+    bool at_end =
+        to == e->len && to == e->cursor && !e->windowed && columns(e->text, from, to) == 1;
     memmove(e->text + from, e->text + to, e->len + 1 - to);
     e->len -= to - from;
     e->cursor = from;
@@ -164,7 +166,17 @@ static void edit_cut(struct edit *e, uint32_t from, uint32_t to)
 
 /* ---- keys ---- */
 
-enum { KEY_UP = 256, KEY_DOWN, KEY_RIGHT, KEY_LEFT, KEY_HOME, KEY_END, KEY_DELETE, KEY_WORD_LEFT, KEY_WORD_RIGHT };
+enum {
+    KEY_UP = 256,
+    KEY_DOWN,
+    KEY_RIGHT,
+    KEY_LEFT,
+    KEY_HOME,
+    KEY_END,
+    KEY_DELETE,
+    KEY_WORD_LEFT,
+    KEY_WORD_RIGHT
+};
 
 #define CTRL(letter) ((letter) - '@')
 
@@ -253,7 +265,9 @@ static enum edit_result edit_control(struct edit *e, uint32_t key)
 /* The key that an escape sequence's last byte means; 0: none that we know. */
 static uint32_t escape_key(const struct edit *e, uint8_t last)
 {
-    static const uint16_t by_number[] = { [1] = KEY_HOME, [3] = KEY_DELETE, [4] = KEY_END, [7] = KEY_HOME, [8] = KEY_END };
+    static const uint16_t by_number[] = {
+        [1] = KEY_HOME, [3] = KEY_DELETE, [4] = KEY_END, [7] = KEY_HOME, [8] = KEY_END
+    };
 
     switch (last) {
     case 'A':
@@ -269,7 +283,8 @@ static uint32_t escape_key(const struct edit *e, uint8_t last)
     case 'F':
         return KEY_END;
     case '~':
-        return e->esc_number < sizeof(by_number) / sizeof(by_number[0]) ? by_number[e->esc_number] : 0;
+        return e->esc_number < sizeof(by_number) / sizeof(by_number[0]) ? by_number[e->esc_number]
+                                                                        : 0;
     default:
         return 0;
     }

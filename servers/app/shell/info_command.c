@@ -18,14 +18,17 @@ int ps_command(struct shell *sh, int argc, char *argv[])
     status_t err;
 
     (void)argc;
-    printf("%5s %-16s %4s %7s %7s %7s %7s %12s\n", "id", "name", "prio", "pages", "limit", "threads", "handles", "cpu ms");
-    for (uint64_t id = 0; (err = sys_info(sh->chosen, INFO_PROCESS, id, w)) == E_OK; id = w[0] + 1) {
+    printf("%5s %-16s %4s %7s %7s %7s %7s %12s\n", "id", "name", "prio", "pages", "limit",
+           "threads", "handles", "cpu ms");
+    for (uint64_t id = 0; (err = sys_info(sh->chosen, INFO_PROCESS, id, w)) == E_OK;
+         id = w[0] + 1) {
         char name[PROCESS_NAME_LEN + 1] = "";
         uint64_t us = time_ticks_ns(w[7]) / 1000;
         memcpy(name, &w[1], PROCESS_NAME_LEN);
-        printf("%5" PRIu64 " %-16s %4" PRIu64 " %7" PRIu64 " %7" PRIu64 " %7" PRIu64 " %7" PRIu64 " %8" PRIu64 ".%03" PRIu64
-               "%s\n", w[0], name, w[6] >> 8, w[3], w[4], w[5] >> 32, w[5] & 0xffffffff, us / 1000, us % 1000,
-               (w[6] & 1) != 0 ? "  ended" : "");
+        printf("%5" PRIu64 " %-16s %4" PRIu64 " %7" PRIu64 " %7" PRIu64 " %7" PRIu64 " %7" PRIu64
+               " %8" PRIu64 ".%03" PRIu64 "%s\n",
+               w[0], name, w[6] >> 8, w[3], w[4], w[5] >> 32, w[5] & 0xffffffff, us / 1000,
+               us % 1000, (w[6] & 1) != 0 ? "  ended" : "");
     }
     return err == E_NOTFOUND ? STATUS_OK : shell_fail(argv[0], "the kernel does not tell", err);
 }
@@ -58,7 +61,8 @@ int mem_command(struct shell *sh, int argc, char *argv[])
         return shell_fail(argv[0], "the kernel does not tell of its objects", err);
     }
     printf("kernel objects\n");
-    static const char *const kinds[] = { "processes", "threads", "ports", "memories", "devices", "badges", "kept replies" };
+    static const char *const kinds[] = { "processes", "threads", "ports",       "memories",
+                                         "devices",   "badges",  "kept replies" };
     for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         printf("  %-12s %10" PRIu64 "\n", kinds[i], w[i]);
     }
@@ -88,8 +92,9 @@ int irq_command(struct shell *sh, int argc, char *argv[])
         if (sh->tree != NULL && (int64_t)m.w[1] >= 0) {
             tree_path(sh->tree, (int)m.w[1], path, sizeof(path));
         }
-        printf("%5" PRIu64 "  %-8s %10" PRIu64 " %10" PRIu64 "  %s%s%s\n", m.w[0], m.w[3] & IRQ_STAT_EDGE ? "edge" : "level",
-               m.w[2], m.w[5], path, m.w[3] & IRQ_STAT_ACTIVE ? "  (being handled)" : "",
+        printf("%5" PRIu64 "  %-8s %10" PRIu64 " %10" PRIu64 "  %s%s%s\n", m.w[0],
+               m.w[3] & IRQ_STAT_EDGE ? "edge" : "level", m.w[2], m.w[5], path,
+               m.w[3] & IRQ_STAT_ACTIVE ? "  (being handled)" : "",
                m.w[3] & IRQ_STAT_STORM ? "  STORM: masked" : "");
         line = m.w[0] + 1;
     }
@@ -98,7 +103,9 @@ int irq_command(struct shell *sh, int argc, char *argv[])
         return shell_fail(argv[0], "the interrupt controller does not tell", err);
     }
     if (sys_info(sh->chosen, INFO_SYSTEM, 0, w) == E_OK) {
-        printf("%" PRIu64 " taken by the CPU, %" PRIu64 " of them while no interrupt server waited\n", w[5], w[6]);
+        printf("%" PRIu64 " taken by the CPU, %" PRIu64
+               " of them while no interrupt server waited\n",
+               w[5], w[6]);
     }
     return STATUS_OK;
 }
@@ -136,7 +143,8 @@ int log_command(struct shell *sh, int argc, char *argv[])
     if (argc > 2 || level < 0) {
         return shell_usage(builtin_find("log"));
     }
-    while ((err = sys_log_read(sh->chosen, seq, text, sizeof(text), &from, &len)) == E_OK && len > 0) {
+    while ((err = sys_log_read(sh->chosen, seq, text, sizeof(text), &from, &len)) == E_OK &&
+           len > 0) {
         uint32_t used = print_lines(text, (uint32_t)len, level);
         if (used == 0) {
             break; /* a line that is still being written */
@@ -146,5 +154,6 @@ int log_command(struct shell *sh, int argc, char *argv[])
             return STATUS_INTERRUPTED;
         }
     }
-    return err == E_OK || err == E_AGAIN ? STATUS_OK : shell_fail(argv[0], "the kernel does not tell", err);
+    return err == E_OK || err == E_AGAIN ? STATUS_OK
+                                         : shell_fail(argv[0], "the kernel does not tell", err);
 }

@@ -9,10 +9,15 @@
 #define LEND_AGAIN_NS 1000000000ull /* in case mux/serial was restarted in between */
 
 static const char *const fault_names[] = {
-    [FAULT_READ] = "reads memory that is not there", [FAULT_WRITE] = "writes where it must not",
-    [FAULT_EXECUTE] = "jumps to where no code is", [FAULT_ALIGNMENT] = "alignment fault",
-    [FAULT_INSTRUCTION] = "undefined instruction", [FAULT_BREAKPOINT] = "breakpoint",
-    [FAULT_BUS] = "bus error", [FAULT_SERROR] = "asynchronous bus error", [FAULT_SYSCALL] = "unknown system call",
+    [FAULT_READ] = "reads memory that is not there",
+    [FAULT_WRITE] = "writes where it must not",
+    [FAULT_EXECUTE] = "jumps to where no code is",
+    [FAULT_ALIGNMENT] = "alignment fault",
+    [FAULT_INSTRUCTION] = "undefined instruction",
+    [FAULT_BREAKPOINT] = "breakpoint",
+    [FAULT_BUS] = "bus error",
+    [FAULT_SERROR] = "asynchronous bus error",
+    [FAULT_SYSCALL] = "unknown system call",
 };
 
 static const char *fault_name(int cause)
@@ -22,7 +27,8 @@ static const char *fault_name(int cause)
 }
 
 /* The exit status of a job that ended, and what a person must know of it. */
-static int job_result(const struct job *job, enum job_state state, int code, char *why, size_t why_len)
+static int job_result(const struct job *job, enum job_state state, int code, char *why,
+                      size_t why_len)
 {
     (void)job;
     why[0] = '\0';
@@ -67,7 +73,8 @@ static int job_wait(struct shell *sh, struct job *job)
 
     console_lend(sh, job->console);
     for (;;) {
-        uint64_t got = console_wait(sh, job_bit(sh, job) | SHELL_EVENT_INTERRUPT, time_deadline(LEND_AGAIN_NS));
+        uint64_t got = console_wait(sh, job_bit(sh, job) | SHELL_EVENT_INTERRUPT,
+                                    time_deadline(LEND_AGAIN_NS));
         status_t err = job_status(job->id, &state, &code);
         if (err != E_OK || state != JOB_RUNNING) {
             break;
@@ -104,7 +111,8 @@ int job_run(struct shell *sh, int argc, char *argv[], bool background)
     }
     sh->events &= ~(job_bit(sh, job) | SHELL_EVENT_INTERRUPT);
     fflush(stdout);
-    status_t err = spawn((const char *const *)argv, NULL, sh->port, job_bit(sh, job), &job->id, &job->console);
+    status_t err =
+        spawn((const char *const *)argv, NULL, sh->port, job_bit(sh, job), &job->id, &job->console);
     if (err != E_OK) {
         job->name[0] = '\0';
         if (err == E_NOTFOUND) {

@@ -137,7 +137,8 @@ static void greet(const struct shell *sh)
     if (model == NULL && sh->tree != NULL) {
         model = tree_string_at(sh->tree, 0, "compatible", 0);
     }
-    printf("\nCambium %s on %s. Type help for the commands.\n", CAMBIUM_VERSION, model != NULL ? model : "a machine without a name");
+    printf("\nCambium %s on %s. Type help for the commands.\n", CAMBIUM_VERSION,
+           model != NULL ? model : "a machine without a name");
 }
 
 int main(void)

@@ -11,7 +11,7 @@ enum { NAME_COLUMNS = 40 };
 struct tree_view {
     struct shell *sh;
     bool all;
-    int above[TREE_MAX_DEPTH];     /* the nodes above the current one */
+    int above[TREE_MAX_DEPTH]; /* the nodes above the current one */
     bool printed[TREE_MAX_DEPTH];
     unsigned hidden, disabled;
 };
@@ -24,8 +24,9 @@ struct node_view {
 };
 
 static const char *const service_names[] = {
-    [SERVICE_WAITING] = "waiting", [SERVICE_STARTING] = "starting", [SERVICE_RUNNING] = "running",
-    [SERVICE_RESTARTING] = "restarting", [SERVICE_FAILED] = "FAILED", [SERVICE_BROKEN] = "BROKEN: died too often",
+    [SERVICE_WAITING] = "waiting", [SERVICE_STARTING] = "starting",
+    [SERVICE_RUNNING] = "running", [SERVICE_RESTARTING] = "restarting",
+    [SERVICE_FAILED] = "FAILED",   [SERVICE_BROKEN] = "BROKEN: died too often",
 };
 
 static const char *service_name(uint32_t state)
@@ -40,8 +41,10 @@ static bool node_view(const struct tree_view *v, int node, struct node_view *out
     if (msg_call(v->sh->init, &m) != E_OK) {
         return false;
     }
-    *out = (struct node_view){ .state = (enum node_state)m.w[0], .server = (int)(int64_t)m.w[1],
-                               .other = (int)(int64_t)m.w[2], .error = (status_t)m.w[3] };
+    *out = (struct node_view){ .state = (enum node_state)m.w[0],
+                               .server = (int)(int64_t)m.w[1],
+                               .other = (int)(int64_t)m.w[2],
+                               .error = (status_t)m.w[3] };
     return true;
 }
 
@@ -121,8 +124,8 @@ static void print_node(const struct tree_view *v, int node, int depth, const str
 /* Those with a server, or with something that a person should know. */
 static bool is_worth_a_line(const struct tree_view *v, const struct node_view *n)
 {
-    return v->all || n->state == NODE_SERVED || n->state == NODE_WAITING || n->state == NODE_REFUSED ||
-           n->state == NODE_COVERED;
+    return v->all || n->state == NODE_SERVED || n->state == NODE_WAITING ||
+           n->state == NODE_REFUSED || n->state == NODE_COVERED;
 }
 
 static void view_node(struct tree_view *v, int node, int depth)
@@ -184,14 +187,16 @@ int tree_command(struct shell *sh, int argc, char *argv[])
         printf("tree: this process was given no tree\n");
         return STATUS_FAILED;
     }
-    for (int node = tree_next(sh->tree, -1, &depth); node >= 0; node = tree_next(sh->tree, node, &depth)) {
+    for (int node = tree_next(sh->tree, -1, &depth); node >= 0;
+         node = tree_next(sh->tree, node, &depth)) {
         if (depth >= 0 && depth < TREE_MAX_DEPTH && !tree_is_meta(sh->tree, node)) {
             view_node(&v, node, depth);
         }
     }
     view_services(&v);
     if (!v.all && (v.hidden != 0 || v.disabled != 0)) {
-        printf("%u more nodes without a server, %u disabled: tree -a shows them\n", v.hidden, v.disabled);
+        printf("%u more nodes without a server, %u disabled: tree -a shows them\n", v.hidden,
+               v.disabled);
     }
     return STATUS_OK;
 }

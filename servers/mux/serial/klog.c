@@ -45,7 +45,8 @@ static uint32_t select_lines(char *data, uint32_t len, int level, uint32_t *out_
 static void wait_for_line_end(struct mux *m)
 {
     if (out_log_waits(&m->out) && !m->log_timer) {
-        m->log_timer = sys_timer_set(m->port, time_deadline(LOG_PATIENCE_NS), MUX_EVENT_TIMER) == E_OK;
+        m->log_timer =
+            sys_timer_set(m->port, time_deadline(LOG_PATIENCE_NS), MUX_EVENT_TIMER) == E_OK;
     }
 }
 
@@ -54,7 +55,8 @@ void klog_pump(struct mux *m)
     while (m->log_more && m->chosen != 0 && out_left(&m->out, OUT_LOG) == 0) {
         uint64_t seq = 0, len = 0;
         uint32_t used = 0;
-        if (sys_log_read(m->chosen, m->log_seq, m->log_text, LOG_CHUNK - 1, &seq, &len) != E_OK || len == 0) {
+        if (sys_log_read(m->chosen, m->log_seq, m->log_text, LOG_CHUNK - 1, &seq, &len) != E_OK ||
+            len == 0) {
             m->log_more = false;
             break;
         }

@@ -103,8 +103,8 @@ static uint32_t control(struct line *l, uint8_t byte, uint8_t *echo)
     }
 }
 
-uint32_t line_feed(struct line *l, const uint8_t *in, uint32_t len, uint8_t *echo, uint32_t echo_room,
-                   uint32_t *out_echo)
+uint32_t line_feed(struct line *l, const uint8_t *in, uint32_t len, uint8_t *echo,
+                   uint32_t echo_room, uint32_t *out_echo)
 {
     uint32_t used = 0;
     uint32_t shown = 0;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define BREAK_LINE "\r\n"
-#define HIDE_LINE "\r\033[K" /* to the line's start, erase it */
+#define HIDE_LINE  "\r\033[K" /* to the line's start, erase it */
 
 static bool line_open(const struct out *o)
 {
@@ -141,7 +141,8 @@ void out_took(struct out *o, uint32_t len)
 
 static bool log_may_go(const struct out *o)
 {
-    return !line_open(o) || o->owner == OUT_LOG || o->owner == OUT_NOBODY || o->owner == o->reader || o->urgent;
+    return !line_open(o) || o->owner == OUT_LOG || o->owner == OUT_NOBODY ||
+           o->owner == o->reader || o->urgent;
 }
 
 bool out_log_waits(const struct out *o)
@@ -166,11 +167,12 @@ static int pick(struct out *o)
         return OUT_LOG;
     }
     if (others != 0) {
-        uint32_t later = others & (~1u << o->turn); /* ~1u << 31 is 0: nobody is later than the last */
+        uint32_t later = others & (~1u << o->turn); /* ~1u << 31 is 0: 31 is the last */
         o->turn = __builtin_ctz(later != 0 ? later : others);
         return o->turn;
     }
-    return line_open(o) ? OUT_NOBODY : o->hidden; /* the prompt comes back when nobody has anything more */
+    /* the prompt comes back when nobody has anything more */
+    return line_open(o) ? OUT_NOBODY : o->hidden;
 }
 
 /* Makes the screen's last line `source`'s. False: no room for that now. */

@@ -12,7 +12,8 @@
 #include <cambium/start.h>
 #include <string.h>
 
-DEV_MATCH_TABLE struct dev_match serial_match[] = { DEV_MATCH("console", "serial", "stdout-path", MATCH_SERVICE) };
+DEV_MATCH_TABLE struct dev_match serial_match[] = { DEV_MATCH("console", "serial", "stdout-path",
+                                                              MATCH_SERVICE) };
 
 /* Requests end in one of these; KEPT: the answer comes later, by event_answer. */
 #define KEPT 1
@@ -39,7 +40,8 @@ static status_t serial_attach_client(struct mux *m, struct session *s, struct ev
 }
 
 /* Writes `len` bytes at `data`, which stays until the answer. */
-static int serial_write_text(struct mux *m, struct session *s, struct event *ev, const uint8_t *data, uint32_t len)
+static int serial_write_text(struct mux *m, struct session *s, struct event *ev,
+                             const uint8_t *data, uint32_t len)
 {
     int source = session_source(m, s);
 
@@ -188,8 +190,9 @@ static void serial_call(struct mux *m, struct event *ev)
         sent[i] = (handle_t)ev->msg.w[MSG_WORDS - handles + i];
     }
     int result = s != NULL ? serial_serve(m, s, ev) : ev->badge != 0 ? E_FULL : E_RIGHTS;
-    for (unsigned i = 0; i < handles && result >= 0 && op != SERIAL_OP_ATTACH && op != SERIAL_OP_FOREGROUND; i++) {
-        (void)sys_handle_close(sent[i]); /* nobody asked for them, and they must not fill our table */
+    bool unasked = result >= 0 && op != SERIAL_OP_ATTACH && op != SERIAL_OP_FOREGROUND;
+    for (unsigned i = 0; i < handles && unasked; i++) {
+        (void)sys_handle_close(sent[i]); /* they must not fill our table */
     }
     if (result != KEPT) {
         ev->msg.info = 0; /* no handles go back */

@@ -35,7 +35,7 @@ int session_source(const struct mux *m, const struct session *s)
 void session_notify(const struct session *s, uint64_t event)
 {
     if (s->notify != 0) {
-        (void)sys_notify(s->notify, s->base_bit * event); /* a client whose port is gone needs no events */
+        (void)sys_notify(s->notify, s->base_bit * event); /* its port may be gone */
     }
 }
 

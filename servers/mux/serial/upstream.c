@@ -7,12 +7,14 @@
 #include "mux.h"
 #include <string.h>
 
-enum { ATTEMPTS = 3 }; /* a driver that dies more often within one request is lost until init says rebind */
+/* A driver that dies more often within one request is lost until init says rebind. */
+enum { ATTEMPTS = 3 };
 
 /* Again with the memory that we have: output that stands in it is kept. */
 static status_t bind_again(const struct serial *s)
 {
-    struct msg msg = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0), .w = { s->base_bit, 2, [6] = s->notify, s->memory } };
+    struct msg msg = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0),
+                       .w = { s->base_bit, 2, [6] = s->notify, s->memory } };
 
     return msg_call(s->service, &msg);
 }
@@ -23,7 +25,8 @@ status_t upstream_attach(struct mux *m)
     status_t err = E_DEAD;
 
     for (int i = 0; i < ATTEMPTS && err == E_DEAD; i++) {
-        err = s->buf != NULL ? bind_again(s) : serial_attach(s, s->service, m->port, MUX_DRIVER_BASE);
+        err =
+            s->buf != NULL ? bind_again(s) : serial_attach(s, s->service, m->port, MUX_DRIVER_BASE);
     }
     m->driver_full = false;
     m->driver_has_more = true;
@@ -51,7 +54,8 @@ static status_t request(struct mux *m, uint32_t op, uint32_t len, uint32_t offse
         }
     }
     m->driver_lost = true;
-    (void)sys_log_console(m->chosen, 1, &m->log_seq); /* law 9: somebody must speak; no more to do if it fails */
+    /* law 9: somebody must speak; if this fails there is nothing more to do */
+    (void)sys_log_console(m->chosen, 1, &m->log_seq);
     log_error("the driver does not answer: %s", err_name(err));
     return err;
 }
