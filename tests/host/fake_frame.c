@@ -140,7 +140,7 @@ struct event event_wait(void)
     if (unfinished) {
         fail_msg("event_wait before event_done");
     }
-    fake_trace_add(FAKE_RECEIVE, 0, 0, 0);
+    fake_trace_add(FAKE_RECEIVE, 0, fake.accept, 0);
     if (taken == queued) {
         longjmp(leave, 1);
     }
@@ -282,7 +282,7 @@ status_t sys_notify(handle_t port, uint64_t bits)
 
 static int64_t fake_next(struct msg *m)
 {
-    fake_trace_add(FAKE_RECEIVE, 0, 0, 0);
+    fake_trace_add(FAKE_RECEIVE, 0, info_accept(m->info), 0);
     if (taken == queued) {
         return E_HANDLE;
     }

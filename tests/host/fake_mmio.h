@@ -15,7 +15,7 @@ enum fake_kind {
     FAKE_READ = 1, /* a = window, b = offset, c = value */
     FAKE_WRITE,    /* likewise */
     FAKE_NOTIFY,   /* a = handle, b = bits */
-    FAKE_RECEIVE,
+    FAKE_RECEIVE,  /* b = handles taken */
     FAKE_REPLY,    /* a = status, b = w0 */
     FAKE_CLOSE,    /* a = handle */
     FAKE_SIGNAL,   /* b = bits newly told to the client */
