@@ -58,8 +58,8 @@ def search(model, options, bug, work):
     if spin.returncode or not os.path.exists(os.path.join(work, 'pan.c')):
         raise RuntimeError('spin -a: ' + spin.stdout)
     # A mutation is found after few states: there the compiler's time counts, not the verifier's.
-    compiler = ['gcc', '-O0' if bug else '-O2', '-Werror=int-conversion', '-DVECTORSZ=2048', '-DMEMLIM=%d' % (MEMORY_MIB - 48)]
-    compiler += ['-DNFAIR=3'] if claim else ['-DSAFETY']
+    compiler = ['gcc', '-O0' if bug else '-O1', '-Werror=int-conversion', '-DVECTORSZ=2048', '-DMEMLIM=%d' % (MEMORY_MIB - 48)]
+    compiler += ['-DNFAIR=3'] if claim else ['-DSAFETY', '-DNOCLAIM']
     gcc = run(compiler + ['-o', 'pan', 'pan.c'], work)
     if gcc.returncode:
         raise RuntimeError('gcc: ' + gcc.stdout)

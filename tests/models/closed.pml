@@ -19,16 +19,16 @@
  * several threads must finish *closed* before another thread receives: not proved here.
  *
  * @check badges | two clients and the server die and are started anew, calls under way
- * @bug 1 badges closed_for_living | minting is not refused while *closed* is pending
- * @bug 2 badges attribution       | the kernel does not deliver *closed*
- * @bug 3 badges settled           | port_reset drops the news, but the badge stays refused
- * @bug 4 badges attribution       | the port is reset when a client dies, while its server lives
- * @bug 5 badges closed_for_living | *closed* given to a waiting receiver stays pending as well
- * @bug 6 badges attribution       | process_kill closes handles before it ends threads, queued calls do not count
- * @bug 7 badges attribution       | a client passes a copy of its handle to another process
- * @bug 8 badges closed_for_living | duplicates are not counted
- * @bug 9 badges attribution       | a queued call does not count as a handle
- * @bug 10 badges settled          | *closed* does not wake a receiver that waits
+ * @bug 1  badges closed_for_living | minting is not refused while *closed* is pending
+ * @bug 2  badges attribution       | the kernel does not deliver *closed*
+ * @bug 3  badges settled           | port_reset drops the news, but the badge stays refused
+ * @bug 4  badges attribution       | the port is reset when a client dies, while its server lives
+ * @bug 5  badges closed_for_living | *closed* given to a waiting receiver stays pending as well
+ * @bug 6  badges attribution       | process_kill closes handles before it ends threads, queued calls do not count
+ * @bug 7  badges attribution       | a client passes a copy of its handle to another process
+ * @bug 8  badges closed_for_living | duplicates are not counted
+ * @bug 9  badges attribution       | a queued call does not count as a handle
+ * @bug 10 badges settled           | *closed* does not wake a receiver that waits
  */
 #include "model.h"
 
