@@ -42,9 +42,10 @@ def main():
     for number, header in enumerate(headers, 1):
         # A translation unit must not be empty, hence the declaration.
         unit = f'#include "{os.path.join(root, header)}"\nextern int header_compiles_alone;\n'
-        done = subprocess.run([*flags(nearest(commands, header)), "-x", "c", "-fsyntax-only", "-"], input=unit, text=True,
+        done = subprocess.run([*flags(nearest(commands, header)), "-fdiagnostics-color=never", "-fmax-errors=1", "-x", "c",
+                               "-fsyntax-only", "-"], input=unit, text=True,
                               cwd=build, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        for line in done.stdout.splitlines():
+        for line in done.stdout.splitlines()[:8]:
             print("# " + line)
         print(f"{'not ok' if done.returncode else 'ok'} {number} - {header} compiles alone")
 

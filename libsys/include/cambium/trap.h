@@ -6,6 +6,7 @@
  * the svc with the registers advanced, and clears what is no result.
  */
 #pragma once
+#include <cambium/sys.h> /* for what is declared there; it includes us at its end */
 
 /* x0..x10 of a system call. Lives in registers: whatever uses it is inlined. */
 struct regs {
