@@ -220,6 +220,7 @@ static void serial_event(struct mux *m, struct event *ev)
         break;
     case EV_COMMAND:
         event_done(ev, ev->msg.info == COMMAND_REBIND ? upstream_attach(m) : E_NOSYS);
+        upstream_fetch(m);
         break;
     default:
         break;

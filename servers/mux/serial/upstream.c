@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* A driver that dies more often within one request is lost until init says rebind. */
-enum { ATTEMPTS = 3 };
+enum { ATTEMPTS = 8 };
 
 /* Again with the memory that we have: output that stands in it is kept. */
 static status_t bind_again(const struct serial *s)

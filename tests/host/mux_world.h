@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The world around mux/serial for its tests: a driver with a queue, that can die; clients that attach, ask and wait; the
+ * kernel's log. Includes the mux's main file, so everything here is of one test program.
+ */
+#pragma once
+int mux_main(void);
+#define main mux_main
+#include "../../servers/mux/serial/serial.c"
+#undef main
+#include <cambium/thread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+enum { SHELL = 0x100, PROGRAM = 0x200, OTHER = 0x300, DRIVER_ROOM = 64, REPLIES = 16 };
+enum { DRIVER = 1, PORT, CHOSEN, NOTIFY_OF = 1000, MEMORY_OF = 2000, INTERRUPT_OF = 3000 };
+
+/* ---- the world around the mux ---- */
+
+static struct mux mux;
+static uint8_t driver_buf[SERIAL_BUF_LEN];
+static uint8_t client_buf[4][SERIAL_BUF_LEN]; /* by badge / 0x100 */
+static struct {
+    char sent[65536];
+    uint32_t sent_len, room; /* room: what the driver's queue still takes */
+    char typed[65536];
+    uint32_t typed_at, typed_len;
+    bool known; /* we are attached */
+    int deaths; /* calls that find the driver dead */
+    unsigned calls;
+} driver;
+static struct {
+    bool answered;
+    status_t status;
+    struct msg msg;
+} answers[REPLIES];
+static struct msg *kept_msg;
+static handle_t next_reply;
+static uint64_t notified[4]; /* bits by client, interrupts << 32 */
+static char log_ring[4096];
+static bool early_console, timer_set;
+static struct start_info info = { .incarnation = 1 };
+const struct start_info *start_info = &info;
+
+handle_t start_handle(const char *name)
+{
+    return strcmp(name, "service serial") == 0 ? DRIVER
+           : strcmp(name, "chosen") == 0       ? CHOSEN
+                                               : PORT;
+}
+
+status_t serial_attach(struct serial *s, handle_t service, handle_t port, uint64_t base_bit)
+{
+    *s = (struct serial){
+        .service = service, .notify = port, .memory = 1, .base_bit = base_bit, .buf = driver_buf
+    };
+    driver.known = true;
+    return E_OK;
+}
+
+static status_t driver_call(handle_t port, struct msg *m)
+{
+    uint32_t op = info_op(m->info);
+    uint32_t n = (uint32_t)m->w[0];
+
+    assert_int_equal(port, DRIVER);
+    driver.calls++;
+    m->info = E_OK;
+    if (driver.deaths > 0) {
+        driver.deaths--;
+        driver.known = false;
+        return E_DEAD;
+    }
+    if (op == SERIAL_OP_ATTACH) {
+        driver.known = true;
+    } else if (!driver.known) {
+        m->info = (uint32_t)E_NOTFOUND;
+    } else if (op == SERIAL_OP_WRITE) {
+        n = n < driver.room ? n : driver.room;
+        memcpy(driver.sent + driver.sent_len, driver_buf + SERIAL_TX_OFFSET + m->w[1], n);
+        driver.sent_len += n;
+        driver.sent[driver.sent_len] = '\0';
+        driver.room -= n;
+        m->w[0] = n;
+    } else if (op == SERIAL_OP_READ) {
+        n = n < driver.typed_len - driver.typed_at ? n : driver.typed_len - driver.typed_at;
+        memcpy(driver_buf + SERIAL_RX_OFFSET, driver.typed + driver.typed_at, n);
+        driver.typed_at += n;
+        m->w[0] = n;
+    } else {
+        fail_msg("unexpected request %u", (unsigned)op);
+    }
+    return E_OK;
+}
+
+status_t msg_call(handle_t port, struct msg *m)
+{
+    status_t err = driver_call(port, m);
+
+    return err != E_OK ? err : (status_t)info_op(m->info);
+}
+
+status_t sys_notify(handle_t port, uint64_t bits)
+{
+    if (port >= INTERRUPT_OF) {
+        notified[port - INTERRUPT_OF] |= bits << 32;
+    } else {
+        notified[port - NOTIFY_OF] |= bits;
+    }
+    return E_OK;
+}
+status_t sys_handle_close(handle_t h)
+{
+    (void)h;
+    return E_OK;
+}
+status_t sys_memory_info(handle_t memory, uint64_t offset, uint64_t *out_len, uint64_t *out_pa)
+{
+    *out_len = memory < MEMORY_OF ? PAGE_SIZE : SERIAL_BUF_LEN + offset;
+    *out_pa = 0;
+    return E_OK;
+}
+static uint8_t *reserved;
+uint64_t vm_reserve(uint64_t len)
+{
+    (void)len;
+    return (uint64_t)reserved;
+}
+void vm_release(uint64_t va, uint64_t len)
+{
+    (void)va;
+    (void)len;
+}
+status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len,
+                 uint64_t va, uint32_t flags)
+{
+    (void)process, (void)object, (void)window, (void)offset, (void)len, (void)va, (void)flags;
+    return E_OK;
+}
+status_t sys_unmap(handle_t process, uint64_t va, uint64_t len)
+{
+    (void)process, (void)va, (void)len;
+    return E_OK;
+}
+status_t sys_timer_set(handle_t port, uint64_t deadline, uint64_t bits)
+{
+    (void)port, (void)deadline;
+    timer_set = bits == MUX_EVENT_TIMER;
+    return E_OK;
+}
+uint64_t time_deadline(uint64_t timeout_ns)
+{
+    return timeout_ns;
+}
+status_t sys_log_console(handle_t chosen, int on, uint64_t *out_seq)
+{
+    (void)chosen;
+    early_console = on;
+    *out_seq = strlen(log_ring);
+    return E_OK;
+}
+status_t sys_log_subscribe(handle_t chosen, handle_t port, uint64_t bits)
+{
+    (void)chosen, (void)port, (void)bits;
+    return E_OK;
+}
+status_t sys_log_read(handle_t chosen, uint64_t seq, char *buf, uint64_t len, uint64_t *out_seq,
+                      uint64_t *out_len)
+{
+    uint64_t have = strlen(log_ring) - seq;
+
+    (void)chosen;
+    *out_seq = seq;
+    *out_len = have < len ? have : len;
+    memcpy(buf, log_ring + seq, *out_len);
+    return E_OK;
+}
+enum log_level log_line_level(const char *line)
+{
+    return strncmp(line, "warn", 4) == 0 ? LOG_WARN : LOG_INFO;
+}
+void log_error(const char *format, ...)
+{
+    (void)format;
+}
+void log_warn(const char *format, ...)
+{
+    (void)format;
+}
+const char *err_name(status_t status)
+{
+    (void)status;
+    return "E_X";
+}
+uint32_t ring_write(struct ring *r, const void *data, uint32_t len)
+{
+    uint32_t n = 0;
+    while (n < len && !ring_full(r)) {
+        ring_put(r, ((const uint8_t *)data)[n++]);
+    }
+    return n;
+}
+uint32_t ring_read(struct ring *r, void *data, uint32_t len)
+{
+    uint32_t n = 0;
+    while (n < len && !ring_empty(r)) {
+        ((uint8_t *)data)[n++] = ring_get(r);
+    }
+    return n;
+}
+void event_accept(unsigned handles)
+{
+    (void)handles;
+}
+struct event event_wait(void)
+{
+    abort(); /* the tests feed the events themselves */
+}
+void event_done(struct event *ev, status_t status)
+{
+    if (ev->kind == EV_CALL) {
+        ev->error = status;
+        ev->irq = 1; /* answered */
+    }
+}
+status_t event_keep(struct event *ev, handle_t *out_reply)
+{
+    (void)ev;
+    answers[next_reply].answered = false;
+    *out_reply = next_reply++;
+    return E_OK;
+}
+void event_answer(handle_t reply, status_t status, struct msg *m)
+{
+    assert_false(answers[reply].answered);
+    answers[reply].answered = true;
+    answers[reply].status = status;
+    answers[reply].msg = *m;
+}
+
+/* ---- clients ---- */
+
+static void turn(struct event *ev)
+{
+    serial_event(&mux, ev);
+    upstream_flush(&mux);
+    input_serve(&mux);
+    klog_pump(&mux);
+}
+
+/* A call: its status, or KEPT; *m becomes the answer. The reply that waits is next_reply - 1. */
+static int call(uint32_t badge, struct msg *m)
+{
+    struct event ev = { .kind = EV_CALL, .badge = badge, .msg = *m };
+
+    turn(&ev);
+    *m = ev.msg;
+    return ev.irq == 1 ? ev.error : KEPT;
+}
+
+static int request(uint32_t badge, uint32_t op, uint64_t w0, uint64_t w1, uint64_t w2)
+{
+    struct msg m = { .info = op, .w = { w0, w1, w2 } };
+    int result = call(badge, &m);
+
+    kept_msg = result == KEPT ? &answers[next_reply - 1].msg : NULL;
+    return result == E_OK ? (int)m.w[0] : result;
+}
+
+static void attach(uint32_t badge)
+{
+    struct msg m = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0), .w = { 1, 2 } };
+
+    reserved = client_buf[badge / 0x100];
+    m.w[6] = NOTIFY_OF + badge / 0x100;
+    m.w[7] = MEMORY_OF + badge / 0x100;
+    assert_int_equal(call(badge, &m), E_OK);
+}
+
+static int write_text(uint32_t badge, const char *text)
+{
+    uint32_t len = (uint32_t)strlen(text);
+
+    memcpy(client_buf[badge / 0x100] + SERIAL_TX_OFFSET, text, len);
+    return request(badge, SERIAL_OP_WRITE, len, 0, 0);
+}
+
+static const char *last_answer(uint32_t badge)
+{
+    static char text[SERIAL_HALF + 1];
+    uint64_t len = answers[next_reply - 1].msg.w[0];
+
+    assert_true(answers[next_reply - 1].answered);
+    memcpy(text, client_buf[badge / 0x100] + SERIAL_RX_OFFSET, len);
+    text[len] = '\0';
+    return text;
+}
+
+static void type_keys(const char *keys)
+{
+    struct event ev = { .kind = EV_NOTIFY, .bits = MUX_DRIVER_BASE * SERIAL_EV_READABLE };
+
+    memcpy(driver.typed + driver.typed_len, keys, strlen(keys));
+    driver.typed_len += (uint32_t)strlen(keys);
+    turn(&ev);
+}
+
+static void driver_has_room(uint32_t room)
+{
+    struct event ev = { .kind = EV_NOTIFY, .bits = MUX_DRIVER_BASE * SERIAL_EV_WRITABLE };
+
+    driver.room = room;
+    turn(&ev);
+}
+
+static void close_client(uint32_t badge)
+{
+    struct event ev = { .kind = EV_CLOSED, .badge = badge };
+    turn(&ev);
+}
+
+static void log_lines(const char *lines)
+{
+    struct event ev = { .kind = EV_NOTIFY, .bits = MUX_EVENT_LOG };
+
+    strcat(log_ring, lines);
+    turn(&ev);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&mux, 0, sizeof(mux));
+    memset(&driver, 0, sizeof(driver));
+    memset(notified, 0, sizeof(notified));
+    memset(answers, 0, sizeof(answers));
+    driver.room = sizeof(driver.sent);
+    next_reply = 1;
+    log_ring[0] = '\0';
+    early_console = true;
+    timer_set = false;
+    mux.driver.service = DRIVER;
+    assert_int_equal(upstream_attach(&mux), E_OK);
+    out_init(&mux.out, mux.driver.buf + SERIAL_TX_OFFSET, SERIAL_HALF);
+    mux.log_level = LOG_INFO;
+    klog_start(&mux);
+    attach(SHELL);
+    attach(PROGRAM);
+    return 0;
+}
+
+/* The shell has the console, as at its prompt. */
+static void shell_owns(void)
+{
+    struct msg m = { .info = msg_info(SERIAL_OP_FOREGROUND, 1, 0),
+                     .w = { 0, 1, [7] = INTERRUPT_OF + SHELL / 0x100 } };
+
+    assert_int_equal(request(SHELL, SERIAL_OP_MODE, SERIAL_RAW, 0, 0), SERIAL_RAW);
+    assert_int_equal(call(SHELL, &m), E_OK);
+}
