@@ -270,7 +270,9 @@ status_t child_grant(struct child *c, const char *name, handle_t h, uint32_t rig
         return err;
     }
     struct start_handle *entry = &info->handles[info->handle_count++];
-    strncpy(entry->name, name, sizeof(entry->name) - 1); /* the page is zeroed, so the name ends */
+    size_t len = strlen(name);
+    memcpy(entry->name, name,
+           len < sizeof(entry->name) ? len : sizeof(entry->name) - 1); /* the page is zeroed */
     entry->handle = there;
     entry->badge = badge;
     return E_OK;

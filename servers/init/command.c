@@ -29,7 +29,9 @@ static void command_send(struct server *s, enum command_op op, unsigned about, i
     memset(page->arg, 0, sizeof(page->arg));
     page->arg[0] = (uint64_t)node;
     if (name != NULL) {
-        strncpy((char *)&page->arg[1], name, 3 * sizeof(page->arg[0]) - 1);
+        size_t len = strlen(name);
+        size_t room = 3 * sizeof(page->arg[0]) - 1;
+        memcpy(&page->arg[1], name, len < room ? len : room);
     }
     __atomic_store_n(&page->seq, page->seq + 1,
                      __ATOMIC_RELEASE); /* pairs with the server's acquire of seq */

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The life of servers (servers/init/supervise.c, server.c, command.c): order of starting, what a death means, who is
+ * asked to mask lines and to bind again, and that nobody waits for a server that will not come back.
+ */
+#include "init_fake.h"
+
+#include <string.h>
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_setup();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fake_teardown();
+    return 0;
+}
+
+static void each_starts_when_what_it_requires_is_ready(void **state)
+{
+    (void)state;
+    supervise_turn(&fake.init);
+    assert_int_equal(fake_server(GIC)->state, SERVICE_STARTING);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_WAITING);
+    fake_ready(GIC);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_STARTING);
+    fake_ready(PL011);
+    fake_ready(CONSOLE);
+    assert_int_equal(fake_server(SHELL)->state, SERVICE_RUNNING);
+    assert_non_null(strstr(
+        fake.log, "[init] /pl011@9000000: drv/pl011 (rank 2, interrupts 0 -> /intc@8000000)\n"));
+    assert_non_null(
+        strstr(fake.log, "[init] console: mux/serial (rank 3, stdout-path -> /pl011@9000000)\n"));
+}
+
+static void a_busy_badge_is_tried_again_where_it_stopped(void **state)
+{
+    (void)state;
+    fake.grants_busy = 3;
+    supervise_turn(&fake.init);
+    assert_int_equal(fake.creations, 1);
+    while (fake.grants_busy > 0) {
+        assert_true(fake_advance(fake.now + 5 * MS));
+    }
+    assert_int_equal(fake.creations, 1);
+    fake_ready(GIC);
+}
+
+/* Up to the start of the next incarnation; the others do as they are asked. */
+static uint64_t restart_pause(unsigned server)
+{
+    uint64_t died = fake.now;
+
+    fake_live(0, 7u & ~(1u << server));
+    while (fake_server(server)->state == SERVICE_RESTARTING && fake.now < died + 20 * SECOND) {
+        fake_live(10 * MS, 7u & ~(1u << server));
+    }
+    return fake.now - died;
+}
+
+static void pauses_grow_and_the_fifth_death_breaks_it(void **state)
+{
+    static const unsigned pauses_ms[] = { 100, 200, 400, 800 };
+
+    (void)state;
+    fake_boot();
+    for (unsigned i = 0; i < 4; i++) {
+        fake_faults(PL011);
+        assert_int_equal(restart_pause(PL011), pauses_ms[i] * MS);
+        fake_ready(PL011);
+        if (fake_command(CONSOLE) != 0) {
+            fake_done(CONSOLE, E_OK);
+        }
+    }
+    unsigned fails = fake.ports[PL011 + 1].fails;
+    fake_faults(PL011);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_BROKEN);
+    assert_int_equal(fake.ports[PL011 + 1].fails, fails + 1);
+    assert_non_null(strstr(fake.log, "/pl011@9000000: drv/pl011 is broken, died too often"));
+}
+
+static void a_late_death_does_not_count(void **state)
+{
+    (void)state;
+    fake_boot();
+    for (unsigned i = 0; i < 20; i++) {
+        fake_live(3 * SECOND, 7);
+        fake_faults(PL011);
+        assert_int_equal(restart_pause(PL011), 0);
+        fake_ready(PL011);
+    }
+}
+
+static void kills_do_not_count(void **state)
+{
+    (void)state;
+    fake_boot();
+    for (unsigned i = 0; i < 20; i++) {
+        supervise_restart(&fake.init, fake_server(PL011));
+        supervise_turn(&fake.init);
+        assert_int_equal(restart_pause(PL011), 0);
+        fake_ready(PL011);
+    }
+    assert_int_equal(fake_server(PL011)->restarts, 20);
+    assert_int_equal(fake.revoked, 20);
+}
+
+static void lines_are_masked_before_a_driver_starts_again(void **state)
+{
+    (void)state;
+    fake_boot();
+    supervise_restart(&fake.init, fake_server(PL011));
+    supervise_turn(&fake.init);
+    assert_int_equal(fake_command(GIC), COMMAND_IRQ_QUIESCE);
+    assert_int_equal(fake_server(GIC)->child.command->arg[0],
+                     tree_node(fake.init.fdt, "/pl011@9000000"));
+    assert_int_equal(fake_server(PL011)->state, SERVICE_RESTARTING);
+    fake_done(GIC, E_OK);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_STARTING);
+}
+
+static void a_controller_that_dies_while_asked_to_mask_holds_nobody_up(void **state)
+{
+    (void)state;
+    fake_boot();
+    fake.now += 10 * SECOND;
+    supervise_restart(&fake.init, fake_server(PL011));
+    supervise_turn(&fake.init);
+    fake_faults(GIC);
+    assert_int_equal(fake_server(GIC)->state, SERVICE_STARTING);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_RESTARTING);
+    fake_ready(GIC);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_STARTING);
+}
+
+static void whoever_holds_a_handle_is_told_to_bind_again(void **state)
+{
+    (void)state;
+    fake_boot();
+    supervise_restart(&fake.init, fake_server(GIC));
+    supervise_turn(&fake.init);
+    fake_ready(GIC);
+    assert_int_equal(fake_command(PL011), COMMAND_REBIND);
+    assert_int_equal(fake_server(PL011)->child.command->arg[0],
+                     tree_node(fake.init.fdt, "/intc@8000000"));
+    assert_int_equal(fake_command(CONSOLE), 0);
+    fake_done(PL011, E_OK);
+    assert_int_equal(fake_command(PL011), 0);
+}
+
+static void a_rebind_wanted_while_one_is_open_follows_it(void **state)
+{
+    (void)state;
+    fake_boot();
+    for (unsigned i = 0; i < 2; i++) {
+        supervise_restart(&fake.init, fake_server(GIC));
+        supervise_turn(&fake.init);
+        fake_ready(GIC);
+    }
+    fake_done(PL011, E_DEAD);
+    assert_int_equal(fake_command(PL011), COMMAND_REBIND);
+    fake_done(PL011, E_OK);
+    assert_int_equal(fake_command(PL011), 0);
+}
+
+static void a_server_that_fails_is_left_and_its_callers_are_answered(void **state)
+{
+    (void)state;
+    supervise_turn(&fake.init);
+    fake_ready(GIC);
+    fake_live(1 * SECOND, 1 << GIC);
+    fake_fails(PL011, E_INVAL);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_FAILED);
+    assert_true(fake.ports[PL011 + 1].fails > 0);
+    assert_true(fake.ports[CONSOLE + 1].fails > 0); /* it will not start either */
+    assert_non_null(
+        strstr(fake.log, "/pl011@9000000: drv/pl011 did not start: it says why (E_INVAL)"));
+    assert_non_null(strstr(
+        fake.log,
+        "console: mux/serial waits for stdout-path of /pl011@9000000, which is not running"));
+    supervise_restart(&fake.init, fake_server(PL011));
+    supervise_turn(&fake.init);
+    restart_pause(PL011);
+    fake_ready(PL011);
+    assert_int_equal(fake_server(CONSOLE)->state, SERVICE_STARTING);
+}
+
+static void a_server_that_fails_because_another_died_starts_again(void **state)
+{
+    (void)state;
+    fake_boot();
+    supervise_restart(&fake.init, fake_server(PL011));
+    supervise_turn(&fake.init);
+    (void)restart_pause(PL011);
+    supervise_restart(&fake.init, fake_server(GIC));
+    supervise_turn(&fake.init);
+    fake_fails(PL011, E_DEAD);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_RESTARTING);
+    assert_int_equal(fake_server(PL011)->deaths, 0);
+    fake_ready(GIC);
+    (void)restart_pause(PL011);
+    fake_ready(PL011);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(each_starts_when_what_it_requires_is_ready),
+        TEST(a_busy_badge_is_tried_again_where_it_stopped),
+        TEST(pauses_grow_and_the_fifth_death_breaks_it),
+        TEST(a_late_death_does_not_count),
+        TEST(kills_do_not_count),
+        TEST(lines_are_masked_before_a_driver_starts_again),
+        TEST(a_controller_that_dies_while_asked_to_mask_holds_nobody_up),
+        TEST(whoever_holds_a_handle_is_told_to_bind_again),
+        TEST(a_rebind_wanted_while_one_is_open_follows_it),
+        TEST(a_server_that_fails_is_left_and_its_callers_are_answered),
+        TEST(a_server_that_fails_because_another_died_starts_again),
+    };
+    return TREE_RUN(tests);
+}
