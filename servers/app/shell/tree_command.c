@@ -29,6 +29,12 @@ static const char *const service_names[] = {
     [SERVICE_FAILED] = "FAILED",   [SERVICE_BROKEN] = "BROKEN: died too often",
 };
 
+static const char *const state_names[] = {
+    [NODE_NONE] = "nothing to drive", [NODE_DISABLED] = "disabled", [NODE_UNCLAIMED] = "no server",
+    [NODE_WAITING] = "waits for",     [NODE_SERVED] = "served",     [NODE_KERNEL] = "kernel",
+    [NODE_COVERED] = "covered by",    [NODE_REFUSED] = "REFUSED",
+};
+
 static const char *service_name(uint32_t state)
 {
     return state < sizeof(service_names) / sizeof(service_names[0]) ? service_names[state] : "?";
@@ -48,59 +54,74 @@ static bool node_view(const struct tree_view *v, int node, struct node_view *out
     return true;
 }
 
-/* "pl011      running, restarted 2 times" */
-static void print_server(const struct shell *sh, int server)
+struct server_view {
+    char name[33];
+    bool has_node;
+    uint32_t state, restarts;
+};
+
+static bool server_view(const struct shell *sh, uint64_t number, struct server_view *out)
 {
-    struct msg m = { .info = INIT_OP_SERVER, .w = { (uint64_t)server } };
-    char name[33] = "";
+    struct msg m = { .info = INIT_OP_SERVER, .w = { number } };
 
     if (msg_call(sh->init, &m) != E_OK) {
-        printf("?");
-        return;
+        return false;
     }
-    memcpy(name, m.w, 32);
-    uint32_t restarts = (uint32_t)(m.w[5] >> 32);
-    printf("%-10s %s", server_name_short(name), service_name((uint32_t)m.w[5]));
-    if (restarts > 0) {
-        printf(", restarted %u time%s", (unsigned)restarts, restarts > 1 ? "s" : "");
+    memcpy(out->name, m.w, 32);
+    out->name[32] = '\0';
+    out->has_node = (int32_t)m.w[4] >= 0;
+    out->state = (uint32_t)m.w[5];
+    out->restarts = (uint32_t)(m.w[5] >> 32);
+    return true;
+}
+
+/* "pl011      running, restarted 2 times" */
+static void print_server(const struct server_view *s)
+{
+    printf("%-10s %s", server_name_short(s->name), service_name(s->state));
+    if (s->restarts > 0) {
+        printf(", restarted %u time%s", (unsigned)s->restarts, s->restarts > 1 ? "s" : "");
     }
 }
 
+/* "waits for /clocks (no server)" */
 static void print_other(const struct tree_view *v, const char *text, int other)
 {
     char path[TREE_PATH_LEN] = "?";
+    struct node_view n = { .state = NODE_SERVED };
 
     if (other >= 0) {
         tree_path(v->sh->tree, other, path, sizeof(path));
+        (void)node_view(v, other, &n); /* it fails: nothing in brackets */
     }
-    printf("%s %s", text, path);
+    const char *why = n.state == NODE_WAITING ? "waiting too"
+                      : n.state < NODE_SERVED ? state_names[n.state]
+                                              : NULL;
+    printf("%s %s%s%s%s", text, path, why != NULL ? " (" : "", why != NULL ? why : "",
+           why != NULL ? ")" : "");
 }
 
 static void print_state(const struct tree_view *v, const struct node_view *n)
 {
+    struct server_view s;
+
     switch (n->state) {
     case NODE_SERVED:
-        print_server(v->sh, n->server);
+        if (n->server >= 0 && server_view(v->sh, (uint64_t)n->server, &s)) {
+            print_server(&s);
+        }
         break;
     case NODE_WAITING:
-        print_other(v, "waits for", n->other);
-        break;
     case NODE_COVERED:
-        print_other(v, "covered by", n->other);
+        print_other(v, state_names[n->state], n->other);
         break;
     case NODE_REFUSED:
         printf("REFUSED: %s", err_text(n->error));
         break;
-    case NODE_DISABLED:
-        printf("disabled");
-        break;
-    case NODE_UNCLAIMED:
-        printf("no server");
-        break;
-    case NODE_KERNEL:
-        printf("kernel");
-        break;
     default:
+        if (n->state < sizeof(state_names) / sizeof(state_names[0])) {
+            printf("%s", state_names[n->state]);
+        }
         break;
     }
 }
@@ -152,33 +173,26 @@ static void view_node(struct tree_view *v, int node, int depth)
     v->printed[depth] = true;
 }
 
-/* Servers that have no node: muxes. */
+/* Servers that have no node: muxes, the shell. */
 static void view_services(const struct tree_view *v)
 {
+    struct server_view s;
     bool any = false;
 
-    for (uint64_t n = 0;; n++) {
-        struct msg m = { .info = INIT_OP_SERVER, .w = { n } };
-        if (msg_call(v->sh->init, &m) != E_OK) {
-            break;
-        }
-        if ((int32_t)m.w[4] >= 0) {
-            continue;
-        }
-        if (!any) {
-            printf("services without a node\n");
+    for (uint64_t n = 0; server_view(v->sh, n, &s); n++) {
+        if (!s.has_node) {
+            printf("%s  %-*s ", any ? "" : "without a node\n", NAME_COLUMNS - 2, s.name);
+            print_server(&s);
+            printf("\n");
             any = true;
         }
-        printf("  ");
-        print_server(v->sh, (int)n);
-        printf("\n");
     }
 }
 
 int tree_command(struct shell *sh, int argc, char *argv[])
 {
     struct tree_view v = { .sh = sh, .all = argc == 2 && strcmp(argv[1], "-a") == 0 };
-    int depth = 0;
+    int depth = -1; /* the root is 0 */
 
     if (argc > 2 || (argc == 2 && !v.all)) {
         return shell_usage(builtin_find("tree"));
