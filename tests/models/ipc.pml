@@ -3,7 +3,7 @@
  *
  * Follows: kernel/core/ipc.c, kernel/core/port.c, kernel/core/thread.c, kernel/arch/aarch64/fastpath.S.
  * Every kernel entry is one indivisible step, because one lock is taken on every entry; what is interleaved are the
- * entries of clients, server threads, timers, a notifier, and whoever kills. A blocked thread knows the one pointer
+ * entries of clients, server threads, timers, a notifier, and whoever kills (in several steps). A blocked thread knows the one pointer
  * that points at it (`wait`); ending its call from outside is clearing that pointer.
  *
  * Proved, by assertions after every entry and by the absence of a bad end (all runs end, so a caller that waits for
@@ -433,8 +433,9 @@ inline do_kill_client(c)
     check()
 }
 
-/* process_kill of the server: its threads, the callers in their hands, the replies it kept. The port is init's. */
-inline do_kill_server()
+/* process_kill of the server, in steps that other entries come between: its threads with the callers in their hands,
+ * then one handle after the other. The port is init's. */
+inline do_end_threads()
 {
     n = CLIENTS;
     do
@@ -462,27 +463,26 @@ inline do_kill_server()
         n++
     :: else -> break
     od;
-    n = 0;
-    do
-    :: n < REPLIES ->
-        if
-        :: reply_object[n] != NONE ->
-            COVER(server_dies_with_kept_reply);
-            who = reply_object[n];
-            reply_object[n] = NONE;
+    check()
+}
+
+inline do_close_reply(slot)
+{
+    if
+    :: reply_object[slot] != NONE ->
+        COVER(server_dies_with_kept_reply);
+        who = reply_object[slot];
+        reply_object[slot] = NONE;
 #if BUG != 5
-            wake(who, E_DEAD)
+        wake(who, E_DEAD)
 #endif
-        :: else
-        fi;
-        reply_used[n] = false;
-        reply_generation[n]++;
-        kept_request[n] = 0;
-        kept_slot[n] = 0;
-        kept_generation[n] = 0;
-        n++
-    :: else -> break
-    od;
+    :: else
+    fi;
+    reply_used[slot] = false;
+    reply_generation[slot]++;
+    kept_request[slot] = 0;
+    kept_slot[slot] = 0;
+    kept_generation[slot] = 0;
     check()
 }
 
@@ -619,7 +619,9 @@ proctype killer()
     :: true
     fi;
     if
-    :: d_step { do_kill_server() }
+    :: d_step { do_end_threads() }
+       d_step { do_close_reply(0) }
+       d_step { do_close_reply(1) }
        if
        :: broken = true
        :: broken = false
