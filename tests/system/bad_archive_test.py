@@ -35,8 +35,20 @@ def test_a_cut_archive_halts_with_the_reason(boot, tmp_path):
 
 def test_a_damaged_init_halts_with_the_reason(boot, tmp_path):
     contents = library.entries()
-    contents["init"] = contents["init"][:64] + b"\xff" * 200 + contents["init"][264:]
+    contents["init"] = b"\x7fELLE" + contents["init"][5:]
     halts(boot_with(boot, tmp_path, contents), "init")
+
+
+def test_a_cut_init_halts_with_the_reason(boot, tmp_path):
+    contents = library.entries()
+    contents["init"] = contents["init"][:300]
+    halts(boot_with(boot, tmp_path, contents), "init")
+
+
+def test_an_init_without_segments_stops_with_a_report(boot, tmp_path):
+    contents = library.entries()
+    contents["init"] = contents["init"][:64] + b"\xff" * 200 + contents["init"][264:]
+    boot_with(boot, tmp_path, contents).expect(r"(halted|PANIC): [^\n]*init", timeout=20)
 
 
 def test_a_damaged_program_is_refused_with_the_reason(boot, tmp_path):

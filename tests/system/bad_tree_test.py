@@ -1,26 +1,30 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A tree that is missing, cut or wrong stops the boot with its reason, or costs only the node that is wrong."""
+import re
 import struct
 
 import boot as library
 
 
-def test_no_tree_halts_with_the_reason(boot, tmp_path):
-    """x0 = 0: no address is guessed, so there is no output either; the reason is in the log in memory."""
-    monitor = library.Monitor(tmp_path)
-    options = library.loaded_by_hand(tmp_path)
+def silent_reason(boot, folder, **how):
+    """Why a machine without output halted: the reason is in its log in memory."""
+    monitor = library.Monitor(folder)
+    options = library.loaded_by_hand(folder, **how)
     options["extra"] += monitor.options
     boot(**options)
-    assert library.machine.wait_until(lambda: b"halted: " in memory(monitor, tmp_path))
-    text = memory(monitor, tmp_path)
-    assert b"device tree" in text[text.index(b"halted: "):][:200]
+
+    def find():
+        path = folder / "memory"
+        monitor.ask(f'pmemsave {library.IMAGE_AT:#x} {8 << 20:#x} "{path}"')
+        match = re.search(rb"\[kernel\] halted: ([ -~]+)\n", path.read_bytes() if path.exists() else b"")
+        return match and match.group(1).decode()
+
+    return library.machine.wait_until(find, timeout=20)
 
 
-def memory(monitor, folder):
-    """What lies where the Image was loaded."""
-    path = folder / "memory"
-    monitor.ask(f'pmemsave {library.IMAGE_AT:#x} {8 << 20:#x} "{path}"')
-    return path.read_bytes() if path.exists() else b""
+def test_no_tree_halts_with_the_reason(boot, tmp_path):
+    """x0 = 0: no address is guessed, so there is no output either."""
+    assert "device tree" in silent_reason(boot, tmp_path)
 
 
 def halts(machine, *words):
@@ -38,19 +42,11 @@ def test_boots_when_loaded_by_hand(boot, tmp_path):
 
 def test_a_cut_tree_halts_with_the_reason(boot, tmp_path):
     tree = library.blob(library.qemu_tree(tmp_path))
-    monitor = library.Monitor(tmp_path)
-    options = library.loaded_by_hand(tmp_path, tree[:len(tree) // 2])
-    options["extra"] += monitor.options
-    boot(**options)
-    assert library.machine.wait_until(lambda: b"halted: " in memory(monitor, tmp_path))
+    assert "device tree" in silent_reason(boot, tmp_path, tree=tree[:len(tree) // 2])
 
 
 def test_a_blob_that_is_no_tree_halts_with_the_reason(boot, tmp_path):
-    monitor = library.Monitor(tmp_path)
-    options = library.loaded_by_hand(tmp_path, b"this is no tree" * 100)
-    options["extra"] += monitor.options
-    boot(**options)
-    assert library.machine.wait_until(lambda: b"halted: " in memory(monitor, tmp_path))
+    assert "device tree" in silent_reason(boot, tmp_path, tree=b"this is no tree" * 100)
 
 
 def test_no_memory_node_halts_and_the_early_console_says_so(boot, tmp_path):
