@@ -190,14 +190,14 @@ static void child_fill_info(const struct init *init, struct child *c, const stru
     memcpy((char *)info + sizeof(struct start_info), spec->strings, spec->strings_len);
 }
 
-/* Its number, by which `ps` and `kill` know it: the first beyond those seen, since only init creates processes. */
+/* Its number, by which `ps` and `kill` know it: the newest of all, since nobody else ran in between. */
 static void child_find_id(struct init *init, struct child *c)
 {
     uint64_t w[8];
 
-    if (sys_info(init->chosen, INFO_PROCESS, init->last_process + 1, w) == E_OK) {
-        c->id = (uint32_t)w[0];
-        init->last_process = c->id;
+    while (sys_info(init->chosen, INFO_PROCESS, init->last_process + 1, w) == E_OK) {
+        init->last_process = (uint32_t)w[0];
+        c->id = init->last_process;
     }
 }
 

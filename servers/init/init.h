@@ -262,7 +262,12 @@ void jobs_end_owned(struct init *init, uint32_t owner);
 /* Answers one call: *m is request, then answer. */
 status_t names_serve(struct init *init, uint32_t caller, struct msg *m);
 /* What a program may do beside opening the console. */
-enum { MAY_SPAWN = 1, MAY_CONTROL = 2 /* kill, restart, power */, MAY_INFO = 4 /* /chosen READ */ };
+enum {
+    MAY_SPAWN = 1,
+    MAY_CONTROL = 2 /* kill, restart, power */,
+    MAY_INFO = 4 /* /chosen READ */,
+    MAY_CREATE = 8 /* processes of its own */
+};
 /* A badge that no session of any service had before. */
 uint32_t names_session(struct init *init);
 /* The service "console"; NULL: the plan has none. */

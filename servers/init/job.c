@@ -82,6 +82,9 @@ static status_t job_grant(struct init *init, struct job *job, uint32_t session)
     status_t err = child_grant(&job->child, "init", init->port, RIGHT_CALL, BADGE_JOB + job->id);
 
     err = err ? err : child_grant(&job->child, "chosen", init->chosen, log_rights, 0);
+    if (!err && (program_may(job->image) & MAY_CREATE)) {
+        err = child_grant(&job->child, "self", job->child.process, RIGHT_MANAGE, 0);
+    }
     if (!err && console != NULL && console->port != 0) {
         err = child_grant(&job->child, "service console", console->port, RIGHT_CALL, session);
     }
