@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The common paths in assembly: call, reply_receive, notify_receive, the IRQ's way to the root interrupt server, and
+ * the shortest call. Each does what its C twin in core/ipc.c does in the case that the other side waits; in any
+ * other case it goes to slow_locked with EL0's x0..x9 untouched, before it changed anything.
+ *
+ * Jumped to from vectors.S: EL1, MMU on, IRQs masked, sp = current thread's block, x16/x17 saved there.
+ * Words travel in x2..x9 and are never touched. x10..x18 are scratch (the ABI clobbers them) and are cleared at the
+ * end, so that nothing of the kernel or of the other thread leaks.
+ *
+ * No isb, dsb or tlbi: table and ASID change in one register write, the kernel touches no user address between it and
+ * eret, and eret is a context synchronisation event (SCTLR_EL1.EOS).
+ */
+#include <abi/abi.h>
+#include "asm.h"
+#include "offsets.h"
+
+/* object, meta = the entry of handle x\h, checked for liveness and for a right; the badge is meta >> 40. */
+.macro LOOKUP h, object, meta, right
+    ldr     x\object, [sp, #THREAD_HANDLES]
+    and     x\meta, x\h, #255
+    add     x\object, x\object, x\meta, lsl #4
+    ldp     x\object, x\meta, [x\object]
+    cmp     w\meta, w\h
+    b.ne    slow_locked
+    tbz     x\meta, #32 + \right, slow_locked
+.endm
+
+/* Both threads ordinary and on this core: one compare. Clobbers w15, w16. */
+.macro SAME_CORE to
+    ldr     w15, [sp, #THREAD_FAST_OUT]
+    ldr     w16, [\to, #THREAD_FAST_IN]
+    cmp     w15, w16
+    b.ne    slow_locked
+.endm
+
+.macro SAVE_CALLEE
+    stp     x19, x20, [sp, #THREAD_X19]
+    mrs     x19, sp_el0
+    stp     x21, x22, [sp, #THREAD_X19 + 2 * 8]
+    mrs     x20, elr_el1
+    stp     x23, x24, [sp, #THREAD_X19 + 4 * 8]
+    stp     x25, x26, [sp, #THREAD_X19 + 6 * 8]
+    stp     x27, x28, [sp, #THREAD_X19 + 8 * 8]
+    stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+    stp     x19, x20, [sp, #THREAD_SP]
+.endm
+
+/* Continues EL0 at thread x\to, which a message resumes (never one that the scheduler picked: that needs its full
+ * frame). x0..x9 are its results. */
+.macro RESUME to
+    mov     sp, \to
+    mrs     x14, tpidr_el1
+    str     \to, [x14, #CORE_CURRENT]
+    ldp     x12, x13, [sp, #THREAD_TTBR0]
+    msr     ttbr0_el1, x12
+    msr     tpidr_el0, x13
+    ldp     x14, x15, [sp, #THREAD_SPSR0]
+    msr     spsr_el1, x14
+    msr     cpacr_el1, x15
+    ldp     x12, x13, [sp, #THREAD_SP]
+    msr     sp_el0, x12
+    msr     elr_el1, x13
+    UNLOCK
+    ldp     x19, x20, [sp, #THREAD_X19]
+    ldp     x21, x22, [sp, #THREAD_X19 + 2 * 8]
+    ldp     x23, x24, [sp, #THREAD_X19 + 4 * 8]
+    ldp     x25, x26, [sp, #THREAD_X19 + 6 * 8]
+    ldp     x27, x28, [sp, #THREAD_X19 + 8 * 8]
+    ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+    mov     x10, xzr
+    mov     x11, xzr
+    mov     x12, xzr
+    mov     x13, xzr
+    mov     x14, xzr
+    mov     x15, xzr
+    mov     x16, xzr
+    mov     x17, xzr
+    mov     x18, xzr
+    eret
+.endm
+
+    .section .text.fast, "ax"
+/* call(x0 port, x1 info, x2..x9 words): a receiver waits -> it runs, with the caller's priority if that is higher. */
+    .global fast_call
+fast_call:
+    LOCK
+    LOOKUP  0, 12, 11, RIGHT_BIT_CALL
+    tst     x1, #7 << INFO_HANDLES_SHIFT
+    b.ne    slow_locked
+    ldr     x13, [x12, #PORT_RECEIVER]
+    cbz     x13, slow_locked
+    SAME_CORE x13
+    ldr     x14, [x13, #THREAD_NEXT]
+    str     x14, [x12, #PORT_RECEIVER]
+    mov     x14, sp
+    stp     x14, xzr, [x13, #THREAD_CALLER]     /* caller, wait */
+    str     x13, [sp, #THREAD_WAIT]             /* &receiver->caller: offset 0 */
+    str     x1, [sp, #THREAD_X + 1 * 8]         /* how many handles the reply may bring */
+    ldrb    w15, [sp, #THREAD_LEVEL]
+    ldrb    w16, [x13, #THREAD_BASE]
+    cmp     w15, w16
+    csel    w15, w15, w16, hi
+    strb    w15, [x13, #THREAD_LEVEL]
+    SAVE_CALLEE
+    lsr     x0, x11, #40                        /* RECV_CALL << 32 | badge */
+    mov     x10, x13
+    RESUME  x10
+
+/* reply_receive(x0 port, x1 info, x2..x9): the caller is there, nothing else is to be received, and nobody of higher
+ * priority than the caller is ready. */
+    .global fast_reply_receive
+fast_reply_receive:
+    LOCK
+    LOOKUP  0, 12, 11, RIGHT_BIT_RECEIVE
+    tst     x1, #7 << INFO_HANDLES_SHIFT
+    b.ne    slow_locked
+    ldp     x14, x15, [x12, #PORT_EVENTS]       /* events, attention */
+    orr     x14, x14, x15
+    cbnz    x14, slow_locked
+    ldr     x13, [sp, #THREAD_CALLER]
+    cbz     x13, slow_locked
+    SAME_CORE x13
+    mrs     x14, tpidr_el1
+    ldr     x14, [x14, #CORE_READY]
+    ldrb    w15, [x13, #THREAD_LEVEL]
+    lsr     x14, x14, x15                       /* bit n is level n; the caller's own level does not count */
+    lsr     x14, x14, #1
+    cbnz    x14, slow_locked
+    ldr     x14, [x12, #PORT_RECEIVER]
+    str     x14, [sp, #THREAD_NEXT]
+    mov     x14, sp
+    str     x14, [x12, #PORT_RECEIVER]
+    add     x12, x12, #1                        /* wait: receiving at this port */
+    stp     xzr, x12, [sp, #THREAD_CALLER]
+    str     xzr, [x13, #THREAD_WAIT]
+    str     x1, [sp, #THREAD_X + 1 * 8]
+    SAVE_CALLEE
+    mov     x0, xzr                             /* E_OK */
+    mov     x10, x13
+    RESUME  x10
+
+/* notify_receive(x0 target, x1 bits, x2 own port, x3 info): the target's server waits in receive and is the most urgent
+ * thread after the current one, which waits at its own port. */
+    .global fast_notify_receive
+fast_notify_receive:
+    LOCK
+    LOOKUP  0, 12, 11, RIGHT_BIT_NOTIFY
+    LOOKUP  2, 10, 11, RIGHT_BIT_RECEIVE
+    ldr     x13, [x12, #PORT_RECEIVER]
+    cbz     x13, slow_locked
+    ldp     x14, x15, [x10, #PORT_EVENTS]
+    orr     x14, x14, x15
+    ldr     x15, [sp, #THREAD_CALLER]
+    orr     x14, x14, x15                       /* an unanswered caller is the slow path's */
+    cbnz    x14, slow_locked
+    cbz     x1, slow_locked
+    SAME_CORE x13
+    mrs     x14, tpidr_el1
+    ldr     x14, [x14, #CORE_READY]
+    ldrb    w15, [x13, #THREAD_BASE]
+    lsr     x14, x14, x15
+    cbnz    x14, slow_locked                    /* an equal one is ready too: its turn first */
+    strb    w15, [x13, #THREAD_LEVEL]
+    ldr     x14, [x13, #THREAD_NEXT]
+    str     x14, [x12, #PORT_RECEIVER]
+    str     xzr, [x13, #THREAD_WAIT]
+    ldr     x14, [x10, #PORT_RECEIVER]          /* after the pop: both may be one port */
+    str     x14, [sp, #THREAD_NEXT]
+    mov     x14, sp
+    str     x14, [x10, #PORT_RECEIVER]
+    add     x14, x10, #1
+    str     x14, [sp, #THREAD_WAIT]
+    str     x3, [sp, #THREAD_X + 1 * 8]
+    SAVE_CALLEE
+    mov     x0, #RECV_EVENTS << 32
+    mov     x2, x1
+    mov     x1, xzr
+    mov     x3, xzr
+    mov     x4, xzr
+    mov     x5, xzr
+    mov     x6, xzr
+    mov     x7, xzr
+    mov     x8, xzr
+    mov     x9, xzr
+    mov     x10, x13
+    RESUME  x10
+
+/* An IRQ that is not the timer's: to the root interrupt server's thread, which can only be waiting or absent (it runs
+ * with I set). The interrupted thread keeps its turn: head of its ready queue. */
+    .global device_irq
+device_irq:
+    stp     x0, x1, [sp, #THREAD_X + 0 * 8]
+    stp     x2, x3, [sp, #THREAD_X + 2 * 8]
+    stp     x4, x5, [sp, #THREAD_X + 4 * 8]
+    stp     x6, x7, [sp, #THREAD_X + 6 * 8]
+    stp     x8, x9, [sp, #THREAD_X + 8 * 8]
+    stp     x10, x11, [sp, #THREAD_X + 10 * 8]
+    stp     x12, x13, [sp, #THREAD_X + 12 * 8]
+    stp     x14, x15, [sp, #THREAD_X + 14 * 8]
+    str     x18, [sp, #THREAD_X + 18 * 8]
+    mrs     x0, spsr_el1
+    str     x0, [sp, #THREAD_SPSR]
+    SAVE_CALLEE
+    LOCK
+    mrs     x14, tpidr_el1
+    ldr     x0, [x14, #CORE_IRQS]
+    add     x0, x0, #1
+    str     x0, [x14, #CORE_IRQS]
+    ldp     x13, x12, [x14, #CORE_IRQ_THREAD]   /* thread, its port */
+    cbz     x13, .Lirq_slow
+    ldr     x11, [x12, #PORT_RECEIVER]
+    cmp     x11, x13
+    b.ne    .Lirq_slow
+    ldr     x11, [x13, #THREAD_NEXT]
+    str     x11, [x12, #PORT_RECEIVER]
+    str     xzr, [x13, #THREAD_WAIT]
+    mov     x9, sp                              /* current to the head of its level */
+    ldrb    w10, [sp, #THREAD_LEVEL]
+    add     x11, x14, x10, lsl #3
+    ldr     x12, [x11, #CORE_HEAD]
+    str     xzr, [sp, #THREAD_PREV]
+    str     x12, [sp, #THREAD_NEXT]
+    str     x9, [x11, #CORE_HEAD]
+    cbz     x12, .Lirq_only
+    str     x9, [x12, #THREAD_PREV]
+    b       .Lirq_linked
+.Lirq_only:
+    str     x9, [x11, #CORE_TAIL]
+.Lirq_linked:
+    mov     w12, #1
+    strb    w12, [sp, #THREAD_READY]
+    lsl     x12, x12, x10
+    ldr     x11, [x14, #CORE_READY]
+    orr     x11, x11, x12
+    str     x11, [x14, #CORE_READY]
+    mov     x0, #RECV_INTERRUPT << 32
+    mov     x1, xzr
+    mov     x2, #INTID_UNKNOWN
+    mov     x3, xzr
+    mov     x4, xzr
+    mov     x5, xzr
+    mov     x6, xzr
+    mov     x7, xzr
+    mov     x8, xzr
+    mov     x9, xzr
+    mov     x10, x13
+    RESUME  x10
+.Lirq_slow:
+    mov     x0, sp
+    str     x0, [x14, #CORE_CURRENT]
+    ldr     x2, [x14, #CORE_STACK_TOP]
+    mov     sp, x2
+    bl      irq_slow
+    b       leave_kernel
+
+/* abi_version: the shortest way in and out through C. Only x29, x30 need saving: C keeps x19..x28. */
+    .global fast_abi_version
+fast_abi_version:
+    LOCK
+    stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+    mov     x0, sp
+    mrs     x1, tpidr_el1
+    ldr     x2, [x1, #CORE_STACK_TOP]
+    mov     x29, xzr
+    mov     sp, x2
+    str     x0, [x1, #CORE_CURRENT]
+    bl      do_abi_version              /* x0 = result */
+    mrs     x1, tpidr_el1
+    ldr     x2, [x1, #CORE_CURRENT]
+    mov     sp, x2
+    adrp    x17, kernel_lock
+    UNLOCK
+    ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+    mov     x1, xzr
+    mov     x2, xzr
+    mov     x3, xzr
+    mov     x4, xzr
+    mov     x5, xzr
+    mov     x6, xzr
+    mov     x7, xzr
+    mov     x8, xzr
+    mov     x9, xzr
+    mov     x10, xzr
+    mov     x11, xzr
+    mov     x12, xzr
+    mov     x13, xzr
+    mov     x14, xzr
+    mov     x15, xzr
+    mov     x16, xzr
+    mov     x17, xzr
+    mov     x18, xzr
+    eret

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Address spaces: 39-bit halves, 4 KiB granule, three levels (DDI 0487, D8). Kernel half (TTBR1):
+ *
+ *   KERNEL_LINEAR + pa   all RAM that the kernel may touch (KERNEL_LINEAR_LEN of it), cacheable; the DMA pool not
+ *                        cacheable; the kernel image's own pages are left out, so nothing writable aliases its text
+ *   KERNEL_WINDOWS       512 pages for device registers: the early console, doorbells, checked access
+ *   KERNEL_IMAGE         text r-x, rodata r--, data rw-
+ *
+ * Every kernel mapping is UXN, every user mapping PXN, none is writable and executable.
+ */
+#pragma once
+#include <abi/status.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define KERNEL_LINEAR 0xffffff8000000000ull
+#define KERNEL_LINEAR_LEN (256ull << 30)
+#define KERNEL_WINDOWS 0xffffffff00000000ull
+#define KERNEL_IMAGE 0xffffffff80000000ull
+#define USER_END (1ull << 39)
+
+/* Page-table entry fields. */
+#define PTE_VALID (1ull << 0)
+#define PTE_TABLE (1ull << 1) /* at level 3: page */
+#define PTE_ATTR(n) ((uint64_t)(n) << 2)
+#define PTE_USER (1ull << 6)
+#define PTE_READONLY (1ull << 7)
+#define PTE_INNER (3ull << 8)
+#define PTE_AF (1ull << 10)
+#define PTE_NG (1ull << 11)
+#define PTE_PXN (1ull << 53)
+#define PTE_UXN (1ull << 54)
+#define PTE_DEVICE (1ull << 55)  /* software: a device window, no memory object behind it */
+#define PTE_DYING (1ull << 56)   /* software, entry invalid: the memory behind it is being freed */
+#define PTE_ADDRESS 0x0000fffffffff000ull
+
+/* Indices into MAIR_EL1, and its value (head.S). */
+#define MAIR_NORMAL 0
+#define MAIR_NORMAL_NC 1
+#define MAIR_NGNRE 2
+#define MAIR_NGNRNE 3
+
+#define PTE_NORMAL (PTE_ATTR(MAIR_NORMAL) | PTE_INNER | PTE_AF)
+#define PTE_KERNEL_RW (PTE_NORMAL | PTE_PXN | PTE_UXN)
+#define PTE_KERNEL_RO (PTE_KERNEL_RW | PTE_READONLY)
+#define PTE_KERNEL_RX (PTE_NORMAL | PTE_READONLY | PTE_UXN)
+
+static inline void *pa_to_va(uint64_t pa)
+{
+    return (void *)(KERNEL_LINEAR + pa);
+}
+static inline uint64_t va_to_pa(const void *va)
+{
+    return (uint64_t)va - KERNEL_LINEAR;
+}
+
+struct process;
+struct memory;
+
+/* Kernel's own: boot only. Maps RAM linearly. */
+void mmu_map_linear(uint64_t pa, uint64_t len, uint64_t attributes);
+/* Drops the identity map that head.S needed. */
+void mmu_drop_identity(void);
+/* Maps pages of the early window at KERNEL_WINDOWS slot `slot`; pa page aligned. */
+void *mmu_window(unsigned slot, uint64_t pa, uint64_t attributes);
+/* A kernel address for the device register at `pa`, through a small cache of mapped pages. */
+void *mmu_register(uint64_t pa);
+
+/* User side. The table root is one page; tables are charged to `process`. */
+status_t mmu_space_create(struct process *process);
+/* Installs one page; E_BUDGET or E_NOMEM for a missing table, E_BUSY if something is mapped there. */
+status_t mmu_map_page(struct process *process, uint64_t va, uint64_t pa, uint64_t attributes);
+/* The entry of `va`, or NULL where no table is; then *skip is how far it is to the next table. */
+uint64_t *mmu_entry(struct process *process, uint64_t va, uint64_t *skip);
+/* After entries were made invalid: forgets cached translations of one page, or of the whole space. */
+void mmu_flush_page(struct process *process, uint64_t va);
+void mmu_flush_space(struct process *process);
+/* Frees tables step by step; true when all are gone. */
+bool mmu_space_free_step(struct process *process);
+uint64_t mmu_user_attributes(uint32_t map_flags, bool device, bool dma);
+
+/* Cleans the data cache to the point of unification and drops the instruction cache for a range of RAM. */
+void cache_sync_code(uint64_t pa, uint64_t len);
+/* Cleans and invalidates to the point of coherency. */
+void cache_flush(uint64_t pa, uint64_t len);

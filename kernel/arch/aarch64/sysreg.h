@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * System registers and barriers. Names and fields as in Arm DDI 0487 (chapter D24). A writer never includes an isb
+ * unless its name says so.
+ */
+#pragma once
+#include <stdint.h>
+
+#define SYSREG(name)                                                                               \
+    static inline uint64_t name##_read(void)                                                       \
+    {                                                                                              \
+        uint64_t value;                                                                            \
+        __asm__ volatile("mrs %[value], " #name : [value] "=r"(value)::"memory");                  \
+        return value;                                                                              \
+    }                                                                                              \
+    static inline void name##_write(uint64_t value)                                                \
+    {                                                                                              \
+        __asm__ volatile("msr " #name ", %[value]" ::[value] "r"(value) : "memory");               \
+    }
+
+SYSREG(cntfrq_el0)
+SYSREG(cntkctl_el1)
+SYSREG(cntv_ctl_el0)
+SYSREG(cntv_cval_el0)
+SYSREG(cpacr_el1)
+SYSREG(ctr_el0)
+SYSREG(esr_el1)
+SYSREG(far_el1)
+SYSREG(id_aa64isar0_el1)
+SYSREG(id_aa64mmfr0_el1)
+SYSREG(id_aa64mmfr1_el1)
+SYSREG(id_aa64pfr0_el1)
+SYSREG(isr_el1)
+SYSREG(midr_el1)
+SYSREG(mpidr_el1)
+SYSREG(pmuserenr_el0)
+SYSREG(tcr_el1)
+SYSREG(tpidr_el1)
+SYSREG(ttbr0_el1)
+SYSREG(ttbr1_el1)
+SYSREG(vbar_el1)
+
+/* CNTV_CTL_EL0 */
+#define CNTV_CTL_ENABLE 1u
+#define CNTV_CTL_ISTATUS 4u
+/* CNTKCTL_EL1: EL0 may read the virtual counter (and with it CNTFRQ), not the timers */
+#define CNTKCTL_EL0VCTEN 2u
+/* CPACR_EL1.FPEN: 0 traps, 3 does not */
+#define CPACR_FPEN (3ull << 20)
+/* SPSR_EL1: EL0t with D, A, F clear; I masks IRQs. N..V are kept from the interrupted thread only. */
+#define SPSR_I (1ull << 7)
+#define SPSR_NZCV (0xfull << 28)
+/* ESR_EL1 */
+#define ESR_EC(esr) ((unsigned)((esr) >> 26) & 0x3f)
+#define ESR_ISS_IMM(esr) ((unsigned)(esr)&0xffff)
+#define ESR_WNR(esr) (((esr) >> 6) & 1)
+#define ESR_CM(esr) (((esr) >> 8) & 1)
+#define ESR_FNV(esr) (((esr) >> 10) & 1)
+#define ESR_FSC(esr) ((unsigned)(esr)&0x3f)
+enum {
+    EC_UNKNOWN = 0x00,
+    EC_FP = 0x07,
+    EC_SVC = 0x15,
+    EC_INSN_LOWER = 0x20,
+    EC_INSN_SAME = 0x21,
+    EC_PC_ALIGN = 0x22,
+    EC_DATA_LOWER = 0x24,
+    EC_DATA_SAME = 0x25,
+    EC_SP_ALIGN = 0x26,
+    EC_BRK = 0x3c
+};
+enum { FSC_EXTERNAL = 0x10, FSC_ALIGNMENT = 0x21 };
+
+/* The virtual counter; the isb keeps the read from being done early (DDI 0487, D12.1.2). */
+static inline uint64_t cntvct_read(void)
+{
+    uint64_t value;
+    __asm__ volatile("isb\n\tmrs %[value], cntvct_el0" : [value] "=r"(value)::"memory");
+    return value;
+}
+static inline void isb(void)
+{
+    __asm__ volatile("isb" ::: "memory");
+}
+static inline void dsb_ish(void)
+{
+    __asm__ volatile("dsb ish" ::: "memory");
+}
+static inline void dsb_ishst(void)
+{
+    __asm__ volatile("dsb ishst" ::: "memory");
+}
+static inline void dsb_sy(void)
+{
+    __asm__ volatile("dsb sy" ::: "memory");
+}
+static inline void wfi(void)
+{
+    __asm__ volatile("wfi" ::: "memory");
+}
+static inline void cpu_relax(void)
+{
+    __asm__ volatile("yield" ::: "memory");
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Exception vectors (DDI 0487 D1.10.2) and the slow way in and out. While EL0 runs, SP_EL1 points at the current
+ * thread's block, so the frame needs no stack; C runs on the core's stack. IRQs are never open in the kernel.
+ *
+ * SVC's immediate is the call number: ESR_EL1 is then 0x56000000 + number, so one subtraction checks class and width.
+ */
+#include "asm.h"
+#include "offsets.h"
+
+.macro VECTOR target
+    .balign 0x80
+    b       \target
+.endm
+
+    .section .text.vectors, "ax"
+    .balign 0x800
+    .global vectors
+vectors:
+    VECTOR  kernel_bad                  /* current EL, SP_EL0: never used */
+    VECTOR  kernel_bad
+    VECTOR  kernel_bad
+    VECTOR  kernel_bad
+    VECTOR  kernel_sync                 /* current EL, SP_ELx */
+    VECTOR  kernel_bad
+    VECTOR  kernel_bad
+    VECTOR  kernel_bad
+    .balign 0x80                        /* lower EL, AArch64: synchronous */
+    stp     x16, x17, [sp, #THREAD_X + 16 * 8]
+    mrs     x16, esr_el1
+    mov     w17, #0x56000000
+    subs    w16, w16, w17
+    b.eq    fast_call                   /* 0 */
+    cmp     w16, #2
+    b.lo    fast_reply_receive          /* 1 */
+    b.eq    fast_notify_receive         /* 2 */
+    cmp     w16, #4
+    b.eq    fast_abi_version            /* 4 */
+    b       slow_sync
+    .balign 0x80                        /* IRQ */
+    stp     x16, x17, [sp, #THREAD_X + 16 * 8]
+    mrs     x16, cntv_ctl_el0
+    tbnz    x16, #2, timer_irq          /* ISTATUS: the CPU's own timer, no controller involved */
+    b       device_irq
+    VECTOR  kernel_bad                  /* FIQ: nothing routes one here */
+    .balign 0x80                        /* SError */
+    stp     x16, x17, [sp, #THREAD_X + 16 * 8]
+    b       slow_serror
+    VECTOR  kernel_bad                  /* lower EL, AArch32: EL0 is entered in AArch64 only */
+    VECTOR  kernel_bad
+    VECTOR  kernel_bad
+    VECTOR  kernel_bad
+
+/* Saves x0..x15, x18 and the rest of EL0's state into the block at sp; x16, x17 are there already. */
+.macro SAVE_FULL
+    stp     x0, x1, [sp, #THREAD_X + 0 * 8]
+    stp     x2, x3, [sp, #THREAD_X + 2 * 8]
+    stp     x4, x5, [sp, #THREAD_X + 4 * 8]
+    stp     x6, x7, [sp, #THREAD_X + 6 * 8]
+    stp     x8, x9, [sp, #THREAD_X + 8 * 8]
+    stp     x10, x11, [sp, #THREAD_X + 10 * 8]
+    stp     x12, x13, [sp, #THREAD_X + 12 * 8]
+    stp     x14, x15, [sp, #THREAD_X + 14 * 8]
+    str     x18, [sp, #THREAD_X + 18 * 8]
+    SAVE_KEPT
+    mrs     x0, spsr_el1
+    str     x0, [sp, #THREAD_SPSR]
+.endm
+
+/* x19..x30, SP_EL0, ELR: what a fast path saves too. */
+.macro SAVE_KEPT
+    stp     x19, x20, [sp, #THREAD_X19]
+    stp     x21, x22, [sp, #THREAD_X19 + 2 * 8]
+    stp     x23, x24, [sp, #THREAD_X19 + 4 * 8]
+    stp     x25, x26, [sp, #THREAD_X19 + 6 * 8]
+    stp     x27, x28, [sp, #THREAD_X19 + 8 * 8]
+    stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+    mrs     x19, sp_el0
+    mrs     x20, elr_el1
+    stp     x19, x20, [sp, #THREAD_SP]
+.endm
+
+/* void handler(struct thread *current), then out. In: full frame saved, sp = block. */
+.macro TO_C handler
+    LOCK
+    mov     x0, sp
+    mrs     x1, tpidr_el1
+    str     x0, [x1, #CORE_CURRENT]
+    ldr     x2, [x1, #CORE_STACK_TOP]
+    mov     sp, x2
+    bl      \handler
+    b       leave_kernel
+.endm
+
+slow_sync:
+    SAVE_FULL
+    TO_C    exception_sync
+slow_serror:
+    SAVE_FULL
+    TO_C    exception_serror
+
+/* A fast path gave up, the lock is held: x0..x9 and x19..x30 are EL0's, x10..x18 are lost (the ABI lets us). */
+    .global slow_locked
+slow_locked:
+    SAVE_FULL
+slow_locked_saved:
+    mov     x0, sp
+    mrs     x1, tpidr_el1
+    str     x0, [x1, #CORE_CURRENT]
+    ldr     x2, [x1, #CORE_STACK_TOP]
+    mov     sp, x2
+    bl      exception_sync
+    b       leave_kernel
+
+/* The timer: C decides; when the same thread goes on only x0..x18, x29, x30 were touched. */
+timer_irq:
+    stp     x0, x1, [sp, #THREAD_X + 0 * 8]
+    stp     x2, x3, [sp, #THREAD_X + 2 * 8]
+    stp     x4, x5, [sp, #THREAD_X + 4 * 8]
+    stp     x6, x7, [sp, #THREAD_X + 6 * 8]
+    stp     x8, x9, [sp, #THREAD_X + 8 * 8]
+    stp     x10, x11, [sp, #THREAD_X + 10 * 8]
+    stp     x12, x13, [sp, #THREAD_X + 12 * 8]
+    stp     x14, x15, [sp, #THREAD_X + 14 * 8]
+    str     x18, [sp, #THREAD_X + 18 * 8]
+    stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+    LOCK
+    mov     x0, sp
+    mrs     x1, tpidr_el1
+    str     x0, [x1, #CORE_CURRENT]
+    ldr     x2, [x1, #CORE_STACK_TOP]
+    mov     sp, x2
+    bl      timer_tick                  /* bool: must another thread run? */
+    mrs     x1, tpidr_el1
+    ldr     x2, [x1, #CORE_CURRENT]
+    mov     sp, x2
+    adrp    x17, kernel_lock
+    cbnz    w0, .Ltimer_switch
+    UNLOCK
+    ldp     x0, x1, [sp, #THREAD_X + 0 * 8]
+    ldp     x2, x3, [sp, #THREAD_X + 2 * 8]
+    ldp     x4, x5, [sp, #THREAD_X + 4 * 8]
+    ldp     x6, x7, [sp, #THREAD_X + 6 * 8]
+    ldp     x8, x9, [sp, #THREAD_X + 8 * 8]
+    ldp     x10, x11, [sp, #THREAD_X + 10 * 8]
+    ldp     x12, x13, [sp, #THREAD_X + 12 * 8]
+    ldp     x14, x15, [sp, #THREAD_X + 14 * 8]
+    ldp     x16, x17, [sp, #THREAD_X + 16 * 8]
+    ldr     x18, [sp, #THREAD_X + 18 * 8]
+    ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+    eret
+.Ltimer_switch:
+    ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+    SAVE_KEPT                           /* C kept x19..x28 */
+    mrs     x0, spsr_el1
+    str     x0, [sp, #THREAD_SPSR]
+    ldr     x2, [x1, #CORE_STACK_TOP]
+    mov     sp, x2
+
+/* Leaves the kernel by the scheduler's choice, with the thread's full frame. */
+    .global leave_kernel
+leave_kernel:
+    bl      schedule                    /* struct thread *: its spsr is final */
+    adrp    x17, kernel_lock
+    mov     sp, x0
+    UNLOCK
+    ldp     x2, x3, [sp, #THREAD_TTBR0]
+    msr     ttbr0_el1, x2
+    msr     tpidr_el0, x3
+    ldr     x3, [sp, #THREAD_CPACR]
+    msr     cpacr_el1, x3
+    ldr     x4, [sp, #THREAD_SPSR]
+    msr     spsr_el1, x4
+    ldp     x5, x6, [sp, #THREAD_SP]
+    msr     sp_el0, x5
+    msr     elr_el1, x6
+    ldp     x19, x20, [sp, #THREAD_X19]
+    ldp     x21, x22, [sp, #THREAD_X19 + 2 * 8]
+    ldp     x23, x24, [sp, #THREAD_X19 + 4 * 8]
+    ldp     x25, x26, [sp, #THREAD_X19 + 6 * 8]
+    ldp     x27, x28, [sp, #THREAD_X19 + 8 * 8]
+    ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+    ldp     x0, x1, [sp, #THREAD_X + 0 * 8]
+    ldp     x2, x3, [sp, #THREAD_X + 2 * 8]
+    ldp     x4, x5, [sp, #THREAD_X + 4 * 8]
+    ldp     x6, x7, [sp, #THREAD_X + 6 * 8]
+    ldp     x8, x9, [sp, #THREAD_X + 8 * 8]
+    ldp     x10, x11, [sp, #THREAD_X + 10 * 8]
+    ldp     x12, x13, [sp, #THREAD_X + 12 * 8]
+    ldp     x14, x15, [sp, #THREAD_X + 14 * 8]
+    ldp     x16, x17, [sp, #THREAD_X + 16 * 8]
+    ldr     x18, [sp, #THREAD_X + 18 * 8]
+    eret
+
+/* The end of the boot: the first thread is ready; from here on as after any exception, lock included. */
+    .global boot_leave
+boot_leave:
+    LOCK
+    b       leave_kernel
+
+/* An exception inside the kernel. One kind is expected: a user or device access that faulted, which continues at
+ * core->fixup with x0 = -1. All else is a panic on this core's stack. */
+kernel_sync:
+    stp     x0, x1, [sp, #-16]!
+    mrs     x0, tpidr_el1
+    ldr     x1, [x0, #CORE_FIXUP]
+    cbz     x1, .Lkernel_fault
+    str     xzr, [x0, #CORE_FIXUP]
+    msr     elr_el1, x1
+    ldp     x0, x1, [sp], #16
+    mov     x0, #-1
+    eret
+.Lkernel_fault:
+    ldp     x0, x1, [sp], #16
+kernel_bad:
+    mrs     x16, tpidr_el1
+    mov     x17, sp
+    ldr     x18, [x16, #CORE_STACK_TOP]
+    mov     sp, x18
+    mov     x0, x17
+    mov     x1, x30
+    b       kernel_exception            /* C, does not return */
+
+/* bool user_load32(uint64_t va, uint32_t *out); -- and its kin. EL0's permissions hold (ldtr/sttr), so PAN does not
+ * matter. Return 0, or -1 after a fault. In: fixup is set and cleared here. */
+.macro WITH_FIXUP insn1, insn2
+    mrs     x3, tpidr_el1
+    adr     x4, .Lfaulted
+    str     x4, [x3, #CORE_FIXUP]
+    \insn1
+    str     xzr, [x3, #CORE_FIXUP]
+    \insn2
+    mov     x0, #0
+    ret
+.endm
+    .section .text.uaccess, "ax"
+.Lfaulted:
+    ret
+    .global user_load32
+user_load32:
+    WITH_FIXUP "ldtr w5, [x0]", "str w5, [x1]"
+    .global user_load8
+user_load8:
+    WITH_FIXUP "ldtrb w5, [x0]", "strb w5, [x1]"
+/* int device_load(uint64_t va, uint64_t *out) and device_store(va, value): one access of a width; an external abort
+ * that is synchronous comes back as -1. The dsb makes it come now. */
+    .global device_load8
+device_load8:
+    WITH_FIXUP "ldrb w5, [x0]; dsb sy", "str x5, [x1]"
+    .global device_load16
+device_load16:
+    WITH_FIXUP "ldrh w5, [x0]; dsb sy", "str x5, [x1]"
+    .global device_load32
+device_load32:
+    WITH_FIXUP "ldr w5, [x0]; dsb sy", "str x5, [x1]"
+    .global device_load64
+device_load64:
+    WITH_FIXUP "ldr x5, [x0]; dsb sy", "str x5, [x1]"
+    .global device_store8
+device_store8:
+    WITH_FIXUP "strb w1, [x0]; dsb sy", "nop"
+    .global device_store16
+device_store16:
+    WITH_FIXUP "strh w1, [x0]; dsb sy", "nop"
+    .global device_store32
+device_store32:
+    WITH_FIXUP "str w1, [x0]; dsb sy", "nop"
+    .global device_store64
+device_store64:
+    WITH_FIXUP "str x1, [x0]; dsb sy", "nop"
+
+/* void fp_save(struct fp_state *), fp_load: q0..q31, fpcr, fpsr; the caller has opened CPACR_EL1. */
+    .arch_extension fp
+    .arch_extension simd
+.macro FP_ALL op
+    \op     q0, q1, [x0], #32
+    \op     q2, q3, [x0], #32
+    \op     q4, q5, [x0], #32
+    \op     q6, q7, [x0], #32
+    \op     q8, q9, [x0], #32
+    \op     q10, q11, [x0], #32
+    \op     q12, q13, [x0], #32
+    \op     q14, q15, [x0], #32
+    \op     q16, q17, [x0], #32
+    \op     q18, q19, [x0], #32
+    \op     q20, q21, [x0], #32
+    \op     q22, q23, [x0], #32
+    \op     q24, q25, [x0], #32
+    \op     q26, q27, [x0], #32
+    \op     q28, q29, [x0], #32
+    \op     q30, q31, [x0], #32
+.endm
+    .global fp_save
+fp_save:
+    FP_ALL  stp
+    mrs     x1, fpcr
+    mrs     x2, fpsr
+    stp     x1, x2, [x0]
+    ret
+    .global fp_load
+fp_load:
+    FP_ALL  ldp
+    ldp     x1, x2, [x0]
+    msr     fpcr, x1
+    msr     fpsr, x2
+    ret
+
+/* Idle: void kernel_unlock(void), kernel_lock_take(void) for the loop in sched.c. */
+    .global kernel_unlock
+kernel_unlock:
+    adrp    x17, kernel_lock
+    UNLOCK
+    ret
+    .global kernel_lock_take
+kernel_lock_take:
+    LOCK
+    ret
+
+    .section .bss.lock, "aw", %nobits
+    .balign 4096
+    .global kernel_lock
+kernel_lock:
+    .skip   64

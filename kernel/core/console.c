@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The early console: prints, and only prints, on the UART that /chosen stdout-path names, with whatever settings the
+ * firmware left. Bound by compatible; nothing here is an address. It is on from boot until the console server says that
+ * it took over (LOG_CONSOLE), and again in a panic. The build option early_console=false leaves the file out.
+ *
+ * Registers: PL011 (Arm DDI 0183G, 3.3), 16550 and its like, the BCM2835 mini UART (same layout from its IO register on).
+ */
+#include "core.h"
+#include "../arch/aarch64/mmu.h"
+#include <tree.h>
+
+enum { WAIT_MAX = 100000 }; /* polls of a full FIFO before a character is given up */
+
+struct early_uart {
+    const char *compatible;
+    uint16_t data, status;
+    uint32_t busy, ready; /* busy: bit that must be clear; ready: bit that must be set */
+    bool shifted;         /* offsets are register numbers, scaled by reg-shift */
+};
+
+static const struct early_uart uarts[] = {
+    { "arm,pl011", 0x00, 0x18, 1 << 5, 0, false },                 /* UARTDR, UARTFR.TXFF */
+    { "arm,pl011-axi", 0x00, 0x18, 1 << 5, 0, false },
+    { "arm,sbsa-uart", 0x00, 0x18, 1 << 5, 0, false },
+    { "brcm,bcm2835-aux-uart", 0x00, 0x14, 0, 1 << 5, false },     /* AUX_MU_IO, AUX_MU_LSR: transmitter can take one */
+    { "ns16550a", 0, 5, 0, 1 << 5, true },                         /* THR, LSR.THRE */
+    { "snps,dw-apb-uart", 0, 5, 0, 1 << 5, true },
+};
+
+static const struct early_uart *uart;
+static uint64_t uart_va;
+static unsigned uart_shift, uart_width = 4;
+static bool enabled = true;
+
+bool console_on(bool on)
+{
+    bool was = enabled;
+
+    enabled = on;
+    return was;
+}
+
+static uint32_t uart_read(unsigned offset)
+{
+    uint64_t va = uart_va + ((uint64_t)offset << uart_shift), value = 0;
+
+    if ((uart_width == 1 ? device_load8(va, &value) : device_load32(va, &value)) != 0) {
+        uart = NULL; /* an abort: there is no UART after all */
+    }
+    return (uint32_t)value;
+}
+
+static void uart_put(char c)
+{
+    uint64_t va = uart_va + ((uint64_t)uart->data << uart_shift);
+
+    for (unsigned i = 0; i < WAIT_MAX && uart != NULL; i++) {
+        uint32_t status = uart_read(uart->status);
+
+        if (uart == NULL || ((status & uart->busy) == 0 && (status & uart->ready) == uart->ready)) {
+            break;
+        }
+    }
+    if (uart != NULL) {
+        (void)(uart_width == 1 ? device_store8(va, (uint8_t)c) : device_store32(va, (uint8_t)c));
+    }
+}
+
+void console_put(const char *text, uint64_t len)
+{
+    for (uint64_t i = 0; enabled && uart != NULL && i < len; i++) {
+        if (text[i] == '\n') {
+            uart_put('\r');
+        }
+        if (uart != NULL) {
+            uart_put(text[i]);
+        }
+    }
+}
+
+void console_bind(const void *fdt)
+{
+    struct tree_range reg;
+    const char *path;
+    int chosen, node;
+    uint32_t value;
+
+    if (tree_find(fdt, "/chosen", &chosen) != E_OK) {
+        return;
+    }
+    path = tree_string(fdt, chosen, "stdout-path");
+    if (path == NULL) {
+        path = tree_string(fdt, chosen, "linux,stdout-path");
+    }
+    if (path == NULL || tree_find(fdt, path, &node) != E_OK || tree_reg(fdt, node, 0, &reg) != E_OK ||
+        reg.len < 8) {
+        return;
+    }
+    for (unsigned i = 0; i < sizeof(uarts) / sizeof(uarts[0]); i++) {
+        if (tree_compatible(fdt, node, uarts[i].compatible) >= 0) {
+            uart = &uarts[i];
+            if (uarts[i].shifted) {
+                uart_shift = tree_u32(fdt, node, "reg-shift", &value) == E_OK && value <= 3 ? value : 0;
+                uart_width = 1;
+            }
+            if (tree_u32(fdt, node, "reg-io-width", &value) == E_OK && (value == 1 || value == 4)) {
+                uart_width = value;
+            }
+            uart_va = (uint64_t)mmu_window(0, reg.base, PTE_ATTR(MAIR_NGNRE) | PTE_AF | PTE_PXN | PTE_UXN);
+            return;
+        }
+    }
+}

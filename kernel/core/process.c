@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Processes: creation, and the end in steps: threads, handles, address space, tables; then what is still charged to it
+ * (memory that others map) keeps an empty struct until it goes.
+ */
+#include "core.h"
+#include "../arch/aarch64/mmu.h"
+
+struct process *process_all;
+static uint32_t process_ids;
+
+struct process *process_create(struct process *parent, const char *name, uint64_t pages, unsigned ceiling)
+{
+    struct process *p;
+    uint64_t handles;
+
+    if (parent != NULL) {
+        if (budget_take(parent, pages) != E_OK) {
+            return NULL;
+        }
+        p = object_alloc(parent, sizeof(*p));
+        if (p == NULL) {
+            budget_return(parent, pages);
+            return NULL;
+        }
+        p->depth = (uint16_t)(parent->depth + 1);
+    } else { /* init: its struct comes from a page of its own */
+        uint64_t number = frames_alloc(0, false, 0);
+
+        assert(number != 0);
+        page_zero(number << PAGE_SHIFT, false);
+        p = pa_to_va(number << PAGE_SHIFT);
+    }
+    p->object.type = OBJECT_PROCESS;
+    p->object.payer = parent;
+    memcpy(p->name, name, strnlen(name, PROCESS_NAME_LEN));
+    p->pages_limit = pages;
+    p->ceiling = (uint8_t)(ceiling + 1);
+    handles = page_alloc(p);
+    if (handles == 0 || mmu_space_create(p) != E_OK) {
+        if (handles != 0) {
+            page_free(p, handles);
+        }
+        if (parent != NULL) {
+            object_free(p);
+            budget_return(parent, pages);
+        }
+        return NULL;
+    }
+    p->handle_page[0] = pa_to_va(handles);
+    p->handle_pages = 1;
+    p->id = ++process_ids;
+    p->all_next = process_all;
+    process_all = p;
+    object_counts[OBJECT_PROCESS]++;
+    return p;
+}
+
+/* Called whenever one of the conditions may have become true. */
+void process_try_free(struct process *p)
+{
+    struct process **link = &process_all;
+
+    if (p->state != PROCESS_GONE || p->object.refs != 0 || p->pages_used != 0) {
+        return;
+    }
+    while (*link != p) { /* as long as there are processes; pages bound them */
+        link = &(*link)->all_next;
+    }
+    *link = p->all_next;
+    object_counts[OBJECT_PROCESS]--;
+    object_free(p);
+}
+
+static bool kill_handles_step(struct process *p)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        unsigned index = p->kill_step;
+        struct handle_entry *e;
+
+        if (index == p->handle_pages * HANDLES_PER_PAGE) {
+            return true;
+        }
+        e = &p->handle_page[index / HANDLES_PER_PAGE][index % HANDLES_PER_PAGE];
+        if (e->self != 0 && !handle_close_step(p, e)) {
+            return false;
+        }
+        p->kill_step++;
+    }
+    return false;
+}
+
+/* One bounded step of ending p; true: it is gone (its struct may be freed by then if nobody holds a handle). The order
+ * is the order of the code: a state says how far it came. */
+bool process_kill_step(struct process *p)
+{
+    if (p->state == PROCESS_GONE) {
+        return true;
+    }
+    p->state = PROCESS_DYING;
+    for (unsigned i = 0; i < 8 && p->threads != NULL; i++) {
+        thread_end(p->threads);
+    }
+    if (p->threads != NULL || !kill_handles_step(p)) {
+        return false;
+    }
+    if (p->kill_va < USER_END) {
+        if (p->kill_va == 0) {
+            mmu_flush_space(p);
+        }
+        if (!space_unmap_step(p, &p->kill_va, USER_END)) {
+            return false;
+        }
+    }
+    while (p->windows != NULL) {
+        window_detach(p->windows);
+    }
+    if (!mmu_space_free_step(p)) {
+        return false;
+    }
+    if (p->fault_port != NULL) {
+        if (!object_release_step(&p->fault_port->object)) {
+            return false;
+        }
+        p->fault_port = NULL;
+    }
+    while (p->handle_pages > 0) {
+        page_free(p, va_to_pa(p->handle_page[--p->handle_pages]));
+        p->handle_page[p->handle_pages] = NULL;
+    }
+    if (p->log_line != NULL) {
+        object_free(p->log_line);
+        p->log_line = NULL;
+    }
+    p->state = PROCESS_GONE;
+    p->object.payer->pages_used -= p->pages_limit - p->pages_used; /* the part that nobody uses any more */
+    p->pages_limit = p->pages_used;
+    return true;
+}
