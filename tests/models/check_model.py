@@ -136,6 +136,24 @@ def check(model, name, work):
     return tap
 
 
+def follows(model):
+    """The code that the header names: one result for each file, good if it defines all names."""
+    with open(model.path, encoding='utf-8') as f:
+        header = re.sub(r'\n \*', ' ', f.read().partition('*/')[0]).partition('Follows:')[2]
+    files = re.findall(r'([\w/]+\.[cS])\s+\(([\w\s,]+)\)', header)
+    tap = Tap(len(files))
+    root = os.path.join(os.path.dirname(model.path), '..', '..')
+    for path, names in files:
+        missing = names.replace(',', ' ').split()
+        if os.path.exists(os.path.join(root, path)):
+            with open(os.path.join(root, path), encoding='utf-8') as f:
+                code = f.read()
+            pattern = r'^%s:' if path.endswith('.S') else r'^\w.*\b%s\('
+            missing = [n for n in missing if not re.search(pattern % n, code, re.M)]
+        tap.result(not missing, 'what it follows in %s is there' % path, 'not defined: ' + ' '.join(missing))
+    return tap
+
+
 def mutate(model, number, work):
     base, expected, text = model.bugs[number]
     tap = Tap(1)
@@ -152,16 +170,19 @@ def main():
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument('--check', metavar='NAME', help='prove the property: no error may be found')
     what.add_argument('--bug', metavar='N', type=int, help='seeded mutation: the error must be found')
+    what.add_argument('--follows', action='store_true', help='the code that the header names must be there')
     what.add_argument('--all', action='store_true', help='every check and mutation, one after the other')
     parser.add_argument('--keep', metavar='DIR', help='leave the verifier and its trail in DIR')
     args = parser.parse_args()
     model = Model(args.model)
     if args.all:
         status = 0
-        for word in [['--check', c] for c in model.checks] + [['--bug', str(b)] for b in model.bugs]:
+        for word in [['--follows']] + [['--check', c] for c in model.checks] + [['--bug', str(b)] for b in model.bugs]:
             print('# ' + ' '.join(word), flush=True)
             status |= subprocess.run([sys.executable, __file__, args.model] + word, check=False).returncode
         return status
+    if args.follows:
+        return 1 if follows(model).failed else 0
     for tool in 'spin', 'gcc':
         if not shutil.which(tool):
             print('1..0 # SKIP %s is not installed' % tool)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * closed - *closed* against a new incarnation with the same badge.
  *
- * Follows: kernel/core/port.c (badge_count_up, badge_count_down, port_reset_step), kernel/core/handle.c,
- * kernel/core/ipc.c (ipc_receive), kernel/core/process.c (process_kill_step), servers/init/server.c.
+ * Follows: kernel/core/port.c (badge_count_up, badge_count_down, port_reset_step), kernel/core/handle.c
+ *   (handle_install, handle_close_step), kernel/core/ipc.c (ipc_receive, ipc_queue_unlink), kernel/core/process.c
+ *   (process_kill_step), servers/init/server.c (grant_reference, server_stop, server_start)
+ *
  * A client's badge is its node's offset, so every incarnation of it has the same. The server keeps state by badge; its
  * only news that a client went is *closed*. Two clients, one server of one thread, and init, which mints and restarts.
  * A client has a thread that calls and another that duplicates and closes its handles meanwhile; client and server

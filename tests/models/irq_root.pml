@@ -2,9 +2,11 @@
  * irq_root - the root interrupt server: the timer's line, devices, its death and restart under a spinning thread.
  *
  * Follows: kernel/core/irq.c (irq_deliver, irq_slow, irq_thread_gone), kernel/core/sched.c (schedule),
- * kernel/arch/aarch64/vectors.S and fastpath.S (timer_irq, device_irq, fast_notify_receive),
- * servers/drv/gicv2/gicv2.c (gicv2_take, gicv2_complete, gicv2_ack, gicv2_attach, gicv2_start, gicv2_run),
- * servers/init/supervise.c, libsys/src/driver.c.
+ *   kernel/core/thread.c (thread_fault, thread_end), kernel/arch/aarch64/vectors.S (timer_irq),
+ *   kernel/arch/aarch64/fastpath.S (device_irq, fast_notify_receive), servers/drv/gicv2/gicv2.c (gicv2_take,
+ *   gicv2_complete, gicv2_ack, gicv2_attach, gicv2_start, gicv2_run), servers/init/supervise.c (supervise_death),
+ *   libsys/src/driver.c (irq_attach, irq_ack, irq_rebind)
+ *
  * One core. By priority: root server, init, a driver with a level and an edge line, a thread that only spins. The
  * controller is a GICv2 with EOImode 1: IAR makes a line active and raises the running priority, EOIR drops that,
  * DIR (or ICACTIVER) makes it inactive. It sees the timer's line late, both ways. Each register access of the server

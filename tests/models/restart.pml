@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * restart - ranks, commands, rebind and restart between init and its servers.
  *
- * Follows: servers/init/supervise.c, libsys/src/driver.c, and design sections 1 (law 5) and 6.
+ * Follows: servers/init/round.c (round_begin, lowest_late, round_end), servers/init/supervise.c (supervise_death,
+ *   supervise_fail_callers, give_up, server_ready), servers/init/command.c (command_send, command_pump, command_look,
+ *   command_reset, command_rebind), servers/init/server.c (server_stop), libsys/src/driver.c (command_take,
+ *   irq_rebind, driver_ready)
+ *
+ * Laws 5 and 7: only calls wait, and calls only go down in rank; everything above the kernel may die.
  * A chain of three servers stands for any order of ranks: each calls only the one below it (attach, and work), all
  * call init; init calls nobody and commands by a page and an event bit. Any server may die or hang at any step, also
  * in the middle of a call, while it starts, and while it is rebound. Time is abstract: a server that misses the
