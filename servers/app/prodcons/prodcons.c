@@ -2,6 +2,7 @@
  * prodcons - producers and consumers on a bounded buffer with two semaphores and a mutex. Exit status 0 when every item
  * arrived exactly once: their number and their checksum are right.
  */
+#include <cambium/sys.h>
 #include <cambium/thread.h>
 #include <stdio.h>
 
@@ -57,6 +58,7 @@ static int consume(void *arg)
     for (uint32_t item = buffer_get(); item != LAST; item = buffer_get()) {
         own_sum += (uint64_t)item * item;
         count++;
+        sys_yield(); /* or one consumer, always a step ahead of the waking of the other, would take all */
     }
     mutex_lock(&sum_lock);
     sum += own_sum;
