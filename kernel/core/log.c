@@ -181,6 +181,16 @@ static void line_end(struct process *p)
     }
 }
 
+/* A line begins with its level, unless that is info (abi.h). */
+static void line_begin(struct process *p, uint64_t level)
+{
+    static const char marks[][8] = { "error: ", "warn: ", "", "debug: " };
+
+    for (const char *c = level < 4 ? marks[level] : ""; *c != '\0'; c++) {
+        p->log_line[p->log_len++] = *c;
+    }
+}
+
 static int64_t log_write(struct process *p, const uint64_t *x)
 {
     const char *text = (const char *)&x[3];
@@ -196,6 +206,9 @@ static int64_t log_write(struct process *p, const uint64_t *x)
             line_end(p);
         }
         if (text[i] != '\n') {
+            if (p->log_len == 0) {
+                line_begin(p, x[2]);
+            }
             /* only the console server may send control characters to a terminal */
             p->log_line[p->log_len++] = (unsigned char)text[i] >= ' ' ? text[i] : '?';
         }

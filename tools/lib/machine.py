@@ -112,8 +112,8 @@ class Machine:
 
     def status(self):
         """The exit status of the last command."""
-        answer = self.run("echo $?").strip()
-        return int(answer) if answer.isdigit() else None
+        answer = re.search(r"^\d+$", self.run("echo $?"), re.M)  # a background program may have ended meanwhile
+        return int(answer.group()) if answer else None
 
     def ended(self, timeout=None):
         """Waits until QEMU ends by itself; returns its exit status."""

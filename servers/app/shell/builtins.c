@@ -82,6 +82,10 @@ static int name_command(struct shell *sh, int argc, char *argv[], uint32_t op)
                    argc == 3 ? argv[2] : "");
     fflush(stdout);
     status_t err = init_name_call(sh, op, name);
+    if (err == E_RIGHTS) {
+        printf("%s: %s: not allowed (E_RIGHTS)\n", argv[0], name);
+        return STATUS_FAILED;
+    }
     return err == E_OK ? STATUS_OK : shell_fail(argv[0], name, err);
 }
 
@@ -119,23 +123,21 @@ static int poweroff_command(struct shell *sh, int argc, char *argv[])
 static int help_command(struct shell *sh, int argc, char *argv[]);
 
 static const struct builtin builtins[] = {
-    { "echo", "[WORD...]", "prints its words; $? is the last command's status", echo_command },
+    { "echo", "[WORD...]", "prints its words; $? is the last status", echo_command },
     { "help", "", "this list", help_command },
     { "irq", "", "interrupt lines: node, events, state", irq_command },
-    { "kill", "NAME | ID | job N", "ends a program, or a server, which is then restarted",
-      kill_command },
-    { "log", "[error|warn|info|debug]", "the kernel's log, up to that level (default: all)",
+    { "kill", "NAME | ID | job N", "ends a program; a server is restarted", kill_command },
+    { "log", "[error|warn|info|debug]", "the kernel's log, up to that level (else all)",
       log_command },
     { "mem", "", "memory and kernel objects", mem_command },
     { "poweroff", "", "stops the machine", poweroff_command },
     { "ps", "", "processes", ps_command },
     { "reboot", "", "starts the machine anew", reboot_command },
     { "restart", "NAME", "restarts a server, a broken one too", restart_command },
-    { "run", "PROGRAM [WORD...]", "runs a program, even one with a built-in's name", run_command },
+    { "run", "PROGRAM [WORD...]", "a program, even if a built-in has its name", run_command },
     { "sleep", "SECONDS", "waits; fractions are fine", sleep_command },
-    { "time", "COMMAND [WORD...]", "runs a command and tells how long it took", time_command },
-    { "tree", "[-a]", "device tree: which server drives what, what waits; -a: all nodes",
-      tree_command },
+    { "time", "COMMAND [WORD...]", "runs a command, tells how long it took", time_command },
+    { "tree", "[-a]", "nodes and their servers, what waits; -a: all", tree_command },
 };
 
 const struct builtin *builtin_at(unsigned n)
@@ -181,7 +183,7 @@ static int help_command(struct shell *sh, int argc, char *argv[])
         printf("  %-30s %s\n", usage, builtins[n].help);
     }
     help_programs(sh);
-    printf("A ; B runs one after the other, PROGRAM & in the background. ^C ends a program, TAB "
-           "completes.\n");
+    printf("A ; B runs one after the other, PROGRAM & in the background.\n"
+           "^C ends a program, TAB completes, the arrows bring back old lines.\n");
     return STATUS_OK;
 }
