@@ -119,6 +119,7 @@ static void timer_init(void)
     cntkctl_el1_write(CNTKCTL_EL0VCTEN);
     cntv_cval_el0_write((uint64_t)DEADLINE_NEVER);
     cores[0].armed = (uint64_t)DEADLINE_NEVER;
+    cores[0].slice_ticks = cntfrq_el0_read() / 200; /* time slices of 5 ms */
     cntv_ctl_el0_write(CNTV_CTL_ENABLE); /* and never off again: ISTATUS would be UNKNOWN */
     isb();
 }

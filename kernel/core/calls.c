@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * From an exception to the call it means, and the calls that are too small for a file of their own. A call gets the
- * caller's registers x0..x9 and its deadline (x10). It returns a status for x0, CALL_BLOCKED (the frame is complete or
+ * caller's registers x0..x9; its deadline (x10) is in t->deadline. It returns a status for x0, CALL_BLOCKED (the frame is complete or
  * somebody else will complete it), or CALL_RESTART (long, consistent, to be entered again: progress lies in x0..x9
  * or in the object).
  */
@@ -24,35 +24,34 @@ static status_t port_get(struct thread *t, uint64_t h, uint32_t right, struct po
 
 /* ---- IPC ---- */
 
-int64_t sys_call_deadline(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_call_deadline(struct thread *t, uint64_t *x)
 {
     struct port *port;
     uint32_t badge;
     status_t error = port_get(t, x[0], RIGHT_CALL, &port, &badge);
 
-    return error != E_OK ? error : ipc_call(t, port, badge, deadline);
+    return error != E_OK ? error : ipc_call(t, port, badge, t->deadline);
 }
 
-int64_t sys_call(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_call(struct thread *t, uint64_t *x)
 {
-    (void)deadline; /* the plain call has none */
-    return sys_call_deadline(t, x, (uint64_t)DEADLINE_NEVER);
+    t->deadline = (uint64_t)DEADLINE_NEVER;
+    return sys_call_deadline(t, x);
 }
 
-int64_t sys_receive(struct thread *t, uint64_t *x, uint64_t deadline)
-{
-    struct port *port;
-    status_t error = port_get(t, x[0], RIGHT_RECEIVE, &port, NULL);
-
-    return error != E_OK ? error : ipc_receive(t, port, deadline);
-}
-
-int64_t sys_reply_receive(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_receive(struct thread *t, uint64_t *x)
 {
     struct port *port;
     status_t error = port_get(t, x[0], RIGHT_RECEIVE, &port, NULL);
 
-    (void)deadline;
+    return error != E_OK ? error : ipc_receive(t, port, t->deadline);
+}
+
+int64_t sys_reply_receive(struct thread *t, uint64_t *x)
+{
+    struct port *port;
+    status_t error = port_get(t, x[0], RIGHT_RECEIVE, &port, NULL);
+
     if (error == E_OK && t->caller != NULL) {
         struct thread *caller = t->caller;
         int64_t result = ipc_reply(t, caller);
@@ -66,12 +65,11 @@ int64_t sys_reply_receive(struct thread *t, uint64_t *x, uint64_t deadline)
     return error != E_OK ? error : ipc_receive(t, port, (uint64_t)DEADLINE_NEVER);
 }
 
-int64_t sys_notify_receive(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_notify_receive(struct thread *t, uint64_t *x)
 {
     struct port *target = NULL, *port;
     status_t error = port_get(t, x[2], RIGHT_RECEIVE, &port, NULL);
 
-    (void)deadline;
     if (error == E_OK && x[0] != 0) {
         error = port_get(t, x[0], RIGHT_NOTIFY, &target, NULL);
     }
@@ -86,25 +84,23 @@ int64_t sys_notify_receive(struct thread *t, uint64_t *x, uint64_t deadline)
     return ipc_receive(t, port, (uint64_t)DEADLINE_NEVER);
 }
 
-int64_t sys_notify(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_notify(struct thread *t, uint64_t *x)
 {
     struct port *port;
     status_t error = port_get(t, x[0], RIGHT_NOTIFY, &port, NULL);
 
-    (void)deadline;
     if (error == E_OK) {
         port_notify(port, x[1]);
     }
     return error;
 }
 
-int64_t sys_reply(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_reply(struct thread *t, uint64_t *x)
 {
     struct handle_entry *e;
     struct thread *caller;
     int64_t result;
 
-    (void)deadline;
     if (x[0] == 0) {
         caller = t->caller;
         result = caller != NULL ? ipc_reply(t, caller) : E_DEAD;
@@ -126,12 +122,11 @@ int64_t sys_reply(struct thread *t, uint64_t *x, uint64_t deadline)
     return result;
 }
 
-int64_t sys_reply_keep(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_reply_keep(struct thread *t, uint64_t *x)
 {
     handle_t h;
     status_t error;
 
-    (void)deadline;
     if (t->caller == NULL) {
         return E_DEAD;
     }
@@ -144,9 +139,8 @@ int64_t sys_reply_keep(struct thread *t, uint64_t *x, uint64_t deadline)
     return error;
 }
 
-int64_t sys_yield(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_yield(struct thread *t, uint64_t *x)
 {
-    (void)deadline;
     x[0] = E_OK;
     sched_yield(t);
     return CALL_BLOCKED;
@@ -157,9 +151,9 @@ int64_t do_abi_version(void)
     return ABI_VERSION;
 }
 
-int64_t sys_abi_version(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_abi_version(struct thread *t, uint64_t *x)
 {
-    (void)t, (void)x, (void)deadline;
+    (void)t, (void)x;
     return do_abi_version();
 }
 
@@ -198,17 +192,15 @@ static int64_t duplicate(struct thread *t, struct process *to, uint64_t h, uint6
     return error;
 }
 
-int64_t sys_handle_dup(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_handle_dup(struct thread *t, uint64_t *x)
 {
-    (void)deadline;
     return duplicate(t, t->process, x[0], x[1], x[2], &x[1]);
 }
 
-int64_t sys_handle_close(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_handle_close(struct thread *t, uint64_t *x)
 {
     struct handle_entry *e = handle_lookup(t->process, (handle_t)x[0]);
 
-    (void)deadline;
     if (e == NULL) {
         return E_HANDLE;
     }
@@ -236,22 +228,20 @@ static int64_t install_new(struct thread *t, struct object *o, uint32_t rights, 
     return E_OK;
 }
 
-int64_t sys_port_create(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_port_create(struct thread *t, uint64_t *x)
 {
     struct port *port = port_create(t->process);
 
-    (void)deadline;
     return port == NULL ? E_BUDGET :
                           install_new(t, &port->object,
                                       RIGHT_CALL | RIGHT_NOTIFY | RIGHT_RECEIVE | RIGHT_MANAGE | RIGHT_TRANSFER, &x[1]);
 }
 
-int64_t sys_port_reset(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_port_reset(struct thread *t, uint64_t *x)
 {
     struct port *port;
     status_t error = port_get(t, x[0], RIGHT_MANAGE, &port, NULL);
 
-    (void)deadline;
     if (error != E_OK) {
         return error;
     }
@@ -264,14 +254,13 @@ int64_t sys_port_reset(struct thread *t, uint64_t *x, uint64_t deadline)
 }
 
 /* x0 len, x1 flags, x2 limit -> x1. Zeroing goes in steps: x3 = memory's handle + 1 while it does, x4 = pages done. */
-int64_t sys_memory_create(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_memory_create(struct thread *t, uint64_t *x)
 {
     struct memory *m;
     status_t error;
     uint64_t progress = 0;
     int64_t result;
 
-    (void)deadline;
     if (x[0] == 0 || x[0] % PAGE_SIZE != 0 || (x[1] & ~3ull) != 0 || x[0] >> PAGE_SHIFT > UINT32_MAX) {
         return E_INVAL;
     }
@@ -287,14 +276,13 @@ int64_t sys_memory_create(struct thread *t, uint64_t *x, uint64_t deadline)
 }
 
 /* x0 memory, x1 offset -> x1 len, x2 pa */
-int64_t sys_memory_info(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_memory_info(struct thread *t, uint64_t *x)
 {
     struct object *o;
     struct memory *m;
     status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_MEMORY, 0, &o);
     bool manage;
 
-    (void)deadline;
     if (error != E_OK) {
         return error;
     }
@@ -330,14 +318,13 @@ static status_t process_get(struct thread *t, uint64_t h, struct process **out)
 }
 
 /* x0 parent, x1/x2 name, x3 pages, x4 ceiling, x5 fault port, x6 badge -> x1 */
-int64_t sys_process_create(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_process_create(struct thread *t, uint64_t *x)
 {
     struct process *parent, *p;
     struct port *fault_port = NULL;
     status_t error = (handle_t)x[0] == HANDLE_SELF ? E_HANDLE : process_get(t, x[0], &parent);
     int64_t result;
 
-    (void)deadline;
     if (error == E_OK && x[5] != 0) {
         error = port_get(t, x[5], RIGHT_MANAGE, &fault_port, NULL);
     }
@@ -369,13 +356,12 @@ int64_t sys_process_create(struct thread *t, uint64_t *x, uint64_t deadline)
     return E_OK;
 }
 
-int64_t sys_process_kill(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_process_kill(struct thread *t, uint64_t *x)
 {
     struct object *o;
     struct process *p;
     status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_PROCESS, RIGHT_MANAGE, &o);
 
-    (void)deadline;
     if (error != E_OK) {
         return error;
     }
@@ -392,18 +378,16 @@ int64_t sys_process_kill(struct thread *t, uint64_t *x, uint64_t deadline)
 }
 
 /* x0 process, x1 handle, x2 rights, x3 badge -> x1 */
-int64_t sys_process_grant(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_process_grant(struct thread *t, uint64_t *x)
 {
     struct process *p;
     status_t error = process_get(t, x[0], &p);
 
-    (void)deadline;
     return error != E_OK ? error : duplicate(t, p, x[1], x[2], x[3], &x[1]);
 }
 
-int64_t sys_process_exit(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_process_exit(struct thread *t, uint64_t *x)
 {
-    (void)deadline;
     /* the others stop first: nobody runs on in a process that said it has ended */
     for (struct thread *other = t->process->threads; other != NULL;) {
         struct thread *next = other->process_next;
@@ -418,14 +402,13 @@ int64_t sys_process_exit(struct thread *t, uint64_t *x, uint64_t deadline)
 }
 
 /* x0 process, x1 entry, x2 sp, x3 arg, x4 priority, x5 tp -> x1 */
-int64_t sys_thread_create(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_thread_create(struct thread *t, uint64_t *x)
 {
     struct process *p;
     struct thread *new;
     status_t error = process_get(t, x[0], &p);
     int64_t result;
 
-    (void)deadline;
     if (error != E_OK) {
         return error;
     }
@@ -463,12 +446,11 @@ static int64_t thread_register(struct thread *target, uint64_t n, uint64_t *out)
 }
 
 /* x0 thread (0: the caller), x1 THREAD_*, x2 value -> x1 */
-int64_t sys_thread_control(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_thread_control(struct thread *t, uint64_t *x)
 {
     struct thread *target = t;
     struct object *o;
 
-    (void)deadline;
     if (x[0] != 0) {
         status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_THREAD, RIGHT_MANAGE, &o);
 
@@ -532,12 +514,11 @@ int64_t sys_thread_control(struct thread *t, uint64_t *x, uint64_t deadline)
 }
 
 /* x0 port, x1 deadline, x2 bits */
-int64_t sys_timer_set(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_timer_set(struct thread *t, uint64_t *x)
 {
     struct port *port;
     status_t error = port_get(t, x[0], RIGHT_NOTIFY, &port, NULL);
 
-    (void)deadline;
     if (error != E_OK) {
         return error;
     }
@@ -616,12 +597,11 @@ static int64_t info_thread(uint64_t *x)
 }
 
 /* x0 /chosen, x1 INFO_*, x2 argument -> x1..x8 */
-int64_t sys_info(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_info(struct thread *t, uint64_t *x)
 {
     struct core *core = t->core;
     status_t error = privileged(t, x[0], RIGHT_READ, DERIVE_CHOSEN);
 
-    (void)deadline;
     if (error != E_OK) {
         return error;
     }
@@ -656,12 +636,11 @@ int64_t sys_info(struct thread *t, uint64_t *x, uint64_t deadline)
 }
 
 /* x0 /psci, x1 POWER_* */
-int64_t sys_power(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_power(struct thread *t, uint64_t *x)
 {
     enum { PSCI_SYSTEM_OFF = 0x84000008u, PSCI_SYSTEM_RESET = 0x84000009u }; /* Arm DEN0022, section 5 */
     status_t error = privileged(t, x[0], RIGHT_MANAGE, DERIVE_POWER);
 
-    (void)deadline;
     if (error != E_OK) {
         return error;
     }
@@ -682,9 +661,9 @@ syscall_fn *const syscalls[SYS_COUNT] = {
 
 static void exception_call(struct thread *t, unsigned number)
 {
-    uint64_t deadline = t->x[10];
     int64_t result;
 
+    t->deadline = t->x[10];
     for (unsigned i = 10; i < 19; i++) {
         t->x[i] = 0; /* the ABI's scratch registers; a fast path may have left the kernel's values in them */
     }
@@ -692,10 +671,10 @@ static void exception_call(struct thread *t, unsigned number)
         thread_fault(t, FAULT_SYSCALL, number, esr_el1_read(), 0);
         return;
     }
-    result = syscalls[number](t, t->x, deadline);
+    result = syscalls[number](t, t->x);
     if (result == CALL_RESTART) {
         t->elr -= 4;
-        t->x[10] = deadline;
+        t->x[10] = t->deadline;
     } else if (result != CALL_BLOCKED) {
         t->x[0] = (uint64_t)result;
     }

@@ -120,7 +120,6 @@ void timer_insert(struct core *core, struct ordered_node *n, uint32_t kind, uint
 void timer_remove(struct core *core, struct ordered_node *n);
 enum { TIMER_THREAD = 0, TIMER_PORT = 1 };
 bool preempt_pending(void); /* an interrupt waits: leave a long call at a consistent point */
-uint64_t ns_to_ticks(uint64_t ns);
 
 /* ---- memory.c, device.c ---- */
 status_t memory_create(struct process *payer, uint64_t pages, uint32_t flags, uint64_t limit, struct memory **out);
@@ -150,7 +149,7 @@ bool irq_deliver(struct core *core);
 void irq_thread_gone(struct thread *t);
 
 /* ---- calls.c ---- */
-typedef int64_t syscall_fn(struct thread *t, uint64_t *x, uint64_t deadline);
+typedef int64_t syscall_fn(struct thread *t, uint64_t *x);
 #define CALL(number, name) syscall_fn sys_##name;
 #include "../abi/calls.def"
 #undef CALL
@@ -161,7 +160,7 @@ int64_t do_abi_version(void);
 void exception_sync(struct thread *t);
 void exception_serror(struct thread *t);
 void irq_slow(struct thread *current);
-bool timer_tick(struct thread *current);
+bool timer_tick(struct thread *current, struct core *core);
 struct thread *schedule(void);
 _Noreturn void kernel_exception(uint64_t sp, uint64_t lr);
 

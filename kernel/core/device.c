@@ -140,7 +140,7 @@ bool device_release_step(struct device *d)
 /* ---- calls ---- */
 
 /* x0 parent, x1 flags | count << 32, x2.. pa, len pairs -> x1 */
-int64_t sys_device_derive(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_device_derive(struct thread *t, uint64_t *x)
 {
     unsigned count = (unsigned)(x[1] >> 32);
     uint32_t flags = (uint32_t)x[1];
@@ -149,7 +149,6 @@ int64_t sys_device_derive(struct thread *t, uint64_t *x, uint64_t deadline)
     status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_DEVICE, RIGHT_MANAGE, &o);
     handle_t h;
 
-    (void)deadline;
     if (error != E_OK) {
         return error;
     }
@@ -202,12 +201,11 @@ int64_t sys_device_derive(struct thread *t, uint64_t *x, uint64_t deadline)
     return E_OK;
 }
 
-int64_t sys_device_revoke(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_device_revoke(struct thread *t, uint64_t *x)
 {
     struct object *o;
     status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_DEVICE, RIGHT_MANAGE, &o);
 
-    (void)deadline;
     if (error != E_OK) {
         return error;
     }
@@ -220,7 +218,7 @@ int64_t sys_device_revoke(struct thread *t, uint64_t *x, uint64_t deadline)
 }
 
 /* x0 device, x1 window, x2 width | DEVICE_WRITE, x3 offset, x4 value -> x1 */
-int64_t sys_device_access(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_device_access(struct thread *t, uint64_t *x)
 {
     bool write = x[2] & DEVICE_WRITE;
     uint64_t width = x[2] & ~(uint64_t)DEVICE_WRITE, va, value = 0;
@@ -229,7 +227,6 @@ int64_t sys_device_access(struct thread *t, uint64_t *x, uint64_t deadline)
     status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_DEVICE, write ? RIGHT_WRITE : RIGHT_READ, &o);
     int failed;
 
-    (void)deadline;
     if (error != E_OK) {
         return error;
     }

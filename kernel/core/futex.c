@@ -87,7 +87,7 @@ static status_t futex_owner_get(struct thread *t, handle_t h, struct thread **ou
 }
 
 /* x0 address, x1 expected, x2 owner */
-int64_t sys_futex_wait(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_futex_wait(struct thread *t, uint64_t *x)
 {
     struct process *p = t->process;
     struct thread *owner, **link = &p->futex_waiters, *last = NULL;
@@ -107,7 +107,7 @@ int64_t sys_futex_wait(struct thread *t, uint64_t *x, uint64_t deadline)
     if (value != (uint32_t)x[1]) {
         return E_AGAIN;
     }
-    if (deadline <= cntvct_read()) {
+    if (t->deadline <= cntvct_read()) {
         return E_TIMEOUT;
     }
     while (*link != NULL) {
@@ -123,18 +123,17 @@ int64_t sys_futex_wait(struct thread *t, uint64_t *x, uint64_t deadline)
     if (owner != NULL) {
         futex_rebase(owner);
     }
-    sched_deadline(t, deadline);
+    sched_deadline(t, t->deadline);
     return CALL_BLOCKED;
 }
 
 /* x0 address, x1 count, x2 owner of the rest -> x1 woken */
-int64_t sys_futex_wake(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_futex_wake(struct thread *t, uint64_t *x)
 {
     struct thread *owner;
     status_t error = futex_owner_get(t, (handle_t)x[2], &owner);
     uint64_t woken = 0;
 
-    (void)deadline;
     if (error != E_OK) {
         return error;
     }

@@ -48,13 +48,12 @@ void irq_thread_gone(struct thread *t)
 }
 
 /* x0 device, x1 IRQ_ROOT_*, ... */
-int64_t sys_irq_root(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_irq_root(struct thread *t, uint64_t *x)
 {
     struct object *o, *port;
     struct core *core = t->core;
     status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_DEVICE, RIGHT_MANAGE, &o);
 
-    (void)deadline;
     if (error != E_OK) {
         return error;
     }

@@ -251,14 +251,13 @@ void log_port_gone(struct port *port)
 }
 
 /* x0 /chosen, x1 LOG_*, x2.. */
-int64_t sys_log(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_log(struct thread *t, uint64_t *x)
 {
     static const uint8_t rights[] = { [LOG_WRITE] = RIGHT_WRITE, [LOG_READ] = RIGHT_READ, [LOG_SUBSCRIBE] = RIGHT_READ,
                                       [LOG_CONSOLE] = RIGHT_MANAGE };
     struct object *o;
     status_t error;
 
-    (void)deadline;
     if (x[1] > LOG_CONSOLE) {
         return E_NOSYS;
     }

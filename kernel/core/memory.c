@@ -261,7 +261,7 @@ static int64_t map_device(struct process *p, struct device *d, uint64_t *x, uint
 }
 
 /* x0 process, x1 object, x2 offset, x3 len, x4 va, x5 flags, x6 window, x7 bytes done so far (0 at first) */
-int64_t sys_map(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_map(struct thread *t, uint64_t *x)
 {
     uint32_t flags = (uint32_t)x[5];
     struct process *p;
@@ -271,7 +271,6 @@ int64_t sys_map(struct thread *t, uint64_t *x, uint64_t deadline)
     int64_t result;
     status_t error = map_process(t, (handle_t)x[0], &p);
 
-    (void)deadline;
     if (error != E_OK) {
         return error;
     }
@@ -364,14 +363,13 @@ bool space_unmap_step(struct process *p, uint64_t *va, uint64_t end)
 }
 
 /* x0 process, x1 va, x2 len */
-int64_t sys_unmap(struct thread *t, uint64_t *x, uint64_t deadline)
+int64_t sys_unmap(struct thread *t, uint64_t *x)
 {
     struct process *p;
     status_t error = map_process(t, (handle_t)x[0], &p);
     uint64_t va = x[1];
     bool done;
 
-    (void)deadline;
     if (error != E_OK) {
         return error;
     }

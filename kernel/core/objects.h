@@ -90,6 +90,7 @@ struct thread {
     uint64_t fault_address, fault_esr, fault_code;
     struct ordered_node timer; /* key: deadline; armed while in a queue */
     uint64_t futex_address;
+    uint64_t deadline;       /* x10 of the call being done */
     struct thread *futex_owner;
     struct thread *process_next;
     struct fp_state *fp;
@@ -202,6 +203,8 @@ struct core {
     uint64_t ready;              /* bit n: a thread of level n is ready */
     uint64_t stack_top;
     uint32_t number;
+    bool dirty;                  /* somebody became ready or a timer was set: schedule() must look */
+    uint64_t slice_ticks;
     bool mask_once;              /* an IRQ came while no root server waited: set I for the next return only */
     struct thread *head[PRIORITY_COUNT + 1], *tail[PRIORITY_COUNT + 1];
     struct ordered timers;

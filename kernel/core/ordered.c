@@ -60,6 +60,9 @@ void ordered_insert(struct ordered *o, struct ordered_node *n, uint64_t key)
     n->left = NULL;
     n->right = NULL;
     n->linked = true;
+    if (o->first == NULL || key < o->first->key) {
+        o->first = n;
+    }
     while (*link != NULL) {
         parent = *link;
         link = key < parent->key ? &parent->left : &parent->right;
@@ -73,21 +76,17 @@ void ordered_insert(struct ordered *o, struct ordered_node *n, uint64_t key)
 
 void ordered_remove(struct ordered *o, struct ordered_node *n)
 {
+    if (o->first == n) { /* the next is the lowest on its right, or its parent: it has nothing on its left */
+        o->first = n->right != NULL ? n->right : n->parent;
+        while (n->right != NULL && o->first->left != NULL) {
+            o->first = o->first->left;
+        }
+    }
     while (n->left != NULL && n->right != NULL) {
         rotate_up(o, n->left->weight > n->right->weight ? n->left : n->right);
     }
     replace_child(o, n->parent, n, n->left != NULL ? n->left : n->right);
     n->linked = false;
-}
-
-struct ordered_node *ordered_first(const struct ordered *o)
-{
-    struct ordered_node *n = o->root;
-
-    while (n != NULL && n->left != NULL) {
-        n = n->left;
-    }
-    return n;
 }
 
 struct ordered_node *ordered_find(const struct ordered *o, uint64_t key)

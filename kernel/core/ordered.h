@@ -15,11 +15,10 @@ struct ordered_node {
     bool linked;
 };
 struct ordered {
-    struct ordered_node *root;
+    struct ordered_node *root, *first; /* first: lowest key, NULL when empty */
 };
 
 void ordered_insert(struct ordered *o, struct ordered_node *n, uint64_t key);
 void ordered_remove(struct ordered *o, struct ordered_node *n);
-struct ordered_node *ordered_first(const struct ordered *o);
 /* A node with exactly this key, or NULL. */
 struct ordered_node *ordered_find(const struct ordered *o, uint64_t key);

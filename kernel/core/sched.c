@@ -10,7 +10,7 @@
 #include "../arch/aarch64/mmu.h"
 #include "../arch/aarch64/sysreg.h"
 
-enum { SLICE_NS = 5000000, EXPIRE_BATCH = 16 };
+enum { EXPIRE_BATCH = 16 };
 
 struct core cores[CORES];
 
@@ -38,6 +38,7 @@ void sched_ready(struct thread *t)
     }
     core->tail[level] = t;
     core->ready |= 1ull << level;
+    core->dirty = true;
     t->ready = true;
 }
 
@@ -91,16 +92,11 @@ void sched_yield(struct thread *t)
 
 /* ---- time ---- */
 
-uint64_t ns_to_ticks(uint64_t ns)
-{
-    uint64_t hz = cntfrq_el0_read();
-    return ns / 1000000000 * hz + ns % 1000000000 * hz / 1000000000;
-}
-
 void timer_insert(struct core *core, struct ordered_node *n, uint32_t kind, uint64_t deadline)
 {
     n->kind = kind;
     ordered_insert(&core->timers, n, deadline);
+    core->dirty = true;
 }
 
 void timer_remove(struct core *core, struct ordered_node *n)
@@ -139,7 +135,7 @@ static void timer_program(struct core *core, uint64_t deadline)
 static void timers_expire(struct core *core, uint64_t now)
 {
     for (unsigned i = 0; i < EXPIRE_BATCH; i++) {
-        struct ordered_node *n = ordered_first(&core->timers);
+        struct ordered_node *n = core->timers.first;
 
         if (n == NULL || n->key > now) {
             return;
@@ -159,7 +155,7 @@ static void timers_expire(struct core *core, uint64_t now)
 
 static void timer_rearm(struct core *core, bool peers)
 {
-    struct ordered_node *first = ordered_first(&core->timers);
+    struct ordered_node *first = core->timers.first;
     uint64_t deadline = first != NULL ? first->key : (uint64_t)DEADLINE_NEVER;
 
     if (peers && core->slice_end < deadline) {
@@ -168,24 +164,24 @@ static void timer_rearm(struct core *core, bool peers)
     timer_program(core, deadline);
 }
 
-/* Called by vectors.S on a timer IRQ with the interrupted thread as core->current. True: schedule() must choose.
- * The line is re-armed first, so that it has dropped by the time of eret (design, section 5). */
-bool timer_tick(struct thread *current)
+/* Called by vectors.S on a timer IRQ. True: schedule() must choose. The line is re-armed first, so that it has dropped by
+ * the time of eret (design, section 5). */
+bool timer_tick(struct thread *current, struct core *core)
 {
-    struct core *core = this_core();
     uint64_t now;
 
-    timer_program(core, (uint64_t)DEADLINE_NEVER);
+    cntv_cval_el0_write((uint64_t)DEADLINE_NEVER);
+    core->armed = (uint64_t)DEADLINE_NEVER;
     now = cntvct_read(); /* its isb also completes the write above */
     timers_expire(core, now);
-    if (core->head[current->level] != NULL && now >= core->slice_end) {
-        sched_yield(current);
+    if (core->ready >> current->level != 0) {
+        if (core->head[current->level] != NULL && now >= core->slice_end) {
+            sched_yield(current);
+        }
+        core->dirty = true;
         return true;
     }
-    if (core->ready >> current->level > 1) {
-        return true;
-    }
-    timer_rearm(core, core->head[current->level] != NULL);
+    timer_rearm(core, false);
     return false;
 }
 
@@ -230,9 +226,16 @@ struct thread *schedule(void)
 {
     struct core *core = this_core();
     struct thread *t = core->current;
-    uint64_t now = cntvct_read();
+    uint64_t now;
     unsigned level;
 
+    /* the common end of a call: nobody more urgent, no timer set, nobody new */
+    if (t != NULL && t->state == TS_RUN && t->wait == 0 && !t->ready && !core->dirty && core->ready >> t->level <= 1 &&
+        core->irq_thread != NULL) {
+        t->spsr = (t->spsr & ~SPSR_I) | (t->spsr0 & SPSR_I);
+        return t;
+    }
+    now = cntvct_fast();
     if (t != NULL) {
         t->process->cpu_ticks += now - core->last_switch;
         if (t->state == TS_RUN && t->wait == 0 && !t->ready) {
@@ -246,7 +249,7 @@ struct thread *schedule(void)
     }
     if (core->ready == 0) {
         idle(core);
-        now = cntvct_read();
+        now = cntvct_fast();
     }
     level = 63 - (unsigned)__builtin_clzll(core->ready);
     t = core->head[level];
@@ -254,10 +257,11 @@ struct thread *schedule(void)
     core->current = t;
     core->last_switch = now;
     if (core->slice_end <= now || core->slice_thread != t) {
-        core->slice_end = now + ns_to_ticks(SLICE_NS);
+        core->slice_end = now + core->slice_ticks;
         core->slice_thread = t;
     }
     timer_rearm(core, core->head[level] != NULL);
+    core->dirty = false;
     /* I is recomputed on every full return: only the root server's thread keeps it, and one return after an IRQ that
      * nobody could take. */
     t->spsr = (t->spsr & ~SPSR_I) | (t->spsr0 & SPSR_I);

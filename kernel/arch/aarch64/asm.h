@@ -46,3 +46,55 @@
     add     w16, w16, #1
     stlrh   w16, [x17]
 .endm
+
+/* EL0's registers and the thread's block, at sp. x16, x17 are saved by the vectors already. */
+.macro SAVE_SCRATCH
+    stp     x0, x1, [sp, #THREAD_X + 0 * 8]
+    stp     x2, x3, [sp, #THREAD_X + 2 * 8]
+    stp     x4, x5, [sp, #THREAD_X + 4 * 8]
+    stp     x6, x7, [sp, #THREAD_X + 6 * 8]
+    stp     x8, x9, [sp, #THREAD_X + 8 * 8]
+    stp     x10, x11, [sp, #THREAD_X + 10 * 8]
+    stp     x12, x13, [sp, #THREAD_X + 12 * 8]
+    stp     x14, x15, [sp, #THREAD_X + 14 * 8]
+    str     x18, [sp, #THREAD_X + 18 * 8]
+.endm
+.macro LOAD_SCRATCH
+    ldp     x0, x1, [sp, #THREAD_X + 0 * 8]
+    ldp     x2, x3, [sp, #THREAD_X + 2 * 8]
+    ldp     x4, x5, [sp, #THREAD_X + 4 * 8]
+    ldp     x6, x7, [sp, #THREAD_X + 6 * 8]
+    ldp     x8, x9, [sp, #THREAD_X + 8 * 8]
+    ldp     x10, x11, [sp, #THREAD_X + 10 * 8]
+    ldp     x12, x13, [sp, #THREAD_X + 12 * 8]
+    ldp     x14, x15, [sp, #THREAD_X + 14 * 8]
+    ldp     x16, x17, [sp, #THREAD_X + 16 * 8]
+    ldr     x18, [sp, #THREAD_X + 18 * 8]
+.endm
+/* x19..x30, SP_EL0, ELR: what a fast path saves too. */
+.macro SAVE_KEPT
+    stp     x19, x20, [sp, #THREAD_X19 + 0 * 8]
+    stp     x21, x22, [sp, #THREAD_X19 + 2 * 8]
+    stp     x23, x24, [sp, #THREAD_X19 + 4 * 8]
+    stp     x25, x26, [sp, #THREAD_X19 + 6 * 8]
+    stp     x27, x28, [sp, #THREAD_X19 + 8 * 8]
+    stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+    mrs     x19, sp_el0
+    mrs     x20, elr_el1
+    stp     x19, x20, [sp, #THREAD_SP]
+.endm
+.macro LOAD_KEPT
+    ldp     x19, x20, [sp, #THREAD_X19 + 0 * 8]
+    ldp     x21, x22, [sp, #THREAD_X19 + 2 * 8]
+    ldp     x23, x24, [sp, #THREAD_X19 + 4 * 8]
+    ldp     x25, x26, [sp, #THREAD_X19 + 6 * 8]
+    ldp     x27, x28, [sp, #THREAD_X19 + 8 * 8]
+    ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+.endm
+/* Everything, with SPSR. Clobbers x0. */
+.macro SAVE_FULL
+    SAVE_SCRATCH
+    SAVE_KEPT
+    mrs     x0, spsr_el1
+    str     x0, [sp, #THREAD_SPSR]
+.endm

@@ -14,6 +14,12 @@
 #include "asm.h"
 #include "offsets.h"
 
+.macro CLEAR n:vararg
+    .irp    r, \n
+    mov     x\r, xzr
+    .endr
+.endm
+
 /* object, meta = the entry of handle x\h, checked for liveness and for a right; the badge is meta >> 40. */
 .macro LOOKUP h, object, meta, right
     ldr     x\object, [sp, #THREAD_HANDLES]
@@ -33,24 +39,10 @@
     b.ne    slow_locked
 .endm
 
-.macro SAVE_CALLEE
-    stp     x19, x20, [sp, #THREAD_X19]
-    mrs     x19, sp_el0
-    stp     x21, x22, [sp, #THREAD_X19 + 2 * 8]
-    mrs     x20, elr_el1
-    stp     x23, x24, [sp, #THREAD_X19 + 4 * 8]
-    stp     x25, x26, [sp, #THREAD_X19 + 6 * 8]
-    stp     x27, x28, [sp, #THREAD_X19 + 8 * 8]
-    stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
-    stp     x19, x20, [sp, #THREAD_SP]
-.endm
-
 /* Continues EL0 at thread x\to, which a message resumes (never one that the scheduler picked: that needs its full
  * frame). x0..x9 are its results. */
 .macro RESUME to
     mov     sp, \to
-    mrs     x14, tpidr_el1
-    str     \to, [x14, #CORE_CURRENT]
     ldp     x12, x13, [sp, #THREAD_TTBR0]
     msr     ttbr0_el1, x12
     msr     tpidr_el0, x13
@@ -61,21 +53,8 @@
     msr     sp_el0, x12
     msr     elr_el1, x13
     UNLOCK
-    ldp     x19, x20, [sp, #THREAD_X19]
-    ldp     x21, x22, [sp, #THREAD_X19 + 2 * 8]
-    ldp     x23, x24, [sp, #THREAD_X19 + 4 * 8]
-    ldp     x25, x26, [sp, #THREAD_X19 + 6 * 8]
-    ldp     x27, x28, [sp, #THREAD_X19 + 8 * 8]
-    ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
-    mov     x10, xzr
-    mov     x11, xzr
-    mov     x12, xzr
-    mov     x13, xzr
-    mov     x14, xzr
-    mov     x15, xzr
-    mov     x16, xzr
-    mov     x17, xzr
-    mov     x18, xzr
+    LOAD_KEPT
+    CLEAR   10,11,12,13,14,15,16,17,18
     eret
 .endm
 
@@ -84,45 +63,44 @@
     .global fast_call
 fast_call:
     LOCK
-    LOOKUP  0, 12, 11, RIGHT_BIT_CALL
+    LOOKUP  0, 12, 10, RIGHT_BIT_CALL
     tst     x1, #7 << INFO_HANDLES_SHIFT
     b.ne    slow_locked
-    ldr     x13, [x12, #PORT_RECEIVER]
-    cbz     x13, slow_locked
-    SAME_CORE x13
-    ldr     x14, [x13, #THREAD_NEXT]
+    ldr     x11, [x12, #PORT_RECEIVER]
+    cbz     x11, slow_locked
+    SAME_CORE x11
+    ldr     x14, [x11, #THREAD_NEXT]
     str     x14, [x12, #PORT_RECEIVER]
     mov     x14, sp
-    stp     x14, xzr, [x13, #THREAD_CALLER]     /* caller, wait */
-    str     x13, [sp, #THREAD_WAIT]             /* &receiver->caller: offset 0 */
+    stp     x14, xzr, [x11, #THREAD_CALLER]     /* caller, wait */
+    str     x11, [sp, #THREAD_WAIT]             /* &receiver->caller: offset 0 */
     str     x1, [sp, #THREAD_X + 1 * 8]         /* how many handles the reply may bring */
     ldrb    w15, [sp, #THREAD_LEVEL]
-    ldrb    w16, [x13, #THREAD_BASE]
+    ldrb    w16, [x11, #THREAD_BASE]
     cmp     w15, w16
     csel    w15, w15, w16, hi
-    strb    w15, [x13, #THREAD_LEVEL]
-    SAVE_CALLEE
-    lsr     x0, x11, #40                        /* RECV_CALL << 32 | badge */
-    mov     x10, x13
-    RESUME  x10
+    strb    w15, [x11, #THREAD_LEVEL]
+    SAVE_KEPT
+    lsr     x0, x10, #40                        /* RECV_CALL << 32 | badge */
+    RESUME  x11
 
 /* reply_receive(x0 port, x1 info, x2..x9): the caller is there, nothing else is to be received, and nobody of higher
  * priority than the caller is ready. */
     .global fast_reply_receive
 fast_reply_receive:
     LOCK
-    LOOKUP  0, 12, 11, RIGHT_BIT_RECEIVE
+    LOOKUP  0, 12, 10, RIGHT_BIT_RECEIVE
     tst     x1, #7 << INFO_HANDLES_SHIFT
     b.ne    slow_locked
     ldp     x14, x15, [x12, #PORT_EVENTS]       /* events, attention */
     orr     x14, x14, x15
     cbnz    x14, slow_locked
-    ldr     x13, [sp, #THREAD_CALLER]
-    cbz     x13, slow_locked
-    SAME_CORE x13
+    ldr     x11, [sp, #THREAD_CALLER]
+    cbz     x11, slow_locked
+    SAME_CORE x11
     mrs     x14, tpidr_el1
     ldr     x14, [x14, #CORE_READY]
-    ldrb    w15, [x13, #THREAD_LEVEL]
+    ldrb    w15, [x11, #THREAD_LEVEL]
     lsr     x14, x14, x15                       /* bit n is level n; the caller's own level does not count */
     lsr     x14, x14, #1
     cbnz    x14, slow_locked
@@ -132,12 +110,11 @@ fast_reply_receive:
     str     x14, [x12, #PORT_RECEIVER]
     add     x12, x12, #1                        /* wait: receiving at this port */
     stp     xzr, x12, [sp, #THREAD_CALLER]
-    str     xzr, [x13, #THREAD_WAIT]
+    str     xzr, [x11, #THREAD_WAIT]
     str     x1, [sp, #THREAD_X + 1 * 8]
-    SAVE_CALLEE
+    SAVE_KEPT
     mov     x0, xzr                             /* E_OK */
-    mov     x10, x13
-    RESUME  x10
+    RESUME  x11
 
 /* notify_receive(x0 target, x1 bits, x2 own port, x3 info): the target's server waits in receive and is the most urgent
  * thread after the current one, which waits at its own port. */
@@ -146,24 +123,24 @@ fast_notify_receive:
     LOCK
     LOOKUP  0, 12, 11, RIGHT_BIT_NOTIFY
     LOOKUP  2, 10, 11, RIGHT_BIT_RECEIVE
-    ldr     x13, [x12, #PORT_RECEIVER]
-    cbz     x13, slow_locked
+    ldr     x11, [x12, #PORT_RECEIVER]
+    cbz     x11, slow_locked
     ldp     x14, x15, [x10, #PORT_EVENTS]
     orr     x14, x14, x15
     ldr     x15, [sp, #THREAD_CALLER]
     orr     x14, x14, x15                       /* an unanswered caller is the slow path's */
     cbnz    x14, slow_locked
     cbz     x1, slow_locked
-    SAME_CORE x13
+    SAME_CORE x11
     mrs     x14, tpidr_el1
     ldr     x14, [x14, #CORE_READY]
-    ldrb    w15, [x13, #THREAD_BASE]
+    ldrb    w15, [x11, #THREAD_BASE]
     lsr     x14, x14, x15
     cbnz    x14, slow_locked                    /* an equal one is ready too: its turn first */
-    strb    w15, [x13, #THREAD_LEVEL]
-    ldr     x14, [x13, #THREAD_NEXT]
+    strb    w15, [x11, #THREAD_LEVEL]
+    ldr     x14, [x11, #THREAD_NEXT]
     str     x14, [x12, #PORT_RECEIVER]
-    str     xzr, [x13, #THREAD_WAIT]
+    str     xzr, [x11, #THREAD_WAIT]
     ldr     x14, [x10, #PORT_RECEIVER]          /* after the pop: both may be one port */
     str     x14, [sp, #THREAD_NEXT]
     mov     x14, sp
@@ -171,80 +148,58 @@ fast_notify_receive:
     add     x14, x10, #1
     str     x14, [sp, #THREAD_WAIT]
     str     x3, [sp, #THREAD_X + 1 * 8]
-    SAVE_CALLEE
+    SAVE_KEPT
     mov     x0, #RECV_EVENTS << 32
     mov     x2, x1
     mov     x1, xzr
-    mov     x3, xzr
-    mov     x4, xzr
-    mov     x5, xzr
-    mov     x6, xzr
-    mov     x7, xzr
-    mov     x8, xzr
-    mov     x9, xzr
-    mov     x10, x13
-    RESUME  x10
+    CLEAR   3,4,5,6,7,8,9
+    RESUME  x11
 
 /* An IRQ that is not the timer's: to the root interrupt server's thread, which can only be waiting or absent (it runs
  * with I set). The interrupted thread keeps its turn: head of its ready queue. */
     .global device_irq
 device_irq:
-    stp     x0, x1, [sp, #THREAD_X + 0 * 8]
-    stp     x2, x3, [sp, #THREAD_X + 2 * 8]
-    stp     x4, x5, [sp, #THREAD_X + 4 * 8]
-    stp     x6, x7, [sp, #THREAD_X + 6 * 8]
-    stp     x8, x9, [sp, #THREAD_X + 8 * 8]
-    stp     x10, x11, [sp, #THREAD_X + 10 * 8]
-    stp     x12, x13, [sp, #THREAD_X + 12 * 8]
-    stp     x14, x15, [sp, #THREAD_X + 14 * 8]
-    str     x18, [sp, #THREAD_X + 18 * 8]
+    SAVE_SCRATCH
     mrs     x0, spsr_el1
     str     x0, [sp, #THREAD_SPSR]
-    SAVE_CALLEE
+    SAVE_KEPT
     LOCK
     mrs     x14, tpidr_el1
     ldr     x0, [x14, #CORE_IRQS]
     add     x0, x0, #1
     str     x0, [x14, #CORE_IRQS]
-    ldp     x13, x12, [x14, #CORE_IRQ_THREAD]   /* thread, its port */
-    cbz     x13, .Lirq_slow
-    ldr     x11, [x12, #PORT_RECEIVER]
-    cmp     x11, x13
+    ldp     x11, x12, [x14, #CORE_IRQ_THREAD]   /* thread, its port */
+    cbz     x11, .Lirq_slow
+    ldr     x13, [x12, #PORT_RECEIVER]
+    cmp     x13, x11
     b.ne    .Lirq_slow
-    ldr     x11, [x13, #THREAD_NEXT]
-    str     x11, [x12, #PORT_RECEIVER]
-    str     xzr, [x13, #THREAD_WAIT]
+    ldr     x13, [x11, #THREAD_NEXT]
+    str     x13, [x12, #PORT_RECEIVER]
+    str     xzr, [x11, #THREAD_WAIT]
     mov     x9, sp                              /* current to the head of its level */
     ldrb    w10, [sp, #THREAD_LEVEL]
-    add     x11, x14, x10, lsl #3
-    ldr     x12, [x11, #CORE_HEAD]
+    add     x13, x14, x10, lsl #3
+    ldr     x12, [x13, #CORE_HEAD]
     str     xzr, [sp, #THREAD_PREV]
     str     x12, [sp, #THREAD_NEXT]
-    str     x9, [x11, #CORE_HEAD]
+    str     x9, [x13, #CORE_HEAD]
     cbz     x12, .Lirq_only
     str     x9, [x12, #THREAD_PREV]
     b       .Lirq_linked
 .Lirq_only:
-    str     x9, [x11, #CORE_TAIL]
+    str     x9, [x13, #CORE_TAIL]
 .Lirq_linked:
     mov     w12, #1
     strb    w12, [sp, #THREAD_READY]
     lsl     x12, x12, x10
-    ldr     x11, [x14, #CORE_READY]
-    orr     x11, x11, x12
-    str     x11, [x14, #CORE_READY]
+    ldr     x13, [x14, #CORE_READY]
+    orr     x13, x13, x12
+    str     x13, [x14, #CORE_READY]
     mov     x0, #RECV_INTERRUPT << 32
     mov     x1, xzr
     mov     x2, #INTID_UNKNOWN
-    mov     x3, xzr
-    mov     x4, xzr
-    mov     x5, xzr
-    mov     x6, xzr
-    mov     x7, xzr
-    mov     x8, xzr
-    mov     x9, xzr
-    mov     x10, x13
-    RESUME  x10
+    CLEAR   3,4,5,6,7,8,9
+    RESUME  x11
 .Lirq_slow:
     mov     x0, sp
     str     x0, [x14, #CORE_CURRENT]
@@ -271,22 +226,5 @@ fast_abi_version:
     adrp    x17, kernel_lock
     UNLOCK
     ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
-    mov     x1, xzr
-    mov     x2, xzr
-    mov     x3, xzr
-    mov     x4, xzr
-    mov     x5, xzr
-    mov     x6, xzr
-    mov     x7, xzr
-    mov     x8, xzr
-    mov     x9, xzr
-    mov     x10, xzr
-    mov     x11, xzr
-    mov     x12, xzr
-    mov     x13, xzr
-    mov     x14, xzr
-    mov     x15, xzr
-    mov     x16, xzr
-    mov     x17, xzr
-    mov     x18, xzr
+    CLEAR   1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18
     eret

@@ -77,6 +77,13 @@ static inline uint64_t cntvct_read(void)
     __asm__ volatile("isb\n\tmrs %[value], cntvct_el0" : [value] "=r"(value)::"memory");
     return value;
 }
+/* The same where a few instructions early or late do not matter. */
+static inline uint64_t cntvct_fast(void)
+{
+    uint64_t value;
+    __asm__ volatile("mrs %[value], cntvct_el0" : [value] "=r"(value)::"memory");
+    return value;
+}
 static inline void isb(void)
 {
     __asm__ volatile("isb" ::: "memory");

@@ -50,34 +50,6 @@ vectors:
     VECTOR  kernel_bad
     VECTOR  kernel_bad
 
-/* Saves x0..x15, x18 and the rest of EL0's state into the block at sp; x16, x17 are there already. */
-.macro SAVE_FULL
-    stp     x0, x1, [sp, #THREAD_X + 0 * 8]
-    stp     x2, x3, [sp, #THREAD_X + 2 * 8]
-    stp     x4, x5, [sp, #THREAD_X + 4 * 8]
-    stp     x6, x7, [sp, #THREAD_X + 6 * 8]
-    stp     x8, x9, [sp, #THREAD_X + 8 * 8]
-    stp     x10, x11, [sp, #THREAD_X + 10 * 8]
-    stp     x12, x13, [sp, #THREAD_X + 12 * 8]
-    stp     x14, x15, [sp, #THREAD_X + 14 * 8]
-    str     x18, [sp, #THREAD_X + 18 * 8]
-    SAVE_KEPT
-    mrs     x0, spsr_el1
-    str     x0, [sp, #THREAD_SPSR]
-.endm
-
-/* x19..x30, SP_EL0, ELR: what a fast path saves too. */
-.macro SAVE_KEPT
-    stp     x19, x20, [sp, #THREAD_X19]
-    stp     x21, x22, [sp, #THREAD_X19 + 2 * 8]
-    stp     x23, x24, [sp, #THREAD_X19 + 4 * 8]
-    stp     x25, x26, [sp, #THREAD_X19 + 6 * 8]
-    stp     x27, x28, [sp, #THREAD_X19 + 8 * 8]
-    stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
-    mrs     x19, sp_el0
-    mrs     x20, elr_el1
-    stp     x19, x20, [sp, #THREAD_SP]
-.endm
 
 /* void handler(struct thread *current), then out. In: full frame saved, sp = block. */
 .macro TO_C handler
@@ -113,15 +85,7 @@ slow_locked_saved:
 
 /* The timer: C decides; when the same thread goes on only x0..x18, x29, x30 were touched. */
 timer_irq:
-    stp     x0, x1, [sp, #THREAD_X + 0 * 8]
-    stp     x2, x3, [sp, #THREAD_X + 2 * 8]
-    stp     x4, x5, [sp, #THREAD_X + 4 * 8]
-    stp     x6, x7, [sp, #THREAD_X + 6 * 8]
-    stp     x8, x9, [sp, #THREAD_X + 8 * 8]
-    stp     x10, x11, [sp, #THREAD_X + 10 * 8]
-    stp     x12, x13, [sp, #THREAD_X + 12 * 8]
-    stp     x14, x15, [sp, #THREAD_X + 14 * 8]
-    str     x18, [sp, #THREAD_X + 18 * 8]
+    SAVE_SCRATCH
     stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
     LOCK
     mov     x0, sp
@@ -136,16 +100,7 @@ timer_irq:
     adrp    x17, kernel_lock
     cbnz    w0, .Ltimer_switch
     UNLOCK
-    ldp     x0, x1, [sp, #THREAD_X + 0 * 8]
-    ldp     x2, x3, [sp, #THREAD_X + 2 * 8]
-    ldp     x4, x5, [sp, #THREAD_X + 4 * 8]
-    ldp     x6, x7, [sp, #THREAD_X + 6 * 8]
-    ldp     x8, x9, [sp, #THREAD_X + 8 * 8]
-    ldp     x10, x11, [sp, #THREAD_X + 10 * 8]
-    ldp     x12, x13, [sp, #THREAD_X + 12 * 8]
-    ldp     x14, x15, [sp, #THREAD_X + 14 * 8]
-    ldp     x16, x17, [sp, #THREAD_X + 16 * 8]
-    ldr     x18, [sp, #THREAD_X + 18 * 8]
+    LOAD_SCRATCH
     ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
     eret
 .Ltimer_switch:
@@ -173,22 +128,8 @@ leave_kernel:
     ldp     x5, x6, [sp, #THREAD_SP]
     msr     sp_el0, x5
     msr     elr_el1, x6
-    ldp     x19, x20, [sp, #THREAD_X19]
-    ldp     x21, x22, [sp, #THREAD_X19 + 2 * 8]
-    ldp     x23, x24, [sp, #THREAD_X19 + 4 * 8]
-    ldp     x25, x26, [sp, #THREAD_X19 + 6 * 8]
-    ldp     x27, x28, [sp, #THREAD_X19 + 8 * 8]
-    ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
-    ldp     x0, x1, [sp, #THREAD_X + 0 * 8]
-    ldp     x2, x3, [sp, #THREAD_X + 2 * 8]
-    ldp     x4, x5, [sp, #THREAD_X + 4 * 8]
-    ldp     x6, x7, [sp, #THREAD_X + 6 * 8]
-    ldp     x8, x9, [sp, #THREAD_X + 8 * 8]
-    ldp     x10, x11, [sp, #THREAD_X + 10 * 8]
-    ldp     x12, x13, [sp, #THREAD_X + 12 * 8]
-    ldp     x14, x15, [sp, #THREAD_X + 14 * 8]
-    ldp     x16, x17, [sp, #THREAD_X + 16 * 8]
-    ldr     x18, [sp, #THREAD_X + 18 * 8]
+    LOAD_KEPT
+    LOAD_SCRATCH
     eret
 
 /* The end of the boot: the first thread is ready; from here on as after any exception, lock included. */
