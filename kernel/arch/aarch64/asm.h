@@ -2,6 +2,7 @@
  * What the kernel's assembly shares: control register values and the kernel lock.
  */
 #pragma once
+#include "offsets.h"
 
 /* SCTLR_EL1 (DDI 0487 D24.2.118): RES1 of ARMv8.0 = LSMAOE nTLSMD SPAN EIS TSCXT EOS; EOS makes eret a context
  * synchronisation event, on which the fast paths rely. */

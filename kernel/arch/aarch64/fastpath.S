@@ -12,7 +12,6 @@
  */
 #include <abi/abi.h>
 #include "asm.h"
-#include "offsets.h"
 
 .macro CLEAR n:vararg
     .irp    r, \n

@@ -5,7 +5,6 @@
  * SVC's immediate is the call number: ESR_EL1 is then 0x56000000 + number, so one subtraction checks class and width.
  */
 #include "asm.h"
-#include "offsets.h"
 
 .macro VECTOR target
     .balign 0x80
