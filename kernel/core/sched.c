@@ -263,13 +263,12 @@ struct thread *schedule(void)
     timer_rearm(core, core->head[level] != NULL);
     core->dirty = false;
     /* I is recomputed on every full return: only the root server's thread keeps it, and one return after an IRQ that
-     * nobody could take. */
+     * nobody could take. A root server that faulted is still registered, but takes none until init has ended it: without
+     * the mask the IRQ would be taken for ever and init never run (tests/models/irq_root.pml, mutation 12). */
     t->spsr = (t->spsr & ~SPSR_I) | (t->spsr0 & SPSR_I);
     if (core->mask_once) {
         core->mask_once = false;
-        if (core->irq_thread == NULL) {
-            t->spsr |= SPSR_I;
-        }
+        t->spsr |= SPSR_I;
     }
     return t;
 }
