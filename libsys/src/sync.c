@@ -5,7 +5,7 @@
  *   free    -> lock: owner = self, no system call
  *   owned   -> lock: set MUTEX_WAITED, wait in the kernel naming the owner, who inherits the waiter's priority
  *   waited  -> unlock: word = 0, wake the highest waiter; that one takes the mutex with MUTEX_WAITED set, because
- *              others may still wait, and tells the kernel that they now wait for it
+ *              others may still wait. They stand below it or arrive later and name it, so it need not claim them
  * Nobody is handed the mutex: who comes first has it. A waiter that finds it taken waits again.
  */
 #include <cambium/sys.h>
@@ -39,8 +39,6 @@ static void mutex_lock_wait(struct mutex *m)
 
         if (word == 0) {
             if (word_exchange(&m->word, 0, me | MUTEX_WAITED)) {
-                /* wakes none: from now on the others wait for us */
-                (void)sys_futex_wake(&m->word, 0, mutex_owner(me));
                 return;
             }
             continue;
@@ -49,8 +47,10 @@ static void mutex_lock_wait(struct mutex *m)
             continue;
         }
         word |= MUTEX_WAITED;
-        if (sys_futex_wait(&m->word, word, mutex_owner(word), DEADLINE_NEVER) == E_HANDLE) {
-            /* the owner ended without unlocking; wait without inheritance, as for ever as it deserves */
+        status_t err = sys_futex_wait(&m->word, word, mutex_owner(word), DEADLINE_NEVER);
+        if (err != E_OK && err != E_AGAIN) {
+            /* No such owner: it ended without unlocking, or it is this thread itself. Nobody will unlock; sleep on it
+             * rather than spin. */
             (void)sys_futex_wait(&m->word, word, 0, DEADLINE_NEVER);
         }
     }
@@ -66,7 +66,7 @@ void mutex_lock(struct mutex *m)
 void mutex_unlock(struct mutex *m)
 {
     if ((__atomic_exchange_n(&m->word, 0, __ATOMIC_RELEASE) & MUTEX_WAITED) != 0) {
-        (void)sys_futex_wake(&m->word, 1, 0); /* the rest wait for nobody until the next owner says so */
+        (void)sys_futex_wake(&m->word, 1, 0); /* none may wait after all; the rest wait for nobody in particular */
     }
 }
 

@@ -47,9 +47,6 @@ status_t sys_futex_wait(const uint32_t *word, uint32_t expected, handle_t owner,
 int64_t sys_futex_wake(const uint32_t *word, uint32_t count, handle_t owner)
 {
     (void)owner;
-    if (count == 0) { /* only tells the kernel whom the others wait for; Linux would wake one */
-        return 0;
-    }
     return syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count < INT32_MAX ? count : INT32_MAX, NULL, NULL, 0);
 }
 
