@@ -15,7 +15,8 @@ def test_boots_to_the_prompt(shell):
 
 def test_the_log_names_what_was_found(shell):
     log = log_of(shell)
-    for what in (r"core 0", r"EL1", r"RAM", r"drv/gicv2", r"drv/pl011"):
+    for what in (r"Cortex-A72", r"entered at EL1", r"features:", r"RAM 1024 MiB", r"/intc@\w+: drv/gicv2",
+                 r"console: mux/serial \(.*/pl011@\w+\)"):
         assert re.search(what, log), f"{what} is not in the log:\n{log}"
 
 

@@ -11,5 +11,5 @@ def test_ram_is_found(boot, size, mib):
     machine.prompt()
     text = machine.run("mem")
     total, free = (int(re.search(rf"{word} +(\d+) KiB", text).group(1)) // 1024 for word in ("total", "free"))
-    assert mib - 8 <= total <= mib
-    assert free >= mib - 32 - mib // 16
+    assert mib - 10 - mib // 100 <= total <= mib  # the rest: kernel, archive, tables of the page frames
+    assert free >= total - 8
