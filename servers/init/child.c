@@ -59,12 +59,12 @@ status_t images_read(struct init *init)
         if (!is_loadable(file.name)) {
             continue;
         }
-        err = elf_check(file.data, file.len, &image->elf, &why);
-        if (err) {
-            report(init, LOG_ERROR, "%s: cannot be used: %s (%s)", file.name, why, err_name(err));
-            continue;
-        }
         image->name = file.name;
+        image->error = elf_check(file.data, file.len, &image->elf, &why);
+        if (image->error) {
+            report(init, LOG_ERROR, "%s: cannot be used: %s (%s)", file.name, why,
+                   err_name(image->error));
+        }
         init->plan_images[init->image_count++] = (struct plan_image){
             .name = file.name, .match = image->elf.match, .match_count = image->elf.match_count
         };

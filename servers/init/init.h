@@ -37,6 +37,7 @@ enum {
 
 struct image {
     const char *name; /* in the archive */
+    status_t error;   /* why it cannot be used; it claims nothing then */
     struct elf_image elf;
     handle_t shared
         [ELF_SEGMENTS_MAX]; /* memories of the segments that are not writable; 0: not made yet */
@@ -183,7 +184,7 @@ void report_fault(struct init *init, const char *who, const struct child *c, con
 
 /* ---- child.c ---- */
 
-/* Reads the archive's ELF files into init->images. Damaged ones are reported and left out. */
+/* Reads the archive's ELF files into init->images. Damaged ones are reported and carry their error. */
 status_t images_read(struct init *init) WARN_UNUSED;
 struct image *image_find(struct init *init, const char *name);
 /* Creates the process and all its memory; nothing runs yet. On an error nothing is left. */

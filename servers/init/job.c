@@ -103,8 +103,8 @@ static status_t job_start(struct init *init, struct job *job, const struct msg *
     }
     (void)snprintf(name, sizeof(name), "bin/%s", strings); /* fits: checked above */
     struct image *image = image_find(init, name);
-    if (image == NULL) {
-        return E_NOTFOUND;
+    if (image == NULL || image->error) {
+        return image == NULL ? E_NOTFOUND : image->error;
     }
     struct child_spec spec = {
         .image = image,

@@ -93,7 +93,7 @@ status_t servers_create(struct init *init)
     }
     init->server_count = count;
     init->shell = -1;
-    if (shell == NULL) {
+    if (shell == NULL || shell->error) {
         report(init, LOG_ERROR,
                "bin/shell: not in the archive, or damaged: nobody will read the console");
         return E_OK;
