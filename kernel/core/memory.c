@@ -328,15 +328,12 @@ static bool entry_clear(struct process *p, uint64_t *entry, uint64_t va)
         m = frame_at((pte & PTE_ADDRESS) >> PAGE_SHIFT)->owner;
     }
     if (m->mapped == 1 && m->object.refs == 0) {
-        struct process *payer = m->object.payer;
-
         if (!memory_free_step(m)) {
             *entry = va_to_pa(m) | PTE_DYING;
             return false;
         }
         object_counts[OBJECT_MEMORY]--;
-        object_free(m);
-        process_try_free(payer);
+        object_free(m); /* and with its slab perhaps the process that paid, if that is dead */
     } else {
         m->mapped--;
     }
