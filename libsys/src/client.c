@@ -97,8 +97,8 @@ static char *strings_copy(char *to, const char *const list[], unsigned count)
     return to;
 }
 
-status_t spawn(const char *const argv[], const char *const envp[], handle_t port, uint64_t event_bits,
-               uint32_t *out_job, uint32_t *out_console)
+status_t spawn(const char *const argv[], const char *const envp[], handle_t port,
+               uint64_t event_bits, uint32_t *out_job, uint32_t *out_console)
 {
     unsigned argc = strings_count(argv), envc = strings_count(envp);
     uint64_t used = strings_len(argv, argc) + strings_len(envp, envc);
@@ -118,7 +118,8 @@ status_t spawn(const char *const argv[], const char *const envp[], handle_t port
         err = sys_handle_dup(port, RIGHT_NOTIFY | RIGHT_TRANSFER, 0, &notify);
     }
     if (err == E_OK) {
-        struct msg m = { msg_info(INIT_OP_SPAWN, port != 0 ? 2 : 1, 0), { used, argc, envc, 0, event_bits } };
+        struct msg m = { msg_info(INIT_OP_SPAWN, port != 0 ? 2 : 1, 0),
+                         { used, argc, envc, 0, event_bits } };
         m.w[6] = notify;
         m.w[7] = memory;
         err = msg_call(start_handle("init"), &m);
@@ -202,7 +203,8 @@ static status_t serial_ask(struct serial *s, const struct msg *request, uint32_t
     return err;
 }
 
-status_t serial_write(struct serial *s, const void *data, uint32_t len, uint32_t flags, uint32_t *out)
+status_t serial_write(struct serial *s, const void *data, uint32_t len, uint32_t flags,
+                      uint32_t *out)
 {
     len = len < SERIAL_HALF ? len : SERIAL_HALF;
     memcpy(s->buf + SERIAL_TX_OFFSET, data, len);

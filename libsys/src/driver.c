@@ -29,13 +29,13 @@ struct frame {
     uint64_t pending;     /* event bits not handed out */
     bool answer_due;      /* `answer` goes out with the next receive */
     struct msg answer;
-    handle_t forward;     /* notified with the next receive (event_forward) */
+    handle_t forward; /* notified with the next receive (event_forward) */
     uint64_t forward_bits;
-    unsigned took;        /* handles that came with the request in work */
+    unsigned took;             /* handles that came with the request in work */
     handle_t irqs[FRAME_IRQS]; /* parent of each attached index; 0: not attached */
     handle_t subscriber;
     uint64_t subscriber_base;
-    uint32_t signalled;   /* bits of event_signal that hold and were told */
+    uint32_t signalled; /* bits of event_signal that hold and were told */
 };
 
 static struct frame frame = { .accept = 1 };
@@ -66,7 +66,8 @@ void driver_ready(void)
     if (!frame.ready) {
         frame.ready = true;
         if (command_page() != NULL) {
-            __atomic_store_n(&command_page()->state, SERVER_READY, __ATOMIC_RELEASE); /* pairs with init's acquire */
+            __atomic_store_n(&command_page()->state, SERVER_READY,
+                             __ATOMIC_RELEASE); /* pairs with init's acquire */
             init_notify();
         }
     }
@@ -81,7 +82,8 @@ void frame_main_returned(int result)
     }
     page->error = result;
     (void)snprintf(page->reason, sizeof(page->reason), "%s",
-                   log_last_error()[0] != '\0' ? log_last_error() : err_text(result)); /* cut if too long */
+                   log_last_error()[0] != '\0' ? log_last_error()
+                                               : err_text(result));  /* cut if too long */
     __atomic_store_n(&page->state, SERVER_FAILED, __ATOMIC_RELEASE); /* pairs with init's acquire */
     init_notify();
 }
@@ -94,7 +96,8 @@ static status_t irq_attach(struct frame *f, unsigned index)
 
     /* E_DEAD: the controller was restarted while we asked; its port lives on, so ask again */
     for (unsigned i = 0; i < ATTACH_TRIES && err == E_DEAD; i++) {
-        struct msg m = { msg_info(IRQ_OP_ATTACH, 1, 0), { index, 1ull << index, [7] = f->port_notify } };
+        struct msg m = { msg_info(IRQ_OP_ATTACH, 1, 0),
+                         { index, 1ull << index, [7] = f->port_notify } };
         err = msg_call(f->irqs[index], &m);
     }
     return err;
@@ -139,7 +142,8 @@ static status_t irq_rebind(struct frame *f, int node)
     for (unsigned i = 0; i < FRAME_IRQS; i++) {
         struct tree_ref ref;
 
-        if (f->irqs[i] != 0 && tree_interrupt(own.tree, own.offset, i, &ref) == E_OK && ref.node == node) {
+        if (f->irqs[i] != 0 && tree_interrupt(own.tree, own.offset, i, &ref) == E_OK &&
+            ref.node == node) {
             status_t e = irq_attach(f, i);
             err = err != E_OK ? err : e;
         }
@@ -155,7 +159,8 @@ static void command_finish(status_t status, const uint64_t result[4])
 
     page->status = status;
     memcpy(page->result, result, sizeof(page->result));
-    __atomic_store_n(&page->done, page->seq, __ATOMIC_RELEASE); /* pairs with init's acquire of done */
+    __atomic_store_n(&page->done, page->seq,
+                     __ATOMIC_RELEASE); /* pairs with init's acquire of done */
     init_notify();
 }
 
@@ -378,6 +383,8 @@ void event_signal(uint32_t bits)
 
     frame.signalled = bits;
     if (fresh != 0 && frame.subscriber != 0) {
-        (void)sys_notify(frame.subscriber, fresh * frame.subscriber_base); /* a client that is gone is told by *closed* */
+        (void)sys_notify(frame.subscriber,
+                         fresh *
+                             frame.subscriber_base); /* a client that is gone is told by *closed* */
     }
 }

@@ -42,7 +42,8 @@ static void log_line(enum log_level level, const char *format, va_list args)
     char line[LOG_LINE + 1];
     const char *path = driver_path();
 
-    int prefix = snprintf(line, LOG_LINE, "[%s] %s%s", log_name(), path, path[0] != '\0' ? ": " : "");
+    int prefix =
+        snprintf(line, LOG_LINE, "[%s] %s%s", log_name(), path, path[0] != '\0' ? ": " : "");
     size_t len = prefix < LOG_LINE ? (size_t)prefix : LOG_LINE - 1;
     int text = vsnprintf(line + len, LOG_LINE - len, format, args);
     if (level == LOG_ERROR) {
@@ -53,15 +54,15 @@ static void log_line(enum log_level level, const char *format, va_list args)
     (void)sys_log_write(start_handle("chosen"), level, line, len); /* nowhere to complain to */
 }
 
-#define LOG_FUNCTION(name, level)                                                                   \
-    void name(const char *format, ...)                                                              \
-    {                                                                                               \
-        if (level <= log_highest) {                                                                 \
-            va_list args;                                                                           \
-            va_start(args, format);                                                                 \
-            log_line(level, format, args);                                                          \
-            va_end(args);                                                                           \
-        }                                                                                           \
+#define LOG_FUNCTION(name, level)                                                                  \
+    void name(const char *format, ...)                                                             \
+    {                                                                                              \
+        if (level <= log_highest) {                                                                \
+            va_list args;                                                                          \
+            va_start(args, format);                                                                \
+            log_line(level, format, args);                                                         \
+            va_end(args);                                                                          \
+        }                                                                                          \
     }
 LOG_FUNCTION(log_error, LOG_ERROR)
 LOG_FUNCTION(log_warn, LOG_WARN)
@@ -70,12 +71,15 @@ LOG_FUNCTION(log_debug, LOG_DEBUG)
 
 enum log_level log_line_level(const char *line)
 {
-    static const char *const marks[] = { [LOG_ERROR] = "error: ", [LOG_WARN] = "warn: ", [LOG_DEBUG] = "debug: " };
+    static const char *const marks[] = {
+        [LOG_ERROR] = "error: ", [LOG_WARN] = "warn: ", [LOG_DEBUG] = "debug: "
+    };
 
     while (*line != ']' && *line != '\n' && *line != '\0') {
         line++;
     }
-    for (unsigned level = LOG_ERROR; level <= LOG_DEBUG && line[0] == ']' && line[1] == ' '; level++) {
+    for (unsigned level = LOG_ERROR; level <= LOG_DEBUG && line[0] == ']' && line[1] == ' ';
+         level++) {
         if (marks[level] != NULL && strncmp(line + 2, marks[level], strlen(marks[level])) == 0) {
             return (enum log_level)level;
         }
@@ -84,8 +88,10 @@ enum log_level log_line_level(const char *line)
 }
 
 /* What assert() calls: a line in the log, then a breakpoint fault, whose report carries pc and registers. */
-_Noreturn void __assert_func(const char *file, int line, const char *function, const char *expression)
+_Noreturn void __assert_func(const char *file, int line, const char *function,
+                             const char *expression)
 {
-    log_error("assertion failed: %s, %s:%d, in %s", expression, file, line, function != NULL ? function : "?");
+    log_error("assertion failed: %s, %s:%d, in %s", expression, file, line,
+              function != NULL ? function : "?");
     __builtin_trap();
 }

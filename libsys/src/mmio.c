@@ -10,7 +10,8 @@ uint32_t mmio_checked_read32(const struct mmio *m, uint32_t offset)
 {
     uint64_t value = 0;
 
-    return sys_device_access(m->device, m->window, 4, offset, &value) == E_OK ? (uint32_t)value : ~0u;
+    return sys_device_access(m->device, m->window, 4, offset, &value) == E_OK ? (uint32_t)value
+                                                                              : ~0u;
 }
 
 void mmio_checked_write32(const struct mmio *m, uint32_t offset, uint32_t value)
@@ -24,7 +25,8 @@ uint8_t mmio_checked_read8(const struct mmio *m, uint32_t offset)
 {
     uint64_t value = 0;
 
-    return sys_device_access(m->device, m->window, 1, offset, &value) == E_OK ? (uint8_t)value : 0xff;
+    return sys_device_access(m->device, m->window, 1, offset, &value) == E_OK ? (uint8_t)value
+                                                                              : 0xff;
 }
 
 void mmio_checked_write8(const struct mmio *m, uint32_t offset, uint8_t value)

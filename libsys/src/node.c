@@ -29,7 +29,8 @@ static handle_t node_device(unsigned index)
     char name[START_HANDLE_NAME] = "device";
 
     if (index >= DEVICE_WINDOWS) {
-        (void)snprintf(name, sizeof(name), "device%u", index / DEVICE_WINDOWS); /* fits any unsigned */
+        (void)snprintf(name, sizeof(name), "device%u",
+                       index / DEVICE_WINDOWS); /* fits any unsigned */
     }
     return start_handle(name);
 }
@@ -73,7 +74,8 @@ status_t node_mmio(struct node node, unsigned index, uint64_t len, struct mmio *
 
 status_t node_u32(struct node node, const char *name, uint32_t *out)
 {
-    return node.tree != NULL && node.offset >= 0 ? tree_u32(node.tree, node.offset, name, out) : E_NOTFOUND;
+    return node.tree != NULL && node.offset >= 0 ? tree_u32(node.tree, node.offset, name, out)
+                                                 : E_NOTFOUND;
 }
 
 uint32_t node_u32_or(struct node node, const char *name, uint32_t fallback)
@@ -91,7 +93,8 @@ status_t node_clock_hz(struct node node, const char *name, uint32_t *out)
     if (node.tree == NULL || node.offset < 0) {
         return E_NOTFOUND;
     }
-    if (name != NULL && tree_name_index(node.tree, node.offset, "clock-names", name, &index) != E_OK) {
+    if (name != NULL &&
+        tree_name_index(node.tree, node.offset, "clock-names", name, &index) != E_OK) {
         return E_NOTFOUND;
     }
     status_t err = tree_reference(node.tree, node.offset, "clocks", "#clock-cells", index, &clock);

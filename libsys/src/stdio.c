@@ -150,7 +150,8 @@ static int console_get(FILE *file)
     return input.data[input.pos++];
 }
 
-static FILE console_file = FDEV_SETUP_STREAM(console_put, console_get, console_flush, _FDEV_SETUP_RW);
+static FILE console_file =
+    FDEV_SETUP_STREAM(console_put, console_get, console_flush, _FDEV_SETUP_RW);
 FILE *const stdin = &console_file;
 FILE *const stdout = &console_file;
 FILE *const stderr = &console_file;

@@ -30,7 +30,7 @@ struct unaligned {
 typedef uint64_t __attribute__((may_alias)) word_t;
 
 enum { WORD = sizeof(word_t) };
-#define ONES 0x0101010101010101ull
+#define ONES  0x0101010101010101ull
 #define HIGHS 0x8080808080808080ull
 #if defined(__SANITIZE_ADDRESS__)
 #define READS_WHOLE_WORDS __attribute__((no_sanitize_address))

@@ -66,7 +66,8 @@ void mutex_lock(struct mutex *m)
 void mutex_unlock(struct mutex *m)
 {
     if ((__atomic_exchange_n(&m->word, 0, __ATOMIC_RELEASE) & MUTEX_WAITED) != 0) {
-        (void)sys_futex_wake(&m->word, 1, 0); /* none may wait after all; the rest wait for nobody in particular */
+        (void)sys_futex_wake(
+            &m->word, 1, 0); /* none may wait after all; the rest wait for nobody in particular */
     }
 }
 
@@ -103,7 +104,8 @@ void semaphore_post(struct semaphore *s)
 {
     (void)__atomic_fetch_add(&s->count, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&s->waiters, __ATOMIC_SEQ_CST) != 0) {
-        (void)sys_futex_wake(&s->count, 1, 0); /* none: it has not gone to sleep yet and will see the count */
+        (void)sys_futex_wake(&s->count, 1,
+                             0); /* none: it has not gone to sleep yet and will see the count */
     }
 }
 
@@ -121,7 +123,8 @@ status_t condition_wait_until(struct condition *c, struct mutex *m, uint64_t dea
 
 void condition_wait(struct condition *c, struct mutex *m)
 {
-    (void)condition_wait_until(c, m, DEADLINE_NEVER); /* may return early; callers test their condition in a loop */
+    (void)condition_wait_until(
+        c, m, DEADLINE_NEVER); /* may return early; callers test their condition in a loop */
 }
 
 void condition_signal(struct condition *c)

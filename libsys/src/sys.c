@@ -131,8 +131,8 @@ status_t sys_memory_info(handle_t memory, uint64_t offset, uint64_t *out_len, ui
     return status_of(&r);
 }
 
-status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len, uint64_t va,
-                 uint32_t flags)
+status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len,
+                 uint64_t va, uint32_t flags)
 {
     /* not the order of the prototype: the window comes last, since only devices have one */
     struct regs r = { { process, object, offset, len, va, flags, window } };
@@ -153,8 +153,8 @@ status_t sys_unmap(handle_t process, uint64_t va, uint64_t len)
     return status_of(&r);
 }
 
-status_t sys_device_derive(handle_t parent, uint32_t flags, unsigned count, const struct device_window *windows,
-                           handle_t *out)
+status_t sys_device_derive(handle_t parent, uint32_t flags, unsigned count,
+                           const struct device_window *windows, handle_t *out)
 {
     struct regs r = { { parent, flags | (uint64_t)count << 32 } };
 
@@ -179,7 +179,8 @@ status_t sys_device_revoke(handle_t device)
     return status_of(&r);
 }
 
-status_t sys_device_access(handle_t device, unsigned window, uint32_t op, uint64_t offset, uint64_t *value)
+status_t sys_device_access(handle_t device, unsigned window, uint32_t op, uint64_t offset,
+                           uint64_t *value)
 {
     struct regs r = { { device, window, op, offset, *value } };
 
@@ -192,8 +193,8 @@ status_t sys_device_access(handle_t device, unsigned window, uint32_t op, uint64
 
 /* ---- processes, threads ---- */
 
-status_t sys_process_create(handle_t parent, const char *name, uint64_t pages, unsigned ceiling, handle_t fault_port,
-                            uint32_t badge, handle_t *out)
+status_t sys_process_create(handle_t parent, const char *name, uint64_t pages, unsigned ceiling,
+                            handle_t fault_port, uint32_t badge, handle_t *out)
 {
     uint64_t words[PROCESS_NAME_LEN / sizeof(uint64_t)] = { 0 };
 
@@ -211,7 +212,8 @@ status_t sys_process_kill(handle_t process)
     return status_of(&r);
 }
 
-status_t sys_process_grant(handle_t process, handle_t h, uint32_t rights, uint32_t badge, handle_t *out)
+status_t sys_process_grant(handle_t process, handle_t h, uint32_t rights, uint32_t badge,
+                           handle_t *out)
 {
     struct regs r = { { process, h, rights, badge } };
 
@@ -227,8 +229,8 @@ _Noreturn void sys_process_exit(int code)
     __builtin_trap(); /* the call does not return; if it did, a fault is the honest end */
 }
 
-status_t sys_thread_create(handle_t process, uint64_t entry, uint64_t sp, uint64_t arg, unsigned priority, uint64_t tp,
-                           handle_t *out)
+status_t sys_thread_create(handle_t process, uint64_t entry, uint64_t sp, uint64_t arg,
+                           unsigned priority, uint64_t tp, handle_t *out)
 {
     struct regs r = { { process, entry, sp, arg, priority, tp } };
 
@@ -294,7 +296,8 @@ status_t sys_log_write(handle_t chosen, unsigned level, const char *text, uint64
     return E_OK;
 }
 
-status_t sys_log_read(handle_t chosen, uint64_t seq, char *buf, uint64_t len, uint64_t *out_seq, uint64_t *out_len)
+status_t sys_log_read(handle_t chosen, uint64_t seq, char *buf, uint64_t len, uint64_t *out_seq,
+                      uint64_t *out_len)
 {
     uint64_t first = seq, done = 0;
 
@@ -360,7 +363,8 @@ status_t sys_irq_root(handle_t device, handle_t port)
     return status_of(&r);
 }
 
-status_t sys_irq_root_doorbell(handle_t device, unsigned core, unsigned window, uint64_t offset, uint64_t value)
+status_t sys_irq_root_doorbell(handle_t device, unsigned core, unsigned window, uint64_t offset,
+                               uint64_t value)
 {
     struct regs r = { { device, IRQ_ROOT_DOORBELL, core, window, offset, value } };
 

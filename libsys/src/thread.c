@@ -61,7 +61,7 @@ _Noreturn static void thread_main(const struct thread_start *start)
         stdio_flush();
     }
     __atomic_store_n(&t->done, 1, __ATOMIC_RELEASE);
-    (void)sys_futex_wake(&t->done, 1, 0); /* nobody waiting is fine */
+    (void)sys_futex_wake(&t->done, 1, 0);              /* nobody waiting is fine */
     (void)sys_thread_control(0, THREAD_EXIT, 0, NULL); /* does not return */
     __builtin_trap();
 }
@@ -91,7 +91,8 @@ static status_t thread_stack_map(struct thread *t)
 
 static void thread_stack_unmap(struct thread *t)
 {
-    (void)sys_unmap(HANDLE_SELF, (uint64_t)t->stack, t->stack_len); /* mapped by us, and nobody is on it */
+    (void)sys_unmap(HANDLE_SELF, (uint64_t)t->stack,
+                    t->stack_len); /* mapped by us, and nobody is on it */
     vm_release((uint64_t)t->stack, t->stack_len);
     t->stack = NULL;
 }
@@ -109,8 +110,8 @@ status_t thread_start(struct thread *t, int (*entry)(void *), void *arg, unsigne
     uint64_t tls = (uint64_t)t->stack + t->stack_len - tls_len();
     struct thread_start *start = (struct thread_start *)(tls - sizeof(*start));
     *start = (struct thread_start){ t, priority };
-    err = sys_thread_create(HANDLE_SELF, (uint64_t)thread_main, (uint64_t)start, (uint64_t)start, priority,
-                            tls_init((void *)tls), &handle);
+    err = sys_thread_create(HANDLE_SELF, (uint64_t)thread_main, (uint64_t)start, (uint64_t)start,
+                            priority, tls_init((void *)tls), &handle);
     if (err != E_OK) {
         thread_stack_unmap(t);
         return err;

@@ -33,7 +33,8 @@ static void vm_start(void)
 {
     if (!vm.started) {
         vm.started = 1;
-        vm.ranges[0] = (struct vm_range){ start_info->free_va, start_info->free_end - start_info->free_va };
+        vm.ranges[0] =
+            (struct vm_range){ start_info->free_va, start_info->free_end - start_info->free_va };
         vm.count = 1;
     }
 }
@@ -161,7 +162,8 @@ void *sbrk(ptrdiff_t increment)
         return (void *)-1;
     }
     if (increment > 0 && (uint64_t)increment > heap.mapped - heap.brk &&
-        ((uint64_t)increment > HEAP_SPAN || heap_grow((uint64_t)increment - (heap.mapped - heap.brk)) != E_OK)) {
+        ((uint64_t)increment > HEAP_SPAN ||
+         heap_grow((uint64_t)increment - (heap.mapped - heap.brk)) != E_OK)) {
         errno = ENOMEM;
         return (void *)-1;
     }

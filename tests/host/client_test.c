@@ -63,7 +63,8 @@ status_t sys_memory_create(uint64_t len, uint32_t flags, uint64_t limit, handle_
 status_t sys_handle_dup(handle_t h, uint32_t rights, uint32_t badge, handle_t *out)
 {
     assert_true(h != 0 && badge == 0);
-    assert_int_equal(rights, h == PORT ? RIGHT_NOTIFY | RIGHT_TRANSFER : RIGHT_READ | RIGHT_WRITE | RIGHT_TRANSFER);
+    assert_int_equal(rights, h == PORT ? RIGHT_NOTIFY | RIGHT_TRANSFER
+                                       : RIGHT_READ | RIGHT_WRITE | RIGHT_TRANSFER);
     open_handles++;
     *out = next_handle++;
     return E_OK;
@@ -90,8 +91,8 @@ void vm_release(uint64_t va, uint64_t len)
     reserved--;
 }
 
-status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len, uint64_t va,
-                 uint32_t flags)
+status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len,
+                 uint64_t va, uint32_t flags)
 {
     (void)object, (void)len;
     assert_true(process == HANDLE_SELF && window == 0 && offset == 0 && va == (uint64_t)area);
@@ -139,7 +140,8 @@ static void a_service_given_at_start_needs_no_init(void **state)
     assert_int_equal(h, 77);
     assert_int_equal(script[0].port, INIT);
     assert_memory_equal(script[0].asked.w, "/pl011@9000000\0", 16);
-    assert_int_equal(service_open("a name that is longer than the forty-eight bytes that fit", &h), E_NOTFOUND);
+    assert_int_equal(service_open("a name that is longer than the forty-eight bytes that fit", &h),
+                     E_NOTFOUND);
 }
 
 static void spawn_sends_arguments_and_leaves_nothing_behind(void **state)

@@ -19,8 +19,12 @@ enum { PORT = 11, PORT_NOTIFY, INIT_EVENT, PARENT, CLIENT, CONTROLLER_NODE = 72 
 static char trace[512]; /* what the frame did, in words */
 static struct command_page page;
 static struct start_info info = {
-    .node = 4, .command_va = 0, .handle_count = 4,
-    .handles = { { "port", PORT, 0 }, { "port notify", PORT_NOTIFY, 0 }, { "init event", INIT_EVENT, 0 },
+    .node = 4,
+    .command_va = 0,
+    .handle_count = 4,
+    .handles = { { "port", PORT, 0 },
+                 { "port notify", PORT_NOTIFY, 0 },
+                 { "init event", INIT_EVENT, 0 },
                  { "interrupts 0", PARENT, 0 } },
 };
 const struct start_info *start_info = &info;
@@ -37,7 +41,8 @@ __attribute__((format(printf, 1, 2))) static void note(const char *format, ...)
     size_t len = strlen(trace);
 
     va_start(args, format);
-    (void)vsnprintf(trace + len, sizeof(trace) - len, format, args); /* a cut trace differs from any expected */
+    (void)vsnprintf(trace + len, sizeof(trace) - len, format,
+                    args); /* a cut trace differs from any expected */
     va_end(args);
 }
 
@@ -58,7 +63,8 @@ int64_t sys_receive(handle_t port, struct msg *m, uint64_t deadline)
 
 int64_t sys_reply_receive(handle_t port, struct msg *m)
 {
-    note("reply(%d,%u,%u)+receive ", (int)info_op(m->info), (unsigned)m->w[0], info_handles(m->info));
+    note("reply(%d,%u,%u)+receive ", (int)info_op(m->info), (unsigned)m->w[0],
+         info_handles(m->info));
     return deliver(port, m);
 }
 
@@ -191,7 +197,8 @@ static void a_call_is_answered_with_the_next_receive(void **state)
     assert_int_equal(ev.kind, EV_CLOSED);
     event_done(&ev, E_OK);
     assert_int_equal(page.state, SERVER_READY);
-    assert_string_equal(trace, "notify(13,1) receive/1 reply(0,41,0)+receive close(55) reply(-1,0,0)+receive ");
+    assert_string_equal(
+        trace, "notify(13,1) receive/1 reply(0,41,0)+receive close(55) reply(-1,0,0)+receive ");
 }
 
 static void handles_go_out_only_when_the_driver_says_so(void **state)
@@ -221,7 +228,8 @@ static void interrupts_come_one_by_one_and_nobody_waits_for_them(void **state)
     assert_true(ev.kind == EV_IRQ && ev.irq == 0);
     event_done(&ev, E_OK);
     ev = event_wait();
-    assert_true(ev.kind == EV_IRQ && ev.irq == 2); /* spurious: never attached, so not acknowledged */
+    assert_true(ev.kind == EV_IRQ &&
+                ev.irq == 2); /* spurious: never attached, so not acknowledged */
     event_done(&ev, E_OK);
     ev = event_wait();
     assert_true(ev.kind == EV_NOTIFY && ev.bits == 0x10000);

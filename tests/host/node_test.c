@@ -36,11 +36,12 @@ void vm_release(uint64_t va, uint64_t len)
     released = len;
 }
 
-status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len, uint64_t va,
-                 uint32_t flags)
+status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len,
+                 uint64_t va, uint32_t flags)
 {
     (void)window;
-    assert_true(process == HANDLE_SELF && object == DEVICE && offset == 0 && len == map_len && va == VA);
+    assert_true(process == HANDLE_SELF && object == DEVICE && offset == 0 && len == map_len &&
+                va == VA);
     assert_int_equal(flags, MAP_READ | MAP_WRITE);
     return map_result;
 }

@@ -11,17 +11,17 @@
 
 #include <cmocka.h>
 
-#define memcpy our_memcpy
+#define memcpy  our_memcpy
 #define memmove our_memmove
-#define memset our_memset
-#define memcmp our_memcmp
-#define memchr our_memchr
+#define memset  our_memset
+#define memcmp  our_memcmp
+#define memchr  our_memchr
 #define memrchr our_memrchr
-#define strlen our_strlen
+#define strlen  our_strlen
 #define strnlen our_strnlen
-#define strcmp our_strcmp
+#define strcmp  our_strcmp
 #define strncmp our_strncmp
-#define strchr our_strchr
+#define strchr  our_strchr
 #define strrchr our_strrchr
 #include "../../libsys/src/string.c"
 #undef memcpy
@@ -133,11 +133,13 @@ static void memchr_finds_the_first_only_inside(void **state)
     for (unsigned at = 0; at < ALIGNS; at++) {
         for (unsigned len = 0; len <= 40; len++) {
             for (unsigned where = 0; where <= len; where++) {
-                memset(area, 0x81, sizeof(area)); /* high and low bits that a careless trick takes for a hit */
+                memset(area, 0x81,
+                       sizeof(area)); /* high and low bits that a careless trick takes for a hit */
                 area[at + where] = 0x80;
                 area[at + len] = 0x80; /* just outside */
                 assert_ptr_equal(our_memchr(area + at, 0x180, len), memchr(area + at, 0x80, len));
-                assert_ptr_equal(our_memrchr(area + at, 0x80, len), where < len ? area + at + where : NULL);
+                assert_ptr_equal(our_memrchr(area + at, 0x80, len),
+                                 where < len ? area + at + where : NULL);
             }
         }
     }
@@ -172,9 +174,11 @@ static void string_comparisons_agree(void **state)
 
     for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         for (unsigned j = 0; j < sizeof(words) / sizeof(words[0]); j++) {
-            assert_int_equal(sign(our_strcmp(words[i], words[j])), sign(strcmp(words[i], words[j])));
+            assert_int_equal(sign(our_strcmp(words[i], words[j])),
+                             sign(strcmp(words[i], words[j])));
             for (unsigned len = 0; len < 5; len++) {
-                assert_int_equal(sign(our_strncmp(words[i], words[j], len)), sign(strncmp(words[i], words[j], len)));
+                assert_int_equal(sign(our_strncmp(words[i], words[j], len)),
+                                 sign(strncmp(words[i], words[j], len)));
             }
         }
     }

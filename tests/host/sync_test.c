@@ -20,7 +20,6 @@
 
 enum { THREADS = 4, ROUNDS = 20000 };
 
-
 handle_t thread_self(void)
 {
     static uint32_t last;
@@ -37,8 +36,9 @@ status_t sys_futex_wait(const uint32_t *word, uint32_t expected, handle_t owner,
     struct timespec until = { (time_t)(deadline / 1000000000), (long)(deadline % 1000000000) };
 
     assert_true(owner < UINT32_C(1) << 31);
-    if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected, deadline == (uint64_t)DEADLINE_NEVER ? NULL : &until,
-                NULL, FUTEX_BITSET_MATCH_ANY) == 0) {
+    if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected,
+                deadline == (uint64_t)DEADLINE_NEVER ? NULL : &until, NULL,
+                FUTEX_BITSET_MATCH_ANY) == 0) {
         return E_OK;
     }
     return errno == ETIMEDOUT ? E_TIMEOUT : errno == EAGAIN ? E_AGAIN : E_OK;
@@ -47,7 +47,8 @@ status_t sys_futex_wait(const uint32_t *word, uint32_t expected, handle_t owner,
 int64_t sys_futex_wake(const uint32_t *word, uint32_t count, handle_t owner)
 {
     (void)owner;
-    return syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count < INT32_MAX ? count : INT32_MAX, NULL, NULL, 0);
+    return syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count < INT32_MAX ? count : INT32_MAX, NULL,
+                   NULL, 0);
 }
 
 static void run_threads(void *(*entry)(void *))

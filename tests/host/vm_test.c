@@ -16,7 +16,7 @@
 #include "../../libsys/src/vm.c"
 #undef sbrk
 
-#define FREE_VA 0x10000000ull
+#define FREE_VA  0x10000000ull
 #define FREE_LEN (64 * 1024 * 1024ull)
 
 static const struct start_info info = { .free_va = FREE_VA, .free_end = FREE_VA + FREE_LEN };
@@ -45,10 +45,11 @@ status_t sys_memory_create(uint64_t len, uint32_t flags, uint64_t limit, handle_
     return E_OK;
 }
 
-status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len, uint64_t va,
-                 uint32_t flags)
+status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len,
+                 uint64_t va, uint32_t flags)
 {
-    assert_true(process == HANDLE_SELF && object == 7 && window == 0 && offset == 0 && len == created_len);
+    assert_true(process == HANDLE_SELF && object == 7 && window == 0 && offset == 0 &&
+                len == created_len);
     assert_int_equal(flags, MAP_READ | MAP_WRITE);
     if (mapped_len > 0) {
         assert_int_equal(va, mapped_end); /* the heap is one piece */
@@ -92,7 +93,8 @@ static void released_ranges_join_again_in_any_order(void **state)
 {
     (void)state;
     for (unsigned order = 0; order < 6; order++) {
-        static const uint8_t orders[6][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
+        static const uint8_t orders[6][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
+                                              { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
         uint64_t va[3];
 
         for (unsigned i = 0; i < 3; i++) {

@@ -11,24 +11,27 @@ status_t service_open(const char *name, handle_t *out) WARN_UNUSED;
 
 /* Starts a program of the archive; argv[0] is its name, argv ends with NULL. `event_bits` are set at `port` (0: none)
  * when it ends. *out_console is the badge of its console session. */
-status_t spawn(const char *const argv[], const char *const envp[], handle_t port, uint64_t event_bits,
-               uint32_t *out_job, uint32_t *out_console) WARN_UNUSED;
+status_t spawn(const char *const argv[], const char *const envp[], handle_t port,
+               uint64_t event_bits, uint32_t *out_job, uint32_t *out_console) WARN_UNUSED;
 /* State of a job; *out_code is the exit code or, for JOB_FAULTED, the FAULT_* cause. */
 status_t job_status(uint32_t job, enum job_state *out_state, int *out_code) WARN_UNUSED;
 
 /* A client of class serial (driver or mux): attaches a buffer of the own process. */
 struct serial {
     handle_t service;
-    handle_t memory;   /* behind buf: attached anew when the server was restarted */
-    handle_t notify;   /* of the client's port; 0: no events wanted */
+    handle_t memory; /* behind buf: attached anew when the server was restarted */
+    handle_t notify; /* of the client's port; 0: no events wanted */
     uint64_t base_bit;
-    uint8_t *buf;      /* SERIAL_BUF_LEN */
+    uint8_t *buf; /* SERIAL_BUF_LEN */
 };
 /* `port` (NOTIFY, TRANSFER) gets SERIAL_EV_* << base: base_bit is the value with that one bit set. 0: no events. */
-status_t serial_attach(struct serial *s, handle_t service, handle_t port, uint64_t base_bit) WARN_UNUSED;
+status_t serial_attach(struct serial *s, handle_t service, handle_t port,
+                       uint64_t base_bit) WARN_UNUSED;
 /* Bytes taken or placed (fewer than asked is no error); see SERIAL_OP_WRITE and _READ. */
-status_t serial_write(struct serial *s, const void *data, uint32_t len, uint32_t flags, uint32_t *out) WARN_UNUSED;
-status_t serial_read(struct serial *s, void *data, uint32_t len, uint32_t flags, uint32_t *out) WARN_UNUSED;
+status_t serial_write(struct serial *s, const void *data, uint32_t len, uint32_t flags,
+                      uint32_t *out) WARN_UNUSED;
+status_t serial_read(struct serial *s, void *data, uint32_t len, uint32_t flags,
+                     uint32_t *out) WARN_UNUSED;
 
 /* Level of a line that sys_log_read gave, as the kernel marked it (abi.h); `line` ends with '\n' or NUL. */
 enum log_level log_line_level(const char *line);

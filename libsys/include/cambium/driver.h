@@ -19,15 +19,18 @@ struct dev_match {
     char compatible[48];
     char provides[16]; /* "serial", "irq", "mux", ...; class of proto/ */
     char requires[64];
-    uint32_t flags;    /* MATCH_* */
-    uint32_t abi;      /* ABI_VERSION */
+    uint32_t flags; /* MATCH_* */
+    uint32_t abi;   /* ABI_VERSION */
 };
 enum {
     MATCH_IRQ_ROOT = 1, /* an interrupt controller that can be the root */
     MATCH_SERVICE = 2   /* no node: `compatible` is the name of the service ("console") */
 };
 #define DEV_MATCH_TABLE __attribute__((section(".cambium.match"), used)) static const
-#define DEV_MATCH(c, p, r, f) { .compatible = c, .provides = p, .requires = r, .flags = f, .abi = ABI_VERSION }
+#define DEV_MATCH(c, p, r, f)                                                                      \
+    {                                                                                              \
+        .compatible = c, .provides = p, .requires = r, .flags = f, .abi = ABI_VERSION              \
+    }
 
 /* ---- the own node ---- */
 
@@ -76,9 +79,9 @@ struct event {
 };
 
 /* Event bits of a server's port. */
-#define EVENT_BITS_IRQ 0x000000000000ffffull /* bit n: interrupt index n */
-#define EVENT_BITS_OWN 0x7fffffffffff0000ull /* free for the driver */
-#define EVENT_BIT_COMMAND 63                 /* init wrote the command page */
+#define EVENT_BITS_IRQ    0x000000000000ffffull /* bit n: interrupt index n */
+#define EVENT_BITS_OWN    0x7fffffffffff0000ull /* free for the driver */
+#define EVENT_BIT_COMMAND 63                    /* init wrote the command page */
 
 /* Takes `handles` handles with the next message (default 1). */
 void event_accept(unsigned handles);

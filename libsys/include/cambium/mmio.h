@@ -11,7 +11,7 @@
 #pragma once
 #include <abi/abi.h>
 
-#define BIT(n) (1u << (n))
+#define BIT(n)        (1u << (n))
 #define FIELD(hi, lo) ((~0u >> (31 - (hi))) & (~0u << (lo)))
 
 /* The field `mask` of `reg`, and `value` put in its place (excess bits are cut). */

@@ -30,7 +30,8 @@ SYS_INLINE int64_t sys_receive(handle_t port, struct msg *m, uint64_t deadline) 
 /* Answers the current caller with *m (no caller: nothing), then receives as sys_receive does, for ever. */
 SYS_INLINE int64_t sys_reply_receive(handle_t port, struct msg *m) WARN_UNUSED;
 /* Sets `bits` at `target` (0: nowhere), then receives. */
-SYS_INLINE int64_t sys_notify_receive(handle_t target, uint64_t bits, handle_t port, struct msg *m) WARN_UNUSED;
+SYS_INLINE int64_t sys_notify_receive(handle_t target, uint64_t bits, handle_t port,
+                                      struct msg *m) WARN_UNUSED;
 SYS_INLINE status_t sys_notify(handle_t port, uint64_t bits);
 /* Answers the caller of a kept reply, or (0) the current one. */
 status_t sys_reply(handle_t reply, const struct msg *m);
@@ -51,28 +52,30 @@ status_t sys_memory_create(uint64_t len, uint32_t flags, uint64_t limit, handle_
 status_t sys_memory_info(handle_t memory, uint64_t offset, uint64_t *out_len, uint64_t *out_pa);
 /* Maps [offset, offset + len) of a memory, or of window `window` of a device, at `va` in `process` (or HANDLE_SELF).
  * On an error nothing stays mapped. */
-status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len, uint64_t va,
-                 uint32_t flags) WARN_UNUSED;
+status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len,
+                 uint64_t va, uint32_t flags) WARN_UNUSED;
 status_t sys_unmap(handle_t process, uint64_t va, uint64_t len);
 struct device_window {
     uint64_t pa, len;
 };
-status_t sys_device_derive(handle_t parent, uint32_t flags, unsigned count, const struct device_window *windows,
-                           handle_t *out) WARN_UNUSED;
+status_t sys_device_derive(handle_t parent, uint32_t flags, unsigned count,
+                           const struct device_window *windows, handle_t *out) WARN_UNUSED;
 status_t sys_device_revoke(handle_t device);
 /* One checked register access; `op` = width | DEVICE_WRITE. */
-status_t sys_device_access(handle_t device, unsigned window, uint32_t op, uint64_t offset, uint64_t *value);
+status_t sys_device_access(handle_t device, unsigned window, uint32_t op, uint64_t offset,
+                           uint64_t *value);
 /* A process charged to `parent` (RIGHT_MANAGE, no HANDLE_SELF): `pages` budget, threads up to `ceiling`, faults and
  * exit to `fault_port` (the badge goes into RECV_FAULT). */
-status_t sys_process_create(handle_t parent, const char *name, uint64_t pages, unsigned ceiling, handle_t fault_port,
-                            uint32_t badge, handle_t *out) WARN_UNUSED;
+status_t sys_process_create(handle_t parent, const char *name, uint64_t pages, unsigned ceiling,
+                            handle_t fault_port, uint32_t badge, handle_t *out) WARN_UNUSED;
 /* Ends the process, frees all it held; returns when it is done. */
 status_t sys_process_kill(handle_t process);
 /* Installs a duplicate of `h` in the process: its handle value there. */
-status_t sys_process_grant(handle_t process, handle_t h, uint32_t rights, uint32_t badge, handle_t *out) WARN_UNUSED;
-_Noreturn void sys_process_exit(int code);
-status_t sys_thread_create(handle_t process, uint64_t entry, uint64_t sp, uint64_t arg, unsigned priority, uint64_t tp,
+status_t sys_process_grant(handle_t process, handle_t h, uint32_t rights, uint32_t badge,
                            handle_t *out) WARN_UNUSED;
+_Noreturn void sys_process_exit(int code);
+status_t sys_thread_create(handle_t process, uint64_t entry, uint64_t sp, uint64_t arg,
+                           unsigned priority, uint64_t tp, handle_t *out) WARN_UNUSED;
 status_t sys_thread_control(handle_t thread, uint32_t op, uint64_t value, uint64_t *out);
 /* Sets `bits` at `port` (RIGHT_NOTIFY) when `deadline` is reached; one timer per port, a later call replaces it. */
 status_t sys_timer_set(handle_t port, uint64_t deadline, uint64_t bits);
@@ -84,13 +87,15 @@ int64_t sys_futex_wake(const uint32_t *word, uint32_t count, handle_t owner);
 /* Writes a line (or part of one: '\n' ends it) to the kernel's log. */
 status_t sys_log_write(handle_t chosen, unsigned level, const char *text, uint64_t len);
 /* Reads the log from byte `seq` on: up to `len` bytes; *out_seq is the number of the first byte returned. */
-status_t sys_log_read(handle_t chosen, uint64_t seq, char *buf, uint64_t len, uint64_t *out_seq, uint64_t *out_len);
+status_t sys_log_read(handle_t chosen, uint64_t seq, char *buf, uint64_t len, uint64_t *out_seq,
+                      uint64_t *out_len);
 status_t sys_log_subscribe(handle_t chosen, handle_t port, uint64_t bits);
 status_t sys_log_console(handle_t chosen, int on, uint64_t *out_seq);
 /* info: results land in w[0..7] = x1..x8. */
 status_t sys_info(handle_t chosen, uint32_t op, uint64_t arg, uint64_t w[8]);
 status_t sys_irq_root(handle_t device, handle_t port);
-status_t sys_irq_root_doorbell(handle_t device, unsigned core, unsigned window, uint64_t offset, uint64_t value);
+status_t sys_irq_root_doorbell(handle_t device, unsigned core, unsigned window, uint64_t offset,
+                               uint64_t value);
 status_t sys_power(handle_t psci, uint32_t op);
 
 #ifdef __aarch64__

@@ -6,9 +6,10 @@
 #include <stdint.h>
 
 /* ---- time ---- */
-uint64_t time_now_ns(void);                   /* since the counter started */
-uint64_t time_ticks_ns(uint64_t ticks);          /* counter ticks as nanoseconds */
-uint64_t time_deadline(uint64_t timeout_ns);  /* now + timeout as an absolute deadline for system calls; rounds up */
+uint64_t time_now_ns(void);             /* since the counter started */
+uint64_t time_ticks_ns(uint64_t ticks); /* counter ticks as nanoseconds */
+uint64_t time_deadline(
+    uint64_t timeout_ns); /* now + timeout as an absolute deadline for system calls; rounds up */
 void sleep_ns(uint64_t ns);
 
 /* ---- threads ---- */
@@ -18,12 +19,13 @@ struct thread {
     int result;
     int (*entry)(void *);
     void *arg;
-    void *stack;   /* mapping, with the guard page below */
+    void *stack; /* mapping, with the guard page below */
     uint64_t stack_len;
 };
 /* Starts entry(arg) on a stack of its own with a guard page. `priority` at most the process's ceiling.
  * E_BUDGET, E_LIMIT. The struct must live until thread_join. */
-status_t thread_start(struct thread *t, int (*entry)(void *), void *arg, unsigned priority) WARN_UNUSED;
+status_t thread_start(struct thread *t, int (*entry)(void *), void *arg,
+                      unsigned priority) WARN_UNUSED;
 /* Waits for its end, frees its stack; returns entry's result. */
 int thread_join(struct thread *t);
 /* The calling thread's own handle; THREAD_UNKNOWN if there was no room for one in the table. */

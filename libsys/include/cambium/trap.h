@@ -14,27 +14,28 @@ struct regs {
 };
 
 /* trap_NAME(&regs) for every call of calls.def. */
-#define CALL(number, name)                                                                          \
-    __attribute__((always_inline, unused)) static inline void trap_##name(struct regs *r)           \
-    {                                                                                               \
-        register uint64_t x0 __asm__("x0") = r->x[0];                                               \
-        register uint64_t x1 __asm__("x1") = r->x[1];                                               \
-        register uint64_t x2 __asm__("x2") = r->x[2];                                               \
-        register uint64_t x3 __asm__("x3") = r->x[3];                                               \
-        register uint64_t x4 __asm__("x4") = r->x[4];                                               \
-        register uint64_t x5 __asm__("x5") = r->x[5];                                               \
-        register uint64_t x6 __asm__("x6") = r->x[6];                                               \
-        register uint64_t x7 __asm__("x7") = r->x[7];                                               \
-        register uint64_t x8 __asm__("x8") = r->x[8];                                               \
-        register uint64_t x9 __asm__("x9") = r->x[9];                                               \
-        register uint64_t x10 __asm__("x10") = r->x[10];                                            \
-        __asm__ volatile("svc %[call]"                                                              \
-                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6),    \
-                           "+r"(x7), "+r"(x8), "+r"(x9), "+r"(x10)                                  \
-                         : [call] "i"(number)                                                       \
-                         : "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "cc", "memory"); \
-        r->x[0] = x0, r->x[1] = x1, r->x[2] = x2, r->x[3] = x3, r->x[4] = x4, r->x[5] = x5;         \
-        r->x[6] = x6, r->x[7] = x7, r->x[8] = x8, r->x[9] = x9;                                     \
+#define CALL(number, name)                                                                         \
+    __attribute__((always_inline, unused)) static inline void trap_##name(struct regs *r)          \
+    {                                                                                              \
+        register uint64_t x0 __asm__("x0") = r->x[0];                                              \
+        register uint64_t x1 __asm__("x1") = r->x[1];                                              \
+        register uint64_t x2 __asm__("x2") = r->x[2];                                              \
+        register uint64_t x3 __asm__("x3") = r->x[3];                                              \
+        register uint64_t x4 __asm__("x4") = r->x[4];                                              \
+        register uint64_t x5 __asm__("x5") = r->x[5];                                              \
+        register uint64_t x6 __asm__("x6") = r->x[6];                                              \
+        register uint64_t x7 __asm__("x7") = r->x[7];                                              \
+        register uint64_t x8 __asm__("x8") = r->x[8];                                              \
+        register uint64_t x9 __asm__("x9") = r->x[9];                                              \
+        register uint64_t x10 __asm__("x10") = r->x[10];                                           \
+        __asm__ volatile("svc %[call]"                                                             \
+                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6),   \
+                           "+r"(x7), "+r"(x8), "+r"(x9), "+r"(x10)                                 \
+                         : [call] "i"(number)                                                      \
+                         : "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "cc",           \
+                           "memory");                                                              \
+        r->x[0] = x0, r->x[1] = x1, r->x[2] = x2, r->x[3] = x3, r->x[4] = x4, r->x[5] = x5;        \
+        r->x[6] = x6, r->x[7] = x7, r->x[8] = x8, r->x[9] = x9;                                    \
     }
 #include <abi/calls.def>
 #undef CALL
@@ -84,7 +85,8 @@ static inline int64_t sys_reply_receive(handle_t port, struct msg *m)
     return (int64_t)r.x[0];
 }
 
-static inline int64_t sys_notify_receive(handle_t target, uint64_t bits, handle_t port, struct msg *m)
+static inline int64_t sys_notify_receive(handle_t target, uint64_t bits, handle_t port,
+                                         struct msg *m)
 {
     /* not the order of the prototype: x2 = own port, x3 = info */
     struct regs r = { { target, bits, port, m->info } };

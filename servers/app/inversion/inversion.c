@@ -10,8 +10,8 @@
 #include <cambium/thread.h>
 #include <stdio.h>
 
-#define MS 1000000ull
-#define WORK_NS (40 * MS)   /* low, inside the mutex */
+#define MS        1000000ull
+#define WORK_NS   (40 * MS) /* low, inside the mutex */
 #define MIDDLE_NS (200 * MS)
 
 static struct mutex resource;
@@ -53,7 +53,8 @@ static int high_run(void *arg)
     (void)arg;
     semaphore_wait(&go_high);
     high_asked_ns = time_now_ns();
-    semaphore_post(&go_middle); /* from here on middle is ready, but we are above it until we wait */
+    semaphore_post(
+        &go_middle); /* from here on middle is ready, but we are above it until we wait */
     mutex_lock(&resource);
     high_got_ns = time_now_ns();
     mutex_unlock(&resource);
@@ -73,13 +74,15 @@ static int start(struct thread *t, int (*entry)(void *), unsigned priority)
 int main(void)
 {
     static struct thread low, middle, high;
-    unsigned base = thread_priority(); /* main itself is high: it must get its turn while low computes */
+    unsigned base =
+        thread_priority(); /* main itself is high: it must get its turn while low computes */
 
     if (base < 2) {
         printf("inversion: needs three priorities, runs at %u\n", base);
         return 1;
     }
-    if (!start(&high, high_run, base) || !start(&middle, middle_run, base - 1) || !start(&low, low_run, base - 2)) {
+    if (!start(&high, high_run, base) || !start(&middle, middle_run, base - 1) ||
+        !start(&low, low_run, base - 2)) {
         return 1;
     }
     semaphore_wait(&low_inside);
@@ -89,7 +92,8 @@ int main(void)
     (void)thread_join(&low);
 
     printf("high waited %llu us for a critical section of %llu us; middle computed for %llu us\n",
-           (unsigned long long)((high_got_ns - high_asked_ns) / 1000), (unsigned long long)(WORK_NS / 1000),
+           (unsigned long long)((high_got_ns - high_asked_ns) / 1000),
+           (unsigned long long)(WORK_NS / 1000),
            (unsigned long long)((middle_done_ns - middle_began_ns) / 1000));
     int bounded = high_got_ns < middle_done_ns && low_left_ns <= middle_began_ns &&
                   high_got_ns - high_asked_ns < MIDDLE_NS;

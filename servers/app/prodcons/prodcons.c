@@ -113,6 +113,7 @@ int main(void)
         printf("consumer %u took %d items\n", i, thread_join(&consumers[i]));
     }
     int right = sum_count == PRODUCERS * ITEMS && sum == expected_sum();
-    printf("%u items, checksum %llu: %s\n", sum_count, (unsigned long long)sum, right ? "right" : "WRONG");
+    printf("%u items, checksum %llu: %s\n", sum_count, (unsigned long long)sum,
+           right ? "right" : "WRONG");
     return right ? 0 : 1;
 }

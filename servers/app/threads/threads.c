@@ -35,7 +35,8 @@ static int voice_speak(void *arg)
 
 int main(void)
 {
-    static struct voice voices[] = { { .name = "ash", .delay_ns = 0 }, { .name = "birch", .delay_ns = STEP_NS } };
+    static struct voice voices[] = { { .name = "ash", .delay_ns = 0 },
+                                     { .name = "birch", .delay_ns = STEP_NS } };
     unsigned changes = 0;
 
     for (unsigned i = 0; i < 2; i++) {
