@@ -20,7 +20,8 @@
  *
  * The output has one line per value, "value SERIES USER KERNEL ISB DSB TLBI MMIO", and "mark NAME USER KERNEL ..." for
  * first_user (the first instruction at EL0) and prompt (the guest has written TEXT to the UART), at which all counters
- * stand since reset; "longest N PC" at the end: the longest run in the kernel between two user instructions or waits.
+ * stand since reset; "longest N PC TOTAL" at the end: the longest run in the kernel between two user instructions or waits, the user's
+ * address before it, and how many instructions had been executed at its end.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -80,7 +81,7 @@ static int has_lap;
 static int was_kernel = 1; /* of the instruction before */
 static int upper_seen, user_seen;
 static uint64_t vectors; /* VBAR_EL1, learnt at the first exception from EL0 */
-static uint64_t run, longest, longest_pc, run_pc;
+static uint64_t run, longest, longest_pc, longest_total, user_pc;
 static uint64_t uart;
 static char prompt[64];
 static size_t prompt_seen;
@@ -112,8 +113,8 @@ static void mark(const char *name)
 
 static void finish(void)
 {
-    fprintf(out, "longest %llu %llx\n", (unsigned long long)longest,
-            (unsigned long long)longest_pc);
+    fprintf(out, "longest %llu %llx %llu\n", (unsigned long long)longest,
+            (unsigned long long)longest_pc, (unsigned long long)longest_total);
     fflush(out);
 }
 
@@ -169,7 +170,6 @@ static void on_instruction(unsigned cpu, void *data)
         upper_seen |= is_upper;
         if (!was_kernel) {
             run = 0;
-            run_pc = pc;
             vectors = pc & ~0x7ffull;
         }
         if (vectors &&
@@ -181,7 +181,8 @@ static void on_instruction(unsigned cpu, void *data)
         run++;
         if (user_seen && run > longest) {
             longest = run;
-            longest_pc = run_pc;
+            longest_pc = user_pc;
+            longest_total = now.user + now.kernel;
         }
         return;
     }
@@ -193,6 +194,7 @@ static void on_instruction(unsigned cpu, void *data)
         }
     }
     was_kernel = 0;
+    user_pc = pc;
     now.user++;
 }
 

@@ -42,10 +42,10 @@ def test_every_series_of_the_guest_has_a_goal_and_the_reverse():
 
 
 def test_lines_of_the_plugin_are_read():
-    series, marks, longest = bench.parse(["mark first_user 0 9 1 0 0 2", "value 0 3 4 0 0 0 0", "longest 12 ffff0000"])
+    series, marks, longest = bench.parse(["mark first_user 0 9 1 0 0 2", "value 0 3 4 0 0 0 0", "longest 12 40 99"])
     assert series == {bench.keys_in_order()[0]: [{"user": 3, "kernel": 4, "isb": 0, "dsb": 0, "tlbi": 0, "mmio": 0,
                                                   "total": 7}]}
-    assert marks["first_user"]["total"] == 9 and longest == 12
+    assert marks["first_user"]["total"] == 9 and longest == (12, 0x40, 99)
 
 
 def test_archives_are_the_same_for_the_same_input_and_can_be_extended(tmp_path):

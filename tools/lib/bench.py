@@ -87,13 +87,13 @@ def keys_in_order():
 
 
 def parse(lines):
-    """({key: [values]}, {mark: value}, longest); a value is a dict of COUNTERS and total."""
+    """({key: [values]}, {mark: value}, (longest, address before, total)); a value is a dict of COUNTERS and total."""
     series, marks, longest = {}, {}, None
     names = keys_in_order()
     for line in lines:
         what, *rest = line.split()
         if what == "longest":
-            longest = int(rest[0])
+            longest = int(rest[0]), int(rest[1], 16), int(rest[2])
             continue
         value = dict(zip(COUNTERS, map(int, rest[1:])))
         value["total"] = value["user"] + value["kernel"]
@@ -131,11 +131,11 @@ def reduced(values, how):
 # ---- the kernel's size ----
 
 def kernel_lines():
-    """Lines of .c, .h, .S, .ld and .def of the kernel that are neither blank nor comment."""
+    """Lines of .c, .h, .S and .def of the kernel that are neither blank nor comment."""
     lines = 0
     for folder, _, names in os.walk(os.path.join(build.ROOT, "kernel")):
         for name in names:
-            if name.endswith((".c", ".h", ".S", ".ld", ".def")):
+            if name.endswith((".c", ".h", ".S", ".def")):
                 with open(os.path.join(folder, name), encoding="utf-8") as f:
                     text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m.group().count("\n"), f.read(), flags=re.S)
                 lines += sum(1 for line in text.splitlines() if line.strip())
@@ -185,7 +185,7 @@ def measure(timeout):
     text = kernel_text()
     results["kernel_text"] = {"measured": text["core"], **text}
     results["kernel_lines"] = {"measured": kernel_lines()}
-    results["masked_longest"] = {"measured": longest}
+    results["masked_longest"] = {"measured": longest[0], "after_pc": longest[1], "at_total": longest[2]}
     for key, result in results.items():
         result["goal"] = goals.GOALS[key][1]
         result["ok"] = result["measured"] is not None and result["measured"] <= result["goal"]
@@ -203,6 +203,8 @@ def beside(result):
     if "values" in result:
         apart = [f"{name} {number(result[name])}" for name in COUNTERS[2:] if result[name]]
         return f"user {number(result['user'])} + kernel {number(result['kernel'])}" + "".join(", " + a for a in apart)
+    if "after_pc" in result:
+        return f"after the user instruction at {result['after_pc']:#x}, {number(result['at_total'])} after reset"
     if "libfdt" in result:
         return f"beside it boot {number(result['boot'])}, libfdt {number(result['libfdt'])}"
     return ""

@@ -40,10 +40,12 @@ static status_t peer_side(struct bench *b, enum peer_how how, handle_t *out)
 
 static status_t run_null_syscall(struct bench *b)
 {
+    struct regs r = { { 0 } };
+
     (void)b;
     for (int i = 0; i <= BENCH_LAPS; i++) {
         MARK(MARK_LAP);
-        (void)sys_abi_version();
+        trap_abi_version(&r);
     }
     return E_OK;
 }
@@ -137,10 +139,12 @@ static status_t run_thread_yield(struct bench *b)
     handle_t port = 0;
     status_t err = peer_side(b, PEER_YIELD, &port);
 
+    struct regs r = { { 0 } };
+
     err = err ? err : sys_notify(port, 1);
     for (int i = 0; i <= BENCH_LAPS && !err; i++) {
         MARK(MARK_LAP);
-        sys_yield();
+        trap_yield(&r);
     }
     sleep_ns(1000 * 1000); /* the other's remaining yields */
     (void)sys_handle_close(port);
