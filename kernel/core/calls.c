@@ -659,14 +659,12 @@ syscall_fn *const syscalls[SYS_COUNT] = {
 
 /* ---- exceptions from EL0 (vectors.S); the full frame is saved ---- */
 
-static void exception_call(struct thread *t, unsigned number)
+/* From slow_call: x10..x18 of the frame are zero already, the deadline is in t->deadline. */
+void exception_call(struct thread *t, uint64_t number)
 {
     int64_t result;
 
-    t->deadline = t->x[10];
-    for (unsigned i = 10; i < 19; i++) {
-        t->x[i] = 0; /* the ABI's scratch registers; a fast path may have left the kernel's values in them */
-    }
+    t->core->slow_entries++;
     if (number >= SYS_COUNT) {
         thread_fault(t, FAULT_SYSCALL, number, esr_el1_read(), 0);
         return;
@@ -699,9 +697,6 @@ void exception_sync(struct thread *t)
 
     t->core->slow_entries++;
     switch (ESR_EC(esr)) {
-    case EC_SVC:
-        exception_call(t, ESR_ISS_IMM(esr));
-        break;
     case EC_FP:
         fp_trap(t);
         break;

@@ -23,9 +23,9 @@
 /* A message resumes t: nothing of its old scratch registers may survive, and the flags are not its own any more. */
 static void ipc_wake(struct thread *t)
 {
-    for (unsigned i = 10; i < 19; i++) {
-        t->x[i] = 0;
-    }
+    uint64_t *x = &t->x[10];
+
+    x[0] = x[1] = x[2] = x[3] = x[4] = x[5] = x[6] = x[7] = x[8] = 0;
     t->spsr = t->spsr0;
     sched_cancel(t);
     t->wait = 0;
@@ -87,34 +87,26 @@ void ipc_queue_unlink(struct thread *t)
 
 /* ---- moving a message ---- */
 
-/* Copies the handles of a message from one process to another; the words in `w` become the receiver's. All or none. */
+/* Copies the last `count` words' handles into the receiver's table: w[i] is what word 7 - i becomes. All or none. */
 static status_t ipc_move_handles(struct thread *from, struct thread *to, uint64_t *w, unsigned count)
 {
     status_t error = E_OK;
     unsigned done;
 
-    for (done = 0; done < count; done++) {
-        struct handle_entry *e = handle_lookup(from->process, (handle_t)w[MSG_WORDS - 1 - done]);
+    for (done = 0; done < count && error == E_OK; done++) {
+        struct handle_entry *e = handle_lookup(from->process, (handle_t)from->x[2 + MSG_WORDS - 1 - done]);
         handle_t h = 0;
 
-        if (e == NULL) {
-            error = E_HANDLE;
-        } else if (!(e->meta & RIGHT_TRANSFER)) {
-            error = E_RIGHTS;
+        if (e == NULL || !(e->meta & RIGHT_TRANSFER)) {
+            error = e == NULL ? E_HANDLE : E_RIGHTS;
         } else {
             error = handle_install(to->process, e->object, e->meta & 0xff, e->meta >> 8, from->process, &h);
         }
-        if (error != E_OK) {
-            break;
-        }
-        w[MSG_WORDS - 1 - done] = h;
+        w[done] = h;
     }
-    if (error != E_OK) {
-        for (unsigned i = 0; i < done; i++) {
-            struct handle_entry *e = handle_lookup(to->process, (handle_t)w[MSG_WORDS - 1 - i]);
-            /* just installed beside the sender's own: never the last, so one step */
-            (void)handle_close_step(to->process, e);
-        }
+    for (unsigned i = 0; error != E_OK && i + 1 < done; i++) { /* the one that failed was not installed */
+        /* installed beside the sender's own: never the last, so one step */
+        (void)handle_close_step(to->process, handle_lookup(to->process, (handle_t)w[i]));
     }
     return error;
 }
@@ -123,27 +115,28 @@ static status_t ipc_move_handles(struct thread *from, struct thread *to, uint64_
 static status_t ipc_move(struct thread *from, struct thread *to)
 {
     unsigned handles = info_handles(from->x[1]);
-    uint64_t w[MSG_WORDS];
+    uint64_t *in = &from->x[2], *out = &to->x[2];
 
-    if (handles > MSG_HANDLES) {
-        return E_INVAL;
-    }
-    for (unsigned i = 0; i < MSG_WORDS; i++) {
-        w[i] = from->x[2 + i];
-    }
     if (handles != 0) {
+        uint64_t w[MSG_HANDLES];
         status_t error;
 
-        if (handles > info_accept(to->x[1])) {
-            return E_FULL;
+        if (handles > MSG_HANDLES || handles > info_accept(to->x[1])) {
+            return handles > MSG_HANDLES ? E_INVAL : E_FULL;
         }
         error = ipc_move_handles(from, to, w, handles);
         if (error != E_OK) {
             return error;
         }
-    }
-    for (unsigned i = 0; i < MSG_WORDS; i++) {
-        to->x[2 + i] = w[i];
+        for (unsigned i = 0; i < MSG_WORDS - handles; i++) {
+            out[i] = in[i];
+        }
+        for (unsigned i = 0; i < handles; i++) {
+            out[MSG_WORDS - 1 - i] = w[i];
+        }
+    } else {
+        out[0] = in[0], out[1] = in[1], out[2] = in[2], out[3] = in[3];
+        out[4] = in[4], out[5] = in[5], out[6] = in[6], out[7] = in[7];
     }
     to->x[1] = msg_info(info_op(from->x[1]), handles, 0);
     return E_OK;

@@ -76,11 +76,9 @@ void ordered_insert(struct ordered *o, struct ordered_node *n, uint64_t key)
 
 void ordered_remove(struct ordered *o, struct ordered_node *n)
 {
-    if (o->first == n) { /* the next is the lowest on its right, or its parent: it has nothing on its left */
-        o->first = n->right != NULL ? n->right : n->parent;
-        while (n->right != NULL && o->first->left != NULL) {
-            o->first = o->first->left;
-        }
+    if (o->first == n) {
+        (void)ordered_pop(o);
+        return;
     }
     while (n->left != NULL && n->right != NULL) {
         rotate_up(o, n->left->weight > n->right->weight ? n->left : n->right);

@@ -19,6 +19,27 @@ struct ordered {
 };
 
 void ordered_insert(struct ordered *o, struct ordered_node *n, uint64_t key);
+/* Takes the lowest out; there must be one. It has nothing on its left, so its right takes its place. */
+static inline struct ordered_node *ordered_pop(struct ordered *o)
+{
+    struct ordered_node *n = o->first, *right = n->right, *parent = n->parent;
+
+    if (parent != 0) {
+        parent->left = right;
+    } else {
+        o->root = right;
+    }
+    o->first = parent;
+    if (right != 0) {
+        right->parent = parent;
+        while (right->left != 0) {
+            right = right->left;
+        }
+        o->first = right;
+    }
+    n->linked = false;
+    return n;
+}
 void ordered_remove(struct ordered *o, struct ordered_node *n);
 /* A node with exactly this key, or NULL. */
 struct ordered_node *ordered_find(const struct ordered *o, uint64_t key);

@@ -123,7 +123,7 @@ void sched_cancel(struct thread *t)
     }
 }
 
-static void timer_program(struct core *core, uint64_t deadline)
+static inline void timer_program(struct core *core, uint64_t deadline)
 {
     if (deadline != core->armed) {
         core->armed = deadline;
@@ -131,29 +131,35 @@ static void timer_program(struct core *core, uint64_t deadline)
     }
 }
 
-/* Runs what is due; at most a batch, the rest fires again at once. */
-static void timers_expire(struct core *core, uint64_t now)
+static __attribute__((noinline)) void timer_fire(struct ordered_node *n)
 {
-    for (unsigned i = 0; i < EXPIRE_BATCH; i++) {
-        struct ordered_node *n = core->timers.first;
+    if (n->kind == TIMER_PORT) {
+        port_timer_expired((struct port *)((char *)n - offsetof(struct port, timer)));
+    } else {
+        struct thread *t = (struct thread *)((char *)n - offsetof(struct thread, timer));
 
-        if (n == NULL || n->key > now) {
-            return;
-        }
-        ordered_remove(&core->timers, n);
-        if (n->kind == TIMER_PORT) {
-            port_timer_expired((struct port *)((char *)n - offsetof(struct port, timer)));
+        t->fast_in = t->core->number;
+        thread_unblock(t);
+        ipc_wake_status(t, E_TIMEOUT);
+    }
+}
+
+/* Runs what is due; at most a batch, the rest fires again at once. A port at which nobody waits needs no call. */
+static inline void timers_expire(struct core *core, uint64_t now)
+{
+    for (unsigned i = 0; i < EXPIRE_BATCH && core->timers.first != NULL && core->timers.first->key <= now; i++) {
+        struct ordered_node *n = ordered_pop(&core->timers);
+        struct port *port = (struct port *)((char *)n - offsetof(struct port, timer));
+
+        if (n->kind == TIMER_PORT && port->receiver == NULL) {
+            port->events |= port->timer_bits;
         } else {
-            struct thread *t = (struct thread *)((char *)n - offsetof(struct thread, timer));
-
-            t->fast_in = t->core->number;
-            thread_unblock(t);
-            ipc_wake_status(t, E_TIMEOUT);
+            timer_fire(n);
         }
     }
 }
 
-static void timer_rearm(struct core *core, bool peers)
+static inline void timer_rearm(struct core *core, bool peers)
 {
     struct ordered_node *first = core->timers.first;
     uint64_t deadline = first != NULL ? first->key : (uint64_t)DEADLINE_NEVER;

@@ -9,7 +9,7 @@ import pytest
 @pytest.mark.parametrize("level", ["0", "s"])
 def test_built_with(boot, level):
     folder = os.path.join(library.BUILD, f"variant-O{level}")
-    library.build.configure(folder, [f"-Doptimization={level}"])
+    library.build.configure(folder, [f"-Doptimization={level}", f"-Dkernel_optimization={level}"])
     library.build.compile_all(folder, ["kernel/Image"])
     machine = boot(image=os.path.join(folder, "kernel", "Image"))
     machine.prompt()

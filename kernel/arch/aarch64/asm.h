@@ -99,3 +99,11 @@
     mrs     x0, spsr_el1
     str     x0, [sp, #THREAD_SPSR]
 .endm
+/* x10..x18 of the frame: zero. */
+.macro CLEAR_FRAME
+    stp     xzr, xzr, [sp, #THREAD_X + 10 * 8]
+    stp     xzr, xzr, [sp, #THREAD_X + 12 * 8]
+    stp     xzr, xzr, [sp, #THREAD_X + 14 * 8]
+    stp     xzr, xzr, [sp, #THREAD_X + 16 * 8]
+    str     xzr, [sp, #THREAD_X + 18 * 8]
+.endm

@@ -24,6 +24,7 @@ void offsets(void)
     OFFSET(THREAD_SP, offsetof(struct thread, sp_el0));
     OFFSET(THREAD_X19, offsetof(struct thread, x19_x30));
     OFFSET(THREAD_SPSR, offsetof(struct thread, spsr));
+    OFFSET(THREAD_DEADLINE, offsetof(struct thread, deadline));
     OFFSET(THREAD_X, offsetof(struct thread, x));
     OFFSET(PORT_RECEIVER, offsetof(struct port, receiver));
     OFFSET(PORT_EVENTS, offsetof(struct port, events));

@@ -34,6 +34,8 @@ vectors:
     b.eq    fast_notify_receive         /* 2 */
     cmp     w16, #4
     b.eq    fast_abi_version            /* 4 */
+    lsr     w17, w16, #16
+    cbz     w17, slow_call
     b       slow_sync
     .balign 0x80                        /* IRQ */
     stp     x16, x17, [sp, #THREAD_X + 16 * 8]
@@ -69,17 +71,30 @@ slow_serror:
     SAVE_FULL
     TO_C    exception_serror
 
-/* A fast path gave up, the lock is held: x0..x9 and x19..x30 are EL0's, x10..x18 are lost (the ABI lets us). */
+/* A call that has no fast path: x10 is the deadline, x11..x18 are scratch by the ABI, and all of x10..x18 are zero when
+ * it returns. slow_locked: a fast path gave up with the lock held; x10..x18 may hold the kernel's values by now. */
+slow_call:
+    str     x10, [sp, #THREAD_DEADLINE]
+    LOCK
     .global slow_locked
 slow_locked:
-    SAVE_FULL
-slow_locked_saved:
+    stp     x0, x1, [sp, #THREAD_X + 0 * 8]
+    stp     x2, x3, [sp, #THREAD_X + 2 * 8]
+    stp     x4, x5, [sp, #THREAD_X + 4 * 8]
+    stp     x6, x7, [sp, #THREAD_X + 6 * 8]
+    stp     x8, x9, [sp, #THREAD_X + 8 * 8]
+    CLEAR_FRAME
+    SAVE_KEPT
+    mrs     x2, spsr_el1
+    str     x2, [sp, #THREAD_SPSR]
     mov     x0, sp
-    mrs     x1, tpidr_el1
-    str     x0, [x1, #CORE_CURRENT]
-    ldr     x2, [x1, #CORE_STACK_TOP]
+    mrs     x3, tpidr_el1
+    str     x0, [x3, #CORE_CURRENT]
+    ldr     x2, [x3, #CORE_STACK_TOP]
+    mrs     x1, esr_el1
     mov     sp, x2
-    bl      exception_sync
+    and     x1, x1, #0xffff
+    bl      exception_call              /* (thread, number) */
     b       leave_kernel
 
 /* The timer: C decides; when the same thread goes on only x0..x18, x29, x30 were touched. */
@@ -92,10 +107,9 @@ timer_irq:
     str     x0, [x1, #CORE_CURRENT]
     ldr     x2, [x1, #CORE_STACK_TOP]
     mov     sp, x2
+    mov     x29, x0                     /* C keeps it */
     bl      timer_tick                  /* bool: must another thread run? */
-    mrs     x1, tpidr_el1
-    ldr     x2, [x1, #CORE_CURRENT]
-    mov     sp, x2
+    mov     sp, x29
     adrp    x17, kernel_lock
     cbnz    w0, .Ltimer_switch
     UNLOCK
@@ -107,6 +121,7 @@ timer_irq:
     SAVE_KEPT                           /* C kept x19..x28 */
     mrs     x0, spsr_el1
     str     x0, [sp, #THREAD_SPSR]
+    mrs     x1, tpidr_el1
     ldr     x2, [x1, #CORE_STACK_TOP]
     mov     sp, x2
 
