@@ -76,6 +76,7 @@ bool port_release_step(struct port *port);
 bool port_fail_callers_step(struct port *port, status_t error);
 void port_notify(struct port *port, uint64_t bits);
 status_t badge_count_up(struct port *port, uint32_t badge, struct process *payer);
+void badge_count_call(struct port *port, uint32_t badge); /* a queued call counts like a handle */
 void badge_count_down(struct port *port, uint32_t badge);
 void port_receive_handle_added(struct port *port);
 void port_timer_expired(struct port *port);
@@ -146,6 +147,11 @@ void futex_owner_gone(struct thread *owner);
 
 /* ---- irq.c ---- */
 bool irq_deliver(struct core *core);
+/* The root server is there and waits; else IRQs cannot be taken, and the timer's may not even arrive. */
+static inline bool irq_waiting(const struct core *core)
+{
+    return core->irq_thread != NULL && core->irq_port->receiver == core->irq_thread;
+}
 void irq_thread_gone(struct thread *t);
 
 /* ---- calls.c ---- */

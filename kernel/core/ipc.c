@@ -83,6 +83,9 @@ void ipc_queue_unlink(struct thread *t)
         port->attention &= ~(uint64_t)ATTENTION_CALLERS;
         port->top = 0;
     }
+    if (!t->fault && t->badge != 0) {
+        badge_count_down(port, t->badge);
+    }
 }
 
 /* ---- moving a message ---- */
@@ -211,6 +214,9 @@ int64_t ipc_call(struct thread *t, struct port *port, uint32_t badge, uint64_t d
         }
         port->tail = t;
         port->attention |= ATTENTION_CALLERS;
+        if (!t->fault) {
+            badge_count_call(port, badge);
+        }
         port->top = t->level > port->top ? t->level : port->top;
         if (port->server != NULL) {
             thread_raise(port->server, t->level);

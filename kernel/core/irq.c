@@ -12,7 +12,7 @@ bool irq_deliver(struct core *core)
 {
     struct thread *t = core->irq_thread;
 
-    if (t == NULL || core->irq_port == NULL || core->irq_port->receiver != t) {
+    if (!irq_waiting(core)) {
         return false;
     }
     core->irq_port->receiver = t->next;

@@ -72,6 +72,14 @@ status_t badge_count_up(struct port *port, uint32_t badge, struct process *payer
     return E_OK;
 }
 
+/* So that *closed* never overtakes a call that was made with the badge. */
+void badge_count_call(struct port *port, uint32_t badge)
+{
+    if (badge != 0) {
+        ((struct badge *)ordered_find(&port->badges, badge))->count++;
+    }
+}
+
 void badge_count_down(struct port *port, uint32_t badge)
 {
     struct badge *b = (struct badge *)ordered_find(&port->badges, badge);
@@ -142,7 +150,8 @@ bool port_reset_step(struct port *port, bool fail_callers)
     if (port->timer_core != NULL) {
         timer_remove(port->timer_core, &port->timer);
     }
-    return port_drop_closed_step(port) && (!fail_callers || port_fail_callers_step(port, E_BROKEN));
+    /* callers first: each that goes may be the last of its badge */
+    return (!fail_callers || port_fail_callers_step(port, E_BROKEN)) && port_drop_closed_step(port);
 }
 
 /* The last reference is going. */

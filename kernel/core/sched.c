@@ -219,7 +219,7 @@ static void idle(struct core *core)
         timer_rearm(core, false);
         isb();
         kernel_unlock();
-        if (core->irq_thread != NULL) {
+        if (irq_waiting(core)) {
             wfi();
         } else {
             cpu_relax(); /* without a root server the timer's line may not reach us: poll */
@@ -237,7 +237,7 @@ struct thread *schedule(void)
 
     /* the common end of a call: nobody more urgent, no timer set, nobody new */
     if (t != NULL && t->state == TS_RUN && t->wait == 0 && !t->ready && !core->dirty && core->ready >> t->level <= 1 &&
-        core->irq_thread != NULL) {
+        !core->mask_once && core->irq_thread != NULL) {
         t->spsr = (t->spsr & ~SPSR_I) | (t->spsr0 & SPSR_I);
         return t;
     }
@@ -249,7 +249,7 @@ struct thread *schedule(void)
         }
     }
     core->current = NULL;
-    if (core->irq_thread == NULL && (cntv_ctl_el0_read() & CNTV_CTL_ISTATUS)) {
+    if (!irq_waiting(core) && (cntv_ctl_el0_read() & CNTV_CTL_ISTATUS)) {
         timer_program(core, (uint64_t)DEADLINE_NEVER);
         timers_expire(core, now);
     }
