@@ -139,7 +139,7 @@ enum log_level { LOG_ERROR = 0, LOG_WARN, LOG_INFO, LOG_DEBUG };
 /* info operations; the handle is that of /chosen (RIGHT_READ). */
 enum {
     INFO_SYSTEM = 0, /* -> x1 pages of RAM, x2 pages free, x3 DMA pool pages, x4 free of those, x5 CPUs running,
-                      * x6 IRQs taken, x7 IRQs while no root server waited, x8 entries since boot by full path */
+                      * x6 IRQs taken, x7 IRQs while no root server waited */
     INFO_PROCESS,    /* x2 = id: the first process with an id >= x2 -> x1 id, x2/x3 name, x4 pages used, x5 limit,
                       * x6 threads << 32 | handles, x7 highest priority << 8 | dead, x8 CPU ticks; E_NOTFOUND: none */
     INFO_OBJECTS,    /* -> x1 processes, x2 threads, x3 ports, x4 memories, x5 devices, x6 badges, x7 replies kept */

@@ -614,7 +614,7 @@ int64_t sys_info(struct thread *t, uint64_t *x)
         x[5] = 1;
         x[6] = core->irqs;
         x[7] = core->irqs_absent;
-        x[8] = core->slow_entries;
+        x[8] = 0;
         return E_OK;
     case INFO_PROCESS:
         return info_process(x);
@@ -659,23 +659,9 @@ syscall_fn *const syscalls[SYS_COUNT] = {
 
 /* ---- exceptions from EL0 (vectors.S); the full frame is saved ---- */
 
-/* From slow_call: x10..x18 of the frame are zero already, the deadline is in t->deadline. */
-void exception_call(struct thread *t, uint64_t number)
+void exception_unknown_call(struct thread *t, uint64_t number)
 {
-    int64_t result;
-
-    t->core->slow_entries++;
-    if (number >= SYS_COUNT) {
-        thread_fault(t, FAULT_SYSCALL, number, esr_el1_read(), 0);
-        return;
-    }
-    result = syscalls[number](t, t->x);
-    if (result == CALL_RESTART) {
-        t->elr -= 4;
-        t->x[10] = t->deadline;
-    } else if (result != CALL_BLOCKED) {
-        t->x[0] = (uint64_t)result;
-    }
+    thread_fault(t, FAULT_SYSCALL, number, esr_el1_read(), 0);
 }
 
 static void exception_abort(struct thread *t, uint64_t esr, bool execute)
@@ -695,7 +681,6 @@ void exception_sync(struct thread *t)
 {
     uint64_t esr = esr_el1_read();
 
-    t->core->slow_entries++;
     switch (ESR_EC(esr)) {
     case EC_FP:
         fp_trap(t);

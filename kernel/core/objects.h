@@ -215,7 +215,7 @@ struct core {
     struct thread *fp_owner;
     uint64_t fixup;              /* where a fault of the kernel's own access continues; 0: panic */
     struct process *last_device_user;
-    uint64_t irqs, irqs_absent, slow_entries;
+    uint64_t irqs, irqs_absent;
     uint64_t scratch[4];
     struct window *doorbell;
 };

@@ -14,7 +14,7 @@ enum { EXPIRE_BATCH = 16 };
 
 struct core cores[CORES];
 
-static void level_changed(struct core *core, unsigned level)
+static inline void level_changed(struct core *core, unsigned level)
 {
     if (core->head[level] == NULL) {
         core->ready &= ~(1ull << level);
@@ -228,6 +228,18 @@ static void idle(struct core *core)
     }
 }
 
+static inline bool thread_runs(const struct thread *t)
+{
+    return t->state == TS_RUN && t->wait == 0 && !t->ready;
+}
+
+/* Somebody answers IRQs: waiting for one, or at work on one. Else timers must be looked at in every entry. */
+static inline bool irq_thread_here(const struct core *core)
+{
+    return core->irq_thread != NULL && !core->irq_thread->fault;
+}
+
+/* Called by vectors.S when another thread may have to run; returns the one that does, its frame complete. */
 struct thread *schedule(void)
 {
     struct core *core = this_core();
@@ -235,21 +247,22 @@ struct thread *schedule(void)
     uint64_t now;
     unsigned level;
 
-    /* the common end of a call: nobody more urgent, no timer set, nobody new */
-    if (t != NULL && t->state == TS_RUN && t->wait == 0 && !t->ready && !core->dirty && core->ready >> t->level <= 1 &&
-        !core->mask_once && core->irq_thread != NULL) {
+    /* the same thread goes on: nobody more urgent is ready */
+    if (t != NULL && thread_runs(t) && core->ready >> t->level <= 1 && !core->mask_once && irq_thread_here(core)) {
+        core->dirty = false;
+        timer_rearm(core, core->head[t->level] != NULL);
         t->spsr = (t->spsr & ~SPSR_I) | (t->spsr0 & SPSR_I);
         return t;
     }
     now = cntvct_fast();
     if (t != NULL) {
         t->process->cpu_ticks += now - core->last_switch;
-        if (t->state == TS_RUN && t->wait == 0 && !t->ready) {
+        if (thread_runs(t)) {
             sched_ready_head(t);
         }
     }
     core->current = NULL;
-    if (!irq_waiting(core) && (cntv_ctl_el0_read() & CNTV_CTL_ISTATUS)) {
+    if (!irq_thread_here(core) && (cntv_ctl_el0_read() & CNTV_CTL_ISTATUS)) {
         timer_program(core, (uint64_t)DEADLINE_NEVER);
         timers_expire(core, now);
     }
@@ -259,7 +272,14 @@ struct thread *schedule(void)
     }
     level = 63 - (unsigned)__builtin_clzll(core->ready);
     t = core->head[level];
-    sched_unready(t);
+    core->head[level] = t->next;
+    if (t->next != NULL) {
+        t->next->prev = NULL;
+    } else {
+        core->tail[level] = NULL;
+        core->ready &= ~(1ull << level);
+    }
+    t->ready = false;
     core->current = t;
     core->last_switch = now;
     if (core->slice_end <= now || core->slice_thread != t) {
@@ -267,13 +287,14 @@ struct thread *schedule(void)
         core->slice_thread = t;
     }
     timer_rearm(core, core->head[level] != NULL);
-    core->dirty = false;
+    core->dirty = !irq_thread_here(core); /* without a root server every return comes through here */
     /* I is recomputed on every full return: only the root server's thread keeps it, and one return after an IRQ that
      * nobody could take. A root server that faulted is still registered, but takes none until init has ended it: without
      * the mask the IRQ would be taken for ever and init never run (tests/models/irq_root.pml, mutation 12). */
     t->spsr = (t->spsr & ~SPSR_I) | (t->spsr0 & SPSR_I);
     if (core->mask_once) {
         core->mask_once = false;
+        core->dirty = true; /* so that its next call recomputes I */
         t->spsr |= SPSR_I;
     }
     return t;

@@ -99,11 +99,21 @@
     mrs     x0, spsr_el1
     str     x0, [sp, #THREAD_SPSR]
 .endm
-/* x10..x18 of the frame: zero. */
-.macro CLEAR_FRAME
-    stp     xzr, xzr, [sp, #THREAD_X + 10 * 8]
-    stp     xzr, xzr, [sp, #THREAD_X + 12 * 8]
-    stp     xzr, xzr, [sp, #THREAD_X + 14 * 8]
-    stp     xzr, xzr, [sp, #THREAD_X + 16 * 8]
-    str     xzr, [sp, #THREAD_X + 18 * 8]
+/* For a thread (x29) that did a call and may not be the next to run: x19..x28, which C kept, and a clean x10..x18. */
+.macro SAVE_SWITCHED
+    stp     x19, x20, [x29, #THREAD_X19]
+    stp     x21, x22, [x29, #THREAD_X19 + 2 * 8]
+    stp     x23, x24, [x29, #THREAD_X19 + 4 * 8]
+    stp     x25, x26, [x29, #THREAD_X19 + 6 * 8]
+    stp     x27, x28, [x29, #THREAD_X19 + 8 * 8]
+    stp     xzr, xzr, [x29, #THREAD_X + 10 * 8]
+    stp     xzr, xzr, [x29, #THREAD_X + 12 * 8]
+    stp     xzr, xzr, [x29, #THREAD_X + 14 * 8]
+    stp     xzr, xzr, [x29, #THREAD_X + 16 * 8]
+    str     xzr, [x29, #THREAD_X + 18 * 8]
+.endm
+.macro CLEAR n:vararg
+    .irp    r, \n
+    mov     x\r, xzr
+    .endr
 .endm

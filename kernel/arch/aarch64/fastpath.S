@@ -13,12 +13,6 @@
 #include <abi/abi.h>
 #include "asm.h"
 
-.macro CLEAR n:vararg
-    .irp    r, \n
-    mov     x\r, xzr
-    .endr
-.endm
-
 /* object, meta = the entry of handle x\h, checked for liveness and for a right; the badge is meta >> 40. */
 .macro LOOKUP h, object, meta, right
     ldr     x\object, [sp, #THREAD_HANDLES]

@@ -34,6 +34,9 @@ void offsets(void)
     OFFSET(CORE_STACK_TOP, offsetof(struct core, stack_top));
     OFFSET(CORE_HEAD, offsetof(struct core, head));
     OFFSET(CORE_TAIL, offsetof(struct core, tail));
+    OFFSET(CORE_DIRTY, offsetof(struct core, dirty));
+    OFFSET(SYSCALL_COUNT, SYS_COUNT);
+    OFFSET(CALL_BLOCKED, CALL_BLOCKED);
     OFFSET(CORE_FIXUP, offsetof(struct core, fixup));
     OFFSET(CORE_IRQS, offsetof(struct core, irqs));
 }
@@ -47,4 +50,5 @@ _Static_assert(offsetof(struct thread, elr) == offsetof(struct thread, sp_el0) +
 _Static_assert(offsetof(struct thread, x19_x30) + 12 * 8 <= 3 * 64, "a fast path touches three cache lines");
 _Static_assert(offsetof(struct port, attention) == offsetof(struct port, events) + 8, "pair");
 _Static_assert(offsetof(struct core, irq_port) == offsetof(struct core, irq_thread) + 8, "pair");
+_Static_assert(CALL_BLOCKED < CALL_RESTART, "status < CALL_BLOCKED < CALL_RESTART");
 _Static_assert(sizeof(struct thread) <= 768, "slab class");

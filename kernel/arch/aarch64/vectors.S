@@ -72,7 +72,8 @@ slow_serror:
     TO_C    exception_serror
 
 /* A call that has no fast path: x10 is the deadline, x11..x18 are scratch by the ABI, and all of x10..x18 are zero when
- * it returns. slow_locked: a fast path gave up with the lock held; x10..x18 may hold the kernel's values by now. */
+ * it returns. slow_locked: a fast path gave up with the lock held; x10..x18 may hold the kernel's values by now.
+ * When the same thread goes on and nobody else is to be looked at, only what C may have changed is restored. */
 slow_call:
     str     x10, [sp, #THREAD_DEADLINE]
     LOCK
@@ -83,18 +84,63 @@ slow_locked:
     stp     x4, x5, [sp, #THREAD_X + 4 * 8]
     stp     x6, x7, [sp, #THREAD_X + 6 * 8]
     stp     x8, x9, [sp, #THREAD_X + 8 * 8]
-    CLEAR_FRAME
-    SAVE_KEPT
-    mrs     x2, spsr_el1
-    str     x2, [sp, #THREAD_SPSR]
-    mov     x0, sp
-    mrs     x3, tpidr_el1
-    str     x0, [x3, #CORE_CURRENT]
-    ldr     x2, [x3, #CORE_STACK_TOP]
-    mrs     x1, esr_el1
-    mov     sp, x2
-    and     x1, x1, #0xffff
-    bl      exception_call              /* (thread, number) */
+    stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+    mrs     x12, sp_el0
+    mrs     x13, elr_el1
+    stp     x12, x13, [sp, #THREAD_SP]
+    mrs     x14, spsr_el1
+    str     x14, [sp, #THREAD_SPSR]
+    mov     x29, sp                     /* the thread; C keeps it */
+    mrs     x13, tpidr_el1
+    str     x29, [x13, #CORE_CURRENT]
+    ldr     x12, [x13, #CORE_STACK_TOP]
+    mov     sp, x12
+    mrs     x8, esr_el1
+    and     x8, x8, #0xffff
+    mov     x0, x29
+    add     x1, x29, #THREAD_X
+    cmp     x8, #SYSCALL_COUNT
+    b.hs    .Lcall_unknown
+    adrp    x9, syscalls
+    add     x9, x9, #:lo12:syscalls
+    ldr     x9, [x9, x8, lsl #3]
+    blr     x9                          /* int64_t call(thread, x) */
+    mrs     x13, tpidr_el1
+    mov     w12, #CALL_BLOCKED
+    cmp     x0, x12
+    b.ge    .Lcall_not_done
+    str     x0, [x29, #THREAD_X]
+    ldrb    w12, [x13, #CORE_DIRTY]
+    cbnz    w12, .Lcall_schedule
+    mov     sp, x29
+    adrp    x17, kernel_lock
+    UNLOCK
+    ldp     x0, x1, [sp, #THREAD_X + 0 * 8]
+    ldp     x2, x3, [sp, #THREAD_X + 2 * 8]
+    ldp     x4, x5, [sp, #THREAD_X + 4 * 8]
+    ldp     x6, x7, [sp, #THREAD_X + 6 * 8]
+    ldp     x8, x9, [sp, #THREAD_X + 8 * 8]
+    ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+    CLEAR   10, 11, 12, 13, 14, 15, 16, 17, 18
+    eret
+.Lcall_not_done:                        /* CALL_BLOCKED, or CALL_RESTART: the svc once more, same deadline */
+    ldr     x14, [x13, #CORE_CURRENT]
+    cbz     x14, leave_kernel           /* the thread ended itself: its block is not ours any more */
+    b.eq    .Lcall_schedule
+    ldr     x14, [x29, #THREAD_SP + 8]
+    sub     x14, x14, #4
+    str     x14, [x29, #THREAD_SP + 8]
+    SAVE_SWITCHED
+    ldr     x14, [x29, #THREAD_DEADLINE]
+    str     x14, [x29, #THREAD_X + 10 * 8]
+    b       leave_kernel
+.Lcall_schedule:
+    SAVE_SWITCHED
+    b       leave_kernel
+.Lcall_unknown:
+    SAVE_SWITCHED
+    mov     x1, x8
+    bl      exception_unknown_call
     b       leave_kernel
 
 /* The timer: C decides; when the same thread goes on only x0..x18, x29, x30 were touched. */
