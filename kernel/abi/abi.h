@@ -34,43 +34,44 @@
 #define ABI_VERSION 1
 
 #define PAGE_SHIFT 12
-#define PAGE_SIZE 4096
+#define PAGE_SIZE  4096
 
-#define PRIORITY_COUNT 32      /* 0 lowest .. 31 highest */
-#define HANDLE_INDEX_BITS 12   /* a handle is generation << 12 | index; generation is never 0 */
-#define MSG_WORDS 8
-#define MSG_HANDLES 4
-#define DEVICE_WINDOWS 4       /* windows in one device object; a node with more gets several devices */
-#define PROCESS_NAME_LEN 16    /* bytes, zero padded */
+#define PRIORITY_COUNT    32 /* 0 lowest .. 31 highest */
+#define HANDLE_INDEX_BITS 12 /* a handle is generation << 12 | index; generation is never 0 */
+#define MSG_WORDS         8
+#define MSG_HANDLES       4
+#define DEVICE_WINDOWS    4 /* windows in one device object; a node with more gets several devices */
+#define PROCESS_NAME_LEN  16 /* bytes, zero padded */
 
 /* Rights of a handle. CALL, NOTIFY and RECEIVE exist for ports only, so one bit tells type and right. */
-#define RIGHT_CALL 0x01        /* port: call */
-#define RIGHT_NOTIFY 0x02      /* port: notify, timer_set */
-#define RIGHT_RECEIVE 0x04     /* port: receive. When the last such handle goes, callers get E_DEAD */
-#define RIGHT_READ 0x08        /* memory, device: map or access for reading */
-#define RIGHT_WRITE 0x10       /* memory, device: likewise for writing; /chosen: write the log */
-#define RIGHT_EXEC 0x20        /* memory: map executable */
-#define RIGHT_MANAGE 0x40      /* port: mint badges, reset. memory: its physical address. device: derive, revoke.
+#define RIGHT_CALL    0x01 /* port: call */
+#define RIGHT_NOTIFY  0x02 /* port: notify, timer_set */
+#define RIGHT_RECEIVE 0x04 /* port: receive. When the last such handle goes, callers get E_DEAD */
+#define RIGHT_READ    0x08 /* memory, device: map or access for reading */
+#define RIGHT_WRITE   0x10 /* memory, device: likewise for writing; /chosen: write the log */
+#define RIGHT_EXEC    0x20 /* memory: map executable */
+#define RIGHT_MANAGE                                                                               \
+    0x40 /* port: mint badges, reset. memory: its physical address. device: derive, revoke.
                                 * process: everything. thread: control. */
-#define RIGHT_TRANSFER 0x80    /* may be duplicated and sent in messages */
-#define RIGHT_BIT_CALL 0
-#define RIGHT_BIT_NOTIFY 1
+#define RIGHT_TRANSFER    0x80 /* may be duplicated and sent in messages */
+#define RIGHT_BIT_CALL    0
+#define RIGHT_BIT_NOTIFY  1
 #define RIGHT_BIT_RECEIVE 2
-#define RIGHTS_ALL 0xff
-#define BADGE_MAX 0xffffff     /* badges have 24 bits; 0 = none: no *closed* is delivered for it */
+#define RIGHTS_ALL        0xff
+#define BADGE_MAX         0xffffff /* badges have 24 bits; 0 = none: no *closed* is delivered for it */
 
 #define INFO_HANDLES_SHIFT 32
-#define INFO_ACCEPT_SHIFT 36
+#define INFO_ACCEPT_SHIFT  36
 
-#define RECV_CALL 0
-#define RECV_EVENTS 1
+#define RECV_CALL      0
+#define RECV_EVENTS    1
 #define RECV_INTERRUPT 2
-#define RECV_CLOSED 3
-#define RECV_FAULT 4
-#define INTID_UNKNOWN (-1)
+#define RECV_CLOSED    3
+#define RECV_FAULT     4
+#define INTID_UNKNOWN  (-1)
 
-#define DEADLINE_NEVER (-1)    /* all ones */
-#define HANDLE_SELF 0xffffffff /* where a process handle is wanted: the caller's own process */
+#define DEADLINE_NEVER (-1)       /* all ones */
+#define HANDLE_SELF    0xffffffff /* where a process handle is wanted: the caller's own process */
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
@@ -87,7 +88,7 @@ enum syscall {
 
 /* Causes in RECV_FAULT. */
 enum fault {
-    FAULT_READ = 1,    /* address: what could not be read */
+    FAULT_READ = 1, /* address: what could not be read */
     FAULT_WRITE,
     FAULT_EXECUTE,
     FAULT_ALIGNMENT,
@@ -100,7 +101,12 @@ enum fault {
 };
 
 /* map's and memory_create's flags. */
-enum { MAP_READ = 1, MAP_WRITE = 2, MAP_EXEC = 4, MAP_STRONG = 8 /* device: nGnRnE for configuration space */ };
+enum {
+    MAP_READ = 1,
+    MAP_WRITE = 2,
+    MAP_EXEC = 4,
+    MAP_STRONG = 8 /* device: nGnRnE for configuration space */
+};
 enum { MEMORY_CONTIGUOUS = 1, MEMORY_DMA = 2 /* from the DMA pool: contiguous, not cacheable */ };
 
 /* device_derive's flags. Each is refused unless the parent has it. */
@@ -118,19 +124,20 @@ enum {
     THREAD_KILL = 0,     /* ends the thread; its pending call is dropped */
     THREAD_SET_PRIORITY, /* x2 = 0..31, not above the process's ceiling */
     THREAD_SET_TP,       /* x2 = TPIDR_EL0; handle 0 = the calling thread */
-    THREAD_GET_REG,      /* x2 = 0..30 x registers, 31 sp, 32 pc, 33 pstate; thread must be stopped in a fault -> x1 */
-    THREAD_EXIT,         /* handle 0: ends the calling thread only */
-    THREAD_SELF          /* handle 0: -> x1 = a handle (MANAGE) of the calling thread: mutexes are owned by handles */
+    THREAD_GET_REG, /* x2 = 0..30 x registers, 31 sp, 32 pc, 33 pstate; thread must be stopped in a fault -> x1 */
+    THREAD_EXIT, /* handle 0: ends the calling thread only */
+    THREAD_SELF /* handle 0: -> x1 = a handle (MANAGE) of the calling thread: mutexes are owned by handles */
 };
 
 /* log operations; the handle is that of /chosen. */
 enum {
-    LOG_WRITE = 0,  /* RIGHT_WRITE; x2 = level, x3..x9 = up to 56 bytes of text, ended by a NUL or the registers; a line
+    LOG_WRITE =
+        0, /* RIGHT_WRITE; x2 = level, x3..x9 = up to 56 bytes of text, ended by a NUL or the registers; a line
                      * may come in several calls, '\n' ends it */
-    LOG_READ,       /* RIGHT_READ; x2 = sequence number of the first byte wanted -> x1 = sequence number of the first
+    LOG_READ, /* RIGHT_READ; x2 = sequence number of the first byte wanted -> x1 = sequence number of the first
                      * byte returned, x2 = number of bytes, x3..x9 = up to 56 bytes */
-    LOG_SUBSCRIBE,  /* RIGHT_READ; x2 = port (RIGHT_NOTIFY), x3 = bits to set when a line was added; one subscriber */
-    LOG_CONSOLE     /* RIGHT_MANAGE; x2 = 1 early console on, 0 off -> x1 = sequence number of the next byte */
+    LOG_SUBSCRIBE, /* RIGHT_READ; x2 = port (RIGHT_NOTIFY), x3 = bits to set when a line was added; one subscriber */
+    LOG_CONSOLE /* RIGHT_MANAGE; x2 = 1 early console on, 0 off -> x1 = sequence number of the next byte */
 };
 /* A line in the ring: "[seconds.micros] text", and for other levels than info "[seconds.micros] warn: text" ("error: ",
  * "debug: "). */
@@ -138,19 +145,21 @@ enum log_level { LOG_ERROR = 0, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* info operations; the handle is that of /chosen (RIGHT_READ). */
 enum {
-    INFO_SYSTEM = 0, /* -> x1 pages of RAM, x2 pages free, x3 DMA pool pages, x4 free of those, x5 CPUs running,
+    INFO_SYSTEM =
+        0, /* -> x1 pages of RAM, x2 pages free, x3 DMA pool pages, x4 free of those, x5 CPUs running,
                       * x6 IRQs taken, x7 IRQs while no root server waited */
-    INFO_PROCESS,    /* x2 = id: the first process with an id >= x2 -> x1 id, x2/x3 name, x4 pages used, x5 limit,
+    INFO_PROCESS, /* x2 = id: the first process with an id >= x2 -> x1 id, x2/x3 name, x4 pages used, x5 limit,
                       * x6 threads << 32 | handles, x7 highest priority << 8 | dead, x8 CPU ticks; E_NOTFOUND: none */
-    INFO_OBJECTS,    /* -> x1 processes, x2 threads, x3 ports, x4 memories, x5 devices, x6 badges, x7 replies kept */
-    INFO_THREAD      /* x2 = id: the first thread with an id >= x2 -> x1 id, x2 process id, x3 state, x4 priority */
+    INFO_OBJECTS, /* -> x1 processes, x2 threads, x3 ports, x4 memories, x5 devices, x6 badges, x7 replies kept */
+    INFO_THREAD /* x2 = id: the first thread with an id >= x2 -> x1 id, x2 process id, x3 state, x4 priority */
 };
 
 /* irq_root operations; the handle is that of the root controller's node (RIGHT_MANAGE). */
 enum {
-    IRQ_ROOT_REGISTER = 0, /* x2 = port: the calling thread becomes this core's root interrupt server: pinned, runs
+    IRQ_ROOT_REGISTER =
+        0, /* x2 = port: the calling thread becomes this core's root interrupt server: pinned, runs
                             * with PSTATE.I set from its next receive on */
-    IRQ_ROOT_DOORBELL      /* x2 = core, x3 = window, x4 = offset, x5 = value: how to interrupt that core */
+    IRQ_ROOT_DOORBELL /* x2 = core, x3 = window, x4 = offset, x5 = value: how to interrupt that core */
 };
 
 /* power operations; the handle is that of /psci (RIGHT_MANAGE). */

@@ -2,9 +2,9 @@
  * The boot, in the upper half with the MMU on, in the order of the calls: tree, early console, timer, RAM, archive,
  * init. Where it cannot go on it halts with the reason.
  */
-#include "../arch/aarch64/mmu.h"
-#include "../arch/aarch64/sysreg.h"
-#include "../core/core.h"
+#include <arch/aarch64/mmu.h>
+#include <arch/aarch64/sysreg.h>
+#include <core/core.h>
 #include "boot.h"
 #include <tree.h>
 
@@ -13,45 +13,6 @@
 extern char _start[], __archive_start[], __archive_end[], __image_end[], __boot_stack_end[];
 extern const char embedded_archive_end[];
 extern uint64_t early_identity_l1[], early_empty_ttbr0;
-
-static bool psci_smc, psci_known;
-
-uint64_t psci_call(uint32_t function, uint64_t a, uint64_t b, uint64_t c)
-{
-    register uint64_t x0 __asm__("x0") = function;
-    register uint64_t x1 __asm__("x1") = a;
-    register uint64_t x2 __asm__("x2") = b;
-    register uint64_t x3 __asm__("x3") = c;
-
-    if (!psci_known) {
-        return UINT64_MAX; /* NOT_SUPPORTED */
-    }
-    if (psci_smc) {
-        __asm__ volatile("smc #0"
-                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11",
-                           "x12", "x13", "x14", "x15", "x16", "x17", "memory");
-    } else {
-        __asm__ volatile("hvc #0"
-                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11",
-                           "x12", "x13", "x14", "x15", "x16", "x17", "memory");
-    }
-    return x0;
-}
-
-static void psci_find(const void *fdt)
-{
-    int node;
-    const char *method;
-
-    if (tree_find(fdt, "/psci", &node) != E_OK || !tree_enabled(fdt, node)) {
-        return;
-    }
-    method = tree_string(fdt, node, "method");
-    if (method != NULL && (memcmp(method, "smc", 4) == 0 || memcmp(method, "hvc", 4) == 0)) {
-        psci_known = true;
-        psci_smc = method[0] == 's';
-    }
-}
 
 /* The tree where early.c mapped it, checked; or the end. */
 static const void *tree_open(uint64_t tree_pa)
@@ -63,16 +24,19 @@ static const void *tree_open(uint64_t tree_pa)
         halt_with_reason("the loader gave no device tree (x0 is 0); no address is guessed");
     }
     if (tree_pa % 8 != 0) {
-        halt_with_reason("the device tree at %#llx is not 8-byte aligned", (unsigned long long)tree_pa);
+        halt_with_reason("the device tree at %#llx is not 8-byte aligned",
+                         (unsigned long long)tree_pa);
     }
     if (!early_tree_mapped()) {
-        halt_with_reason("x0 = %#llx does not point at a device tree (magic d00dfeed)", (unsigned long long)tree_pa);
+        halt_with_reason("x0 = %#llx does not point at a device tree (magic d00dfeed)",
+                         (unsigned long long)tree_pa);
     }
     error = tree_check(fdt, tree_len(fdt) < TREE_MAX_LEN ? tree_len(fdt) : TREE_MAX_LEN);
     if (error != E_OK) {
         halt_with_reason("the device tree at %#llx is damaged: %s", (unsigned long long)tree_pa,
-                         error == E_RANGE ? "its totalsize is larger than 2 MiB" :
-                         error == E_LIMIT ? "nodes nest too deep" : "a block, token or name lies outside it");
+                         error == E_RANGE   ? "its totalsize is larger than 2 MiB"
+                         : error == E_LIMIT ? "nodes nest too deep"
+                                            : "a block, token or name lies outside it");
     }
     return fdt;
 }
@@ -99,15 +63,20 @@ static const char *cpu_name(uint64_t midr)
 
 static void say_hardware(const void *fdt, uint64_t entry_level, uint64_t image_pa)
 {
-    const char *model = tree_string(fdt, 0, "model"), *compatible = tree_string(fdt, 0, "compatible");
+    const char *model = tree_string(fdt, 0, "model"),
+               *compatible = tree_string(fdt, 0, "compatible");
     uint64_t mmfr0 = id_aa64mmfr0_el1_read(), mmfr1 = id_aa64mmfr1_el1_read();
 
-    kprintf("Cambium on %s", model != NULL ? model : compatible != NULL ? compatible : "a machine without a model");
-    kprintf("%s (MIDR %#llx), entered at EL%llu, image at %#llx, counter %llu kHz", cpu_name(midr_el1_read()),
-            (unsigned long long)midr_el1_read(), (unsigned long long)entry_level, (unsigned long long)image_pa,
+    kprintf("Cambium on %s", model != NULL        ? model
+                             : compatible != NULL ? compatible
+                                                  : "a machine without a model");
+    kprintf("%s (MIDR %#llx), entered at EL%llu, image at %#llx, counter %llu kHz",
+            cpu_name(midr_el1_read()), (unsigned long long)midr_el1_read(),
+            (unsigned long long)entry_level, (unsigned long long)image_pa,
             (unsigned long long)(cntfrq_el0_read() / 1000));
     kprintf("features: %s-bit ASID%s%s%s", ((mmfr0 >> 4) & 15) == 2 ? "16" : "8",
-            ((mmfr1 >> 20) & 15) != 0 ? ", PAN" : "", ((id_aa64isar0_el1_read() >> 20) & 15) != 0 ? ", LSE" : "",
+            ((mmfr1 >> 20) & 15) != 0 ? ", PAN" : "",
+            ((id_aa64isar0_el1_read() >> 20) & 15) != 0 ? ", LSE" : "",
             ((id_aa64pfr0_el1_read() >> 24) & 15) != 0 ? ", GIC system registers" : "");
 }
 
@@ -137,25 +106,26 @@ void boot_main(uint64_t tree_pa, uint64_t entry_level, uint64_t image_pa)
     fdt = tree_open(tree_pa);
     console_bind(fdt);
     console_flush();
-    psci_find(fdt);
+    psci_bind(fdt);
     say_hardware(fdt, entry_level, image_pa);
     timer_init();
     error = tree_initrd(fdt, &initrd);
     if (error == E_OK) {
         archive = (struct boot_range){ initrd.base, initrd.len };
     } else if (error != E_NOTFOUND) {
-        kprintf("/chosen: linux,initrd-start and -end are malformed: the archive of the image is used");
+        kprintf(
+            "/chosen: linux,initrd-start and -end are malformed: the archive of the image is used");
     }
     tree = (struct boot_range){ tree_pa, tree_len(fdt) };
     ram_init(fdt, image_pa, (uint64_t)(__image_end - _start), tree, archive);
-    kprintf("RAM %llu MiB in %u range%s, %llu MiB free, DMA pool %llu KiB", (unsigned long long)(ram_total() >> 20),
-            ram_range_count(), ram_range_count() == 1 ? "" : "s", (unsigned long long)(frames_free_count >> 8),
+    kprintf("RAM %llu MiB in %u range%s, %llu MiB free, DMA pool %llu KiB",
+            (unsigned long long)(ram_total() >> 20), ram_range_count(),
+            ram_range_count() == 1 ? "" : "s", (unsigned long long)(frames_free_count >> 8),
             (unsigned long long)(frames_dma_free * 4));
     if (archive.len == 0) {
         archive = (struct boot_range){ image_pa + (uint64_t)(__archive_start - _start),
                                        (uint64_t)(embedded_archive_end - __archive_start) };
     }
     start_init(fdt, tree_pa, archive);
-    __asm__ volatile("mov sp, %[stack]\n\tb boot_leave" ::[stack] "r"(cores[0].stack_top));
-    __builtin_unreachable();
+    boot_leave(cores[0].stack_top);
 }

@@ -2,8 +2,8 @@
  * RAM as the tree tells it: ranges, minus reservations; the linear map; the frame arrays; the allocators' first blocks.
  * RAM is rounded inward to pages, reservations outward. Everything dropped is said.
  */
-#include "../arch/aarch64/mmu.h"
-#include "../core/core.h"
+#include <arch/aarch64/mmu.h>
+#include <core/core.h>
 #include "boot.h"
 #include <tree.h>
 
@@ -15,14 +15,16 @@ struct list {
     unsigned count, max;
 };
 
-static struct boot_range ram_r[RAM_MAX], reserved_r[RESERVED_MAX], no_map_r[RESERVED_MAX], free_r[FREE_MAX], map_r[FREE_MAX];
+static struct boot_range ram_r[RAM_MAX], reserved_r[RESERVED_MAX], no_map_r[RESERVED_MAX],
+    free_r[FREE_MAX], map_r[FREE_MAX];
 static struct list ram = { ram_r, 0, RAM_MAX }, reserved = { reserved_r, 0, RESERVED_MAX },
                    no_map = { no_map_r, 0, RESERVED_MAX }, free_list = { free_r, 0, FREE_MAX },
                    map_list = { map_r, 0, FREE_MAX };
 
 static uint64_t static_tables[STATIC_TABLES][512] __attribute__((aligned(4096)));
 static unsigned static_used;
-static uint64_t static_pa, chunk_next, chunk_end; /* tables come from a mapped chunk of RAM as soon as there is one */
+static uint64_t static_pa, chunk_next,
+    chunk_end; /* tables come from a mapped chunk of RAM as soon as there is one */
 
 uint64_t boot_table_alloc(void)
 {
@@ -41,7 +43,8 @@ uint64_t boot_table_alloc(void)
 
 uint64_t *boot_table_va(uint64_t pa)
 {
-    return pa - static_pa < sizeof(static_tables) ? static_tables[(pa - static_pa) / PAGE_SIZE] : pa_to_va(pa);
+    return pa - static_pa < sizeof(static_tables) ? static_tables[(pa - static_pa) / PAGE_SIZE]
+                                                  : pa_to_va(pa);
 }
 
 static void list_insert(struct list *l, unsigned at, uint64_t base, uint64_t len, const char *what)
@@ -65,7 +68,8 @@ static void list_add(struct list *l, uint64_t base, uint64_t len, const char *wh
         at++;
     }
     while (at < l->count && l->r[at].base <= base + len) { /* swallow */
-        uint64_t end = base + len > l->r[at].base + l->r[at].len ? base + len : l->r[at].base + l->r[at].len;
+        uint64_t end =
+            base + len > l->r[at].base + l->r[at].len ? base + len : l->r[at].base + l->r[at].len;
 
         base = base < l->r[at].base ? base : l->r[at].base;
         len = end - base;
@@ -138,7 +142,8 @@ static void read_memory(const void *fdt)
             continue;
         }
         if (end > KERNEL_LINEAR_LEN) {
-            kprintf("RAM above %llu GiB is not used", (unsigned long long)(KERNEL_LINEAR_LEN >> 30));
+            kprintf("RAM above %llu GiB is not used",
+                    (unsigned long long)(KERNEL_LINEAR_LEN >> 30));
             end = KERNEL_LINEAR_LEN;
         }
         if (base < end) {
@@ -146,7 +151,8 @@ static void read_memory(const void *fdt)
         }
     }
     if (ram.count == 0) {
-        halt_with_reason("the tree names no usable memory (no enabled node with device_type \"memory\" and a size)");
+        halt_with_reason("the tree names no usable memory (no enabled node with device_type "
+                         "\"memory\" and a size)");
     }
 }
 
@@ -166,7 +172,9 @@ static void read_reservations(const void *fdt)
     bool unmapped = false;
     status_t error;
 
-    for (unsigned i = 0; (error = tree_reservation(fdt, i, &r, &unmapped)) != E_NOTFOUND && i < RESERVED_MAX * 4; i++) {
+    for (unsigned i = 0;
+         (error = tree_reservation(fdt, i, &r, &unmapped)) != E_NOTFOUND && i < RESERVED_MAX * 4;
+         i++) {
         if (error != E_OK) {
             kprintf("reservation %u of the tree is malformed or wraps: ignored", i);
             continue;
@@ -175,7 +183,8 @@ static void read_reservations(const void *fdt)
         if (unmapped) {
             uint64_t base = r.base & ~(uint64_t)(PAGE_SIZE - 1);
 
-            list_add(&no_map, base, ((r.base + r.len + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1)) - base,
+            list_add(&no_map, base,
+                     ((r.base + r.len + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1)) - base,
                      "reservations");
         }
     }
@@ -233,7 +242,8 @@ static void map_ram(uint64_t image_pa, uint64_t dma, uint64_t dma_len)
     }
 }
 
-void ram_init(const void *fdt, uint64_t image_pa, uint64_t image_len, struct boot_range tree, struct boot_range initrd)
+void ram_init(const void *fdt, uint64_t image_pa, uint64_t image_len, struct boot_range tree,
+              struct boot_range initrd)
 {
     uint64_t dma, dma_len;
 
@@ -253,11 +263,13 @@ void ram_init(const void *fdt, uint64_t image_pa, uint64_t image_len, struct boo
     map_ram(image_pa, dma, dma_len);
 
     for (unsigned i = 0; i < ram.count; i++) {
-        uint64_t len = ((ram.r[i].len >> PAGE_SHIFT) * sizeof(struct frame) + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+        uint64_t len = ((ram.r[i].len >> PAGE_SHIFT) * sizeof(struct frame) + PAGE_SIZE - 1) &
+                       ~(uint64_t)(PAGE_SIZE - 1);
         uint64_t pa = carve(len, PAGE_SIZE);
 
         if (pa == 0) {
-            halt_with_reason("no room for the frame array of the RAM at %#llx", (unsigned long long)ram.r[i].base);
+            halt_with_reason("no room for the frame array of the RAM at %#llx",
+                             (unsigned long long)ram.r[i].base);
         }
         for (uint64_t at = 0; at < len; at += PAGE_SIZE) {
             page_zero(pa + at, false);

@@ -2,23 +2,23 @@
  * init's process: a copy of the tree without the seeds, the archive, the ELF image of "init", a stack, start_info, and
  * the handles to all there is. From here on the kernel only answers.
  */
-#include "../arch/aarch64/mmu.h"
-#include "../core/core.h"
+#include <arch/aarch64/mmu.h>
+#include <core/core.h>
 #include "boot.h"
-#include <cambium/start.h>
+#include <abi/start.h>
 #include <elf.h>
 #include <libfdt.h>
 #include <tree.h>
 
 /* Where things lie in init's space: user addresses, chosen here, told in start_info. */
 enum { STACK_PAGES = 16 };
-#define IMAGE_VA 0x200000ull
-#define FREE_VA 0x40000000ull
-#define FREE_END 0x6000000000ull
-#define TREE_VA 0x7000000000ull
-#define ARCHIVE_VA 0x7100000000ull
-#define START_VA 0x7e00000000ull
-#define STACK_TOP 0x7f00000000ull
+#define IMAGE_VA   (2ull << 20)
+#define FREE_VA    (1ull << 30)
+#define FREE_END   (96ull << 32)
+#define TREE_VA    (112ull << 32)
+#define ARCHIVE_VA (113ull << 32)
+#define START_VA   (126ull << 32)
+#define STACK_TOP  (127ull << 32)
 enum { INIT_PRIORITY = 30 };
 
 static uint64_t pages_of(uint64_t len)
@@ -51,7 +51,8 @@ static struct memory *memory_new(struct process *p, uint64_t len, void **out_va)
     uint64_t progress = 0;
 
     if (memory_create(p, pages_of(len), MEMORY_CONTIGUOUS, 0, &m) != E_OK) {
-        halt_with_reason("no contiguous %llu KiB of memory for init", (unsigned long long)(len >> 10));
+        halt_with_reason("no contiguous %llu KiB of memory for init",
+                         (unsigned long long)(len >> 10));
     }
     while (!memory_zero_step(m, &progress)) {
     }
@@ -59,7 +60,8 @@ static struct memory *memory_new(struct process *p, uint64_t len, void **out_va)
     return m;
 }
 
-static void give(struct process *p, struct start_info *info, const char *name, struct object *o, uint32_t rights)
+static void give(struct process *p, struct start_info *info, const char *name, struct object *o,
+                 uint32_t rights)
 {
     struct start_handle *h = &info->handles[info->handle_count++];
 
@@ -82,10 +84,12 @@ static void wipe(void *fdt, const char *property)
 }
 
 /* Copies what the blob really uses (QEMU pads it to 1 MiB), then erases the seeds in the loader's as well. */
-static struct memory *copy_tree(struct process *p, const void *fdt, uint64_t tree_pa, uint64_t *out_len)
+static struct memory *copy_tree(struct process *p, const void *fdt, uint64_t tree_pa,
+                                uint64_t *out_len)
 {
-    uint64_t end = fdt_off_dt_struct(fdt) + fdt_size_dt_struct(fdt), strings = fdt_off_dt_strings(fdt) +
-                   fdt_size_dt_strings(fdt), rsv = fdt_off_mem_rsvmap(fdt) + 16ull * ((unsigned)fdt_num_mem_rsv(fdt) + 1);
+    uint64_t end = fdt_off_dt_struct(fdt) + fdt_size_dt_struct(fdt),
+             strings = fdt_off_dt_strings(fdt) + fdt_size_dt_strings(fdt),
+             rsv = fdt_off_mem_rsvmap(fdt) + 16ull * ((unsigned)fdt_num_mem_rsv(fdt) + 1);
     struct memory *m;
     void *copy;
 
@@ -113,9 +117,10 @@ static bool hex(const char *s, uint64_t *out)
 
     for (unsigned i = 0; i < 8; i++) {
         char c = s[i];
-        unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') :
-                         c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) :
-                         c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10) : 16;
+        unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+                         : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10)
+                                                : 16;
         if (digit == 16) {
             return false;
         }
@@ -133,12 +138,15 @@ static const char *archive_find(const char *a, uint64_t len, const char *name, u
         const char *h = a + at;
         uint64_t size, name_len, data;
 
-        if (memcmp(h, "070701", 6) != 0 || !hex(h + FILESIZE, &size) || !hex(h + NAMESIZE, &name_len)) {
-            halt_with_reason("the boot archive is damaged at offset %llu (no newc header)", (unsigned long long)at);
+        if (memcmp(h, "070701", 6) != 0 || !hex(h + FILESIZE, &size) ||
+            !hex(h + NAMESIZE, &name_len)) {
+            halt_with_reason("the boot archive is damaged at offset %llu (no newc header)",
+                             (unsigned long long)at);
         }
         data = (at + HEADER + name_len + 3) & ~3ull;
         if (name_len == 0 || data > len || size > len - data) {
-            halt_with_reason("the boot archive is damaged at offset %llu (an entry leaves it)", (unsigned long long)at);
+            halt_with_reason("the boot archive is damaged at offset %llu (an entry leaves it)",
+                             (unsigned long long)at);
         }
         if (name_len == strlen(name) + 1 && memcmp(h + HEADER, name, name_len) == 0) {
             *out_len = size;
@@ -157,14 +165,17 @@ static const char *archive_find(const char *a, uint64_t len, const char *name, u
 static void load_segment(struct process *p, const char *image, uint64_t len, const Elf64_Phdr *ph)
 {
     uint64_t first = ph->p_vaddr & ~(uint64_t)(PAGE_SIZE - 1), skip = ph->p_vaddr - first;
-    uint32_t flags = MAP_READ | (ph->p_flags & PF_W ? (unsigned)MAP_WRITE : 0) | (ph->p_flags & PF_X ? (unsigned)MAP_EXEC : 0);
+    uint32_t flags = MAP_READ | (ph->p_flags & PF_W ? (unsigned)MAP_WRITE : 0) |
+                     (ph->p_flags & PF_X ? (unsigned)MAP_EXEC : 0);
     struct memory *m;
     void *copy;
 
-    if (ph->p_filesz > ph->p_memsz || ph->p_offset > len || ph->p_filesz > len - ph->p_offset || ph->p_memsz == 0 ||
-        ph->p_vaddr >= FREE_VA - IMAGE_VA || ph->p_memsz > FREE_VA - IMAGE_VA - ph->p_vaddr ||
+    if (ph->p_filesz > ph->p_memsz || ph->p_offset > len || ph->p_filesz > len - ph->p_offset ||
+        ph->p_memsz == 0 || ph->p_vaddr >= FREE_VA - IMAGE_VA ||
+        ph->p_memsz > FREE_VA - IMAGE_VA - ph->p_vaddr ||
         (flags & (MAP_WRITE | MAP_EXEC)) == (MAP_WRITE | MAP_EXEC)) {
-        halt_with_reason("init in the boot archive is damaged: a segment is out of bounds, or writable and executable");
+        halt_with_reason("init in the boot archive is damaged: a segment is out of bounds, or "
+                         "writable and executable");
     }
     m = memory_new(p, skip + ph->p_memsz, &copy);
     memcpy((char *)copy + skip, image + ph->p_offset, ph->p_filesz);
@@ -173,7 +184,8 @@ static void load_segment(struct process *p, const char *image, uint64_t len, con
 
 static uint64_t load(struct process *p, const char *image, uint64_t len)
 {
-    const Elf64_Ehdr *eh = (const Elf64_Ehdr *)image; /* cpio aligns to 4; the kernel copies what it reads */
+    const Elf64_Ehdr *eh =
+        (const Elf64_Ehdr *)image; /* cpio aligns to 4; the kernel copies what it reads */
     Elf64_Ehdr header;
 
     if (len < sizeof(header)) {
@@ -181,9 +193,11 @@ static uint64_t load(struct process *p, const char *image, uint64_t len)
     }
     memcpy(&header, eh, sizeof(header));
     if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
-        header.e_machine != EM_AARCH64 || header.e_type != ET_DYN || header.e_phentsize != sizeof(Elf64_Phdr) ||
-        header.e_phoff > len || header.e_phnum > (len - header.e_phoff) / sizeof(Elf64_Phdr)) {
-        halt_with_reason("init in the boot archive is damaged: not a position-independent AArch64 ELF file");
+        header.e_machine != EM_AARCH64 || header.e_type != ET_DYN ||
+        header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phoff > len ||
+        header.e_phnum > (len - header.e_phoff) / sizeof(Elf64_Phdr)) {
+        halt_with_reason(
+            "init in the boot archive is damaged: not a position-independent AArch64 ELF file");
     }
     for (unsigned i = 0; i < header.e_phnum; i++) {
         Elf64_Phdr ph;
@@ -200,8 +214,10 @@ static uint64_t load(struct process *p, const char *image, uint64_t len)
 
 void start_init(const void *fdt, uint64_t tree_pa, struct boot_range archive)
 {
-    uint64_t first = archive.base & ~(uint64_t)(PAGE_SIZE - 1), skip = archive.base - first, image_len, tree_len_;
-    struct process *p = process_create(NULL, "init", frames_free_count + frames_dma_free, PRIORITY_COUNT - 1);
+    uint64_t first = archive.base & ~(uint64_t)(PAGE_SIZE - 1), skip = archive.base - first,
+             image_len, tree_len_;
+    struct process *p =
+        process_create(NULL, "init", frames_free_count + frames_dma_free, PRIORITY_COUNT - 1);
     struct memory *m, *tree, *archive_memory;
     struct start_info *info;
     struct thread *t;
@@ -214,15 +230,16 @@ void start_init(const void *fdt, uint64_t tree_pa, struct boot_range archive)
     }
     archive_memory = memory_adopt(p, first, pages_of(skip + archive.len));
     if (archive_memory == NULL) {
-        halt_with_reason("the boot archive at %#llx, %llu bytes, does not lie in RAM", (unsigned long long)archive.base,
-                         (unsigned long long)archive.len);
+        halt_with_reason("the boot archive at %#llx, %llu bytes, does not lie in RAM",
+                         (unsigned long long)archive.base, (unsigned long long)archive.len);
     }
     image = archive_find(pa_to_va(archive.base), archive.len, "init", &image_len);
     if (image == NULL) {
-        halt_with_reason("the boot archive at %#llx, %llu bytes, holds no file \"init\"", (unsigned long long)archive.base,
-                         (unsigned long long)archive.len);
+        halt_with_reason("the boot archive at %#llx, %llu bytes, holds no file \"init\"",
+                         (unsigned long long)archive.base, (unsigned long long)archive.len);
     }
-    kprintf("boot archive at %#llx, %llu KiB", (unsigned long long)archive.base, (unsigned long long)(archive.len >> 10));
+    kprintf("boot archive at %#llx, %llu KiB", (unsigned long long)archive.base,
+            (unsigned long long)(archive.len >> 10));
     entry = load(p, image, image_len);
     m = memory_new(p, STACK_PAGES * PAGE_SIZE, &va);
     map(p, m, STACK_PAGES * PAGE_SIZE, STACK_TOP - STACK_PAGES * PAGE_SIZE, MAP_READ | MAP_WRITE);
@@ -253,7 +270,8 @@ void start_init(const void *fdt, uint64_t tree_pa, struct boot_range archive)
          RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER);
     give(p, info, "root", &device_create_root(p, DEVICE_ALL | DERIVE_IRQ_ROOT)->object,
          RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER);
-    give(p, info, "power", &device_create_root(p, DERIVE_POWER)->object, RIGHT_MANAGE | RIGHT_TRANSFER);
+    give(p, info, "power", &device_create_root(p, DERIVE_POWER)->object,
+         RIGHT_MANAGE | RIGHT_TRANSFER);
     give(p, info, "tree", &tree->object, RIGHT_READ | RIGHT_TRANSFER);
     give(p, info, "archive", &archive_memory->object, RIGHT_READ | RIGHT_TRANSFER);
     map(p, m, sizeof(*info), START_VA, MAP_READ);

@@ -6,7 +6,7 @@
  * Registers: PL011 (Arm DDI 0183G, 3.3), 16550 and its like, the BCM2835 mini UART (same layout from its IO register on).
  */
 #include "core.h"
-#include "../arch/aarch64/mmu.h"
+#include <arch/aarch64/mmu.h>
 #include <tree.h>
 
 enum { WAIT_MAX = 100000 }; /* polls of a full FIFO before a character is given up */
@@ -19,11 +19,12 @@ struct early_uart {
 };
 
 static const struct early_uart uarts[] = {
-    { "arm,pl011", 0x00, 0x18, 1 << 5, 0, false },                 /* UARTDR, UARTFR.TXFF */
+    { "arm,pl011", 0x00, 0x18, 1 << 5, 0, false }, /* UARTDR, UARTFR.TXFF */
     { "arm,pl011-axi", 0x00, 0x18, 1 << 5, 0, false },
     { "arm,sbsa-uart", 0x00, 0x18, 1 << 5, 0, false },
-    { "brcm,bcm2835-aux-uart", 0x00, 0x14, 0, 1 << 5, false },     /* AUX_MU_IO, AUX_MU_LSR: transmitter can take one */
-    { "ns16550a", 0, 5, 0, 1 << 5, true },                         /* THR, LSR.THRE */
+    { "brcm,bcm2835-aux-uart", 0x00, 0x14, 0, 1 << 5,
+      false },                             /* AUX_MU_IO, AUX_MU_LSR: transmitter can take one */
+    { "ns16550a", 0, 5, 0, 1 << 5, true }, /* THR, LSR.THRE */
     { "snps,dw-apb-uart", 0, 5, 0, 1 << 5, true },
 };
 
@@ -44,7 +45,7 @@ static uint32_t uart_read(unsigned offset)
 {
     uint64_t va = uart_va + ((uint64_t)offset << uart_shift), value = 0;
 
-    if ((uart_width == 1 ? device_load8(va, &value) : device_load32(va, &value)) != 0) {
+    if (device_load(va, uart_width, &value) != 0) {
         uart = NULL; /* an abort: there is no UART after all */
     }
     return (uint32_t)value;
@@ -62,7 +63,7 @@ static void uart_put(char c)
         }
     }
     if (uart != NULL) {
-        (void)(uart_width == 1 ? device_store8(va, (uint8_t)c) : device_store32(va, (uint8_t)c));
+        (void)device_store(va, uart_width, (uint8_t)c); /* the next status read notices an abort */
     }
 }
 
@@ -92,21 +93,23 @@ void console_bind(const void *fdt)
     if (path == NULL) {
         path = tree_string(fdt, chosen, "linux,stdout-path");
     }
-    if (path == NULL || tree_find(fdt, path, &node) != E_OK || tree_reg(fdt, node, 0, &reg) != E_OK ||
-        reg.len < 8) {
+    if (path == NULL || tree_find(fdt, path, &node) != E_OK ||
+        tree_reg(fdt, node, 0, &reg) != E_OK || reg.len < 8) {
         return;
     }
     for (unsigned i = 0; i < sizeof(uarts) / sizeof(uarts[0]); i++) {
         if (tree_compatible(fdt, node, uarts[i].compatible) >= 0) {
             uart = &uarts[i];
             if (uarts[i].shifted) {
-                uart_shift = tree_u32(fdt, node, "reg-shift", &value) == E_OK && value <= 3 ? value : 0;
+                uart_shift =
+                    tree_u32(fdt, node, "reg-shift", &value) == E_OK && value <= 3 ? value : 0;
                 uart_width = 1;
             }
             if (tree_u32(fdt, node, "reg-io-width", &value) == E_OK && (value == 1 || value == 4)) {
                 uart_width = value;
             }
-            uart_va = (uint64_t)mmu_window(0, reg.base, PTE_ATTR(MAIR_NGNRE) | PTE_AF | PTE_PXN | PTE_UXN);
+            uart_va = (uint64_t)mmu_window(0, reg.base,
+                                           PTE_ATTR(MAIR_NGNRE) | PTE_AF | PTE_PXN | PTE_UXN);
             return;
         }
     }

@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "objects.h"
+#include <arch/aarch64/cpu.h>
 
 /* ---- assertions and ends (panic.c, boot/halt) ---- */
 
@@ -19,17 +20,19 @@ void log_text(const char *text, uint64_t len);
 void console_bind(const void *fdt); /* console.c: early console, by /chosen stdout-path */
 void console_put(const char *text, uint64_t len);
 bool console_on(bool on);
-void console_flush(void); /* prints what the log held before there was a console */
+void console_flush(void);     /* prints what the log held before there was a console */
 extern struct port *log_port; /* subscriber, or NULL */
 void log_port_gone(struct port *port);
 
 /* ---- frames.c: pages of RAM ---- */
 struct frame { /* 16 bytes per page of RAM */
-    struct memory *owner; /* whose block this page belongs to; of a free block: 1 if it is the DMA pool's */
-    uint32_t next : 27;   /* frame number of the next block (of a memory, or free); 0: none. Block heads only */
-    uint32_t order : 5;   /* block heads */
-    uint32_t prev : 27;   /* free blocks */
-    uint32_t free : 1;    /* head of a free block */
+    struct memory
+        *owner; /* whose block this page belongs to; of a free block: 1 if it is the DMA pool's */
+    uint32_t
+        next : 27; /* frame number of the next block (of a memory, or free); 0: none. Block heads only */
+    uint32_t order : 5; /* block heads */
+    uint32_t prev : 27; /* free blocks */
+    uint32_t free : 1;  /* head of a free block */
 };
 enum { FRAME_ORDERS = 19 }; /* blocks of 2^0 .. 2^18 pages */
 /* Boot: declares [pa, pa+len) to be RAM, with its frame array at `frames` (zeroed); then gives parts of it to the
@@ -60,10 +63,11 @@ extern uint64_t object_counts[OBJECT_TYPES], badge_count, reply_count;
 /* ---- handle.c ---- */
 struct handle_entry *handle_lookup(struct process *p, handle_t h);
 /* An entry of this type with these rights: E_HANDLE, E_TYPE, E_RIGHTS. */
-status_t handle_get(struct process *p, handle_t h, enum object_type type, uint32_t rights, struct object **out);
+status_t handle_get(struct process *p, handle_t h, enum object_type type, uint32_t rights,
+                    struct object **out);
 /* A new handle: takes a reference (and counts the badge). E_FULL, E_BUDGET, E_BUSY (badge still closing). */
-status_t handle_install(struct process *p, struct object *o, uint32_t rights, uint32_t badge, struct process *payer,
-                        handle_t *out);
+status_t handle_install(struct process *p, struct object *o, uint32_t rights, uint32_t badge,
+                        struct process *payer, handle_t *out);
 status_t handle_install_reply(struct process *p, struct thread *caller, handle_t *out);
 /* Closes the entry; false: not finished, call again. */
 bool handle_close_step(struct process *p, struct handle_entry *e);
@@ -83,7 +87,10 @@ void port_timer_expired(struct port *port);
 bool port_reset_step(struct port *port, bool fail_callers);
 
 /* ---- ipc.c ---- */
-enum { CALL_BLOCKED = 1 << 30, CALL_RESTART }; /* besides status_t: frame is complete, or is to be entered again */
+enum {
+    CALL_BLOCKED = 1 << 30,
+    CALL_RESTART
+}; /* besides status_t: frame is complete, or is to be entered again */
 int64_t ipc_call(struct thread *t, struct port *port, uint32_t badge, uint64_t deadline);
 int64_t ipc_receive(struct thread *t, struct port *port, uint64_t deadline);
 int64_t ipc_reply(struct thread *t, struct thread *caller);
@@ -94,8 +101,8 @@ void ipc_queue_unlink(struct thread *t);
 void ipc_pool_unlink(struct thread *t);
 
 /* ---- thread.c ---- */
-status_t thread_create(struct process *p, uint64_t entry, uint64_t sp, uint64_t arg, unsigned priority, uint64_t tp,
-                       struct thread **out);
+status_t thread_create(struct process *p, uint64_t entry, uint64_t sp, uint64_t arg,
+                       unsigned priority, uint64_t tp, struct thread **out);
 /* Ends it, whatever it does or waits for. Its caller, if any, gets E_DEAD. */
 void thread_end(struct thread *t);
 /* Lets it wait no more, without result. */
@@ -105,13 +112,7 @@ void thread_fault(struct thread *t, uint32_t cause, uint64_t address, uint64_t e
 void fp_trap(struct thread *t);
 
 /* ---- sched.c ---- */
-static inline struct core *this_core(void)
-{
-    struct core *core;
-    __asm__ volatile("mrs %[core], tpidr_el1" : [core] "=r"(core));
-    return core;
-}
-void sched_ready(struct thread *t);        /* tail of its level */
+void sched_ready(struct thread *t); /* tail of its level */
 void sched_ready_head(struct thread *t);
 void sched_unready(struct thread *t);
 void sched_yield(struct thread *t);
@@ -123,7 +124,8 @@ enum { TIMER_THREAD = 0, TIMER_PORT = 1 };
 bool preempt_pending(void); /* an interrupt waits: leave a long call at a consistent point */
 
 /* ---- memory.c, device.c ---- */
-status_t memory_create(struct process *payer, uint64_t pages, uint32_t flags, uint64_t limit, struct memory **out);
+status_t memory_create(struct process *payer, uint64_t pages, uint32_t flags, uint64_t limit,
+                       struct memory **out);
 /* A memory made of RAM that is not the allocator's (boot archive, tree). */
 struct memory *memory_adopt(struct process *payer, uint64_t pa, uint64_t pages);
 bool memory_free_step(struct memory *m);
@@ -138,10 +140,18 @@ bool ram_overlaps(uint64_t pa, uint64_t len); /* boot/ram.c: RAM or a reservatio
 bool device_contains(const struct device *d, uint64_t pa, uint64_t len);
 
 /* ---- process.c, futex.c ---- */
-struct process *process_create(struct process *parent, const char *name, uint64_t pages, unsigned ceiling);
+struct process *process_create(struct process *parent, const char *name, uint64_t pages,
+                               unsigned ceiling);
 bool process_kill_step(struct process *p);
-void process_try_free(struct process *p); /* when it is gone, unreferenced and nothing is charged to it any more */
+void process_try_free(
+    struct process *p); /* when it is gone, unreferenced and nothing is charged to it any more */
 extern struct process *process_all;
+status_t process_get(struct thread *t, uint64_t h, struct process **out);
+status_t port_get(struct thread *t, uint64_t h, uint32_t right, struct port **out,
+                  uint32_t *out_badge);
+int64_t handle_duplicate(struct thread *t, struct process *to, uint64_t *x);
+/* A new object's first handle, into *out; on failure the object goes again. */
+int64_t handle_install_new(struct thread *t, struct object *o, uint32_t rights, uint64_t *out);
 void futex_unlink(struct thread *t);
 void futex_owner_gone(struct thread *owner);
 
@@ -157,7 +167,7 @@ void irq_thread_gone(struct thread *t);
 /* ---- calls.c ---- */
 typedef int64_t syscall_fn(struct thread *t, uint64_t *x);
 #define CALL(number, name) syscall_fn sys_##name;
-#include "../abi/calls.def"
+#include <abi/calls.def>
 #undef CALL
 extern syscall_fn *const syscalls[SYS_COUNT];
 
@@ -172,16 +182,10 @@ struct thread *schedule(void);
 _Noreturn void kernel_exception(uint64_t sp, uint64_t lr);
 
 /* ---- arch ---- */
+/* access.c: accesses that may fault; 0, or -1 when they did. user_: with EL0's rights. width: 1, 2, 4 or 8 bytes. */
 int user_load32(uint64_t va, uint32_t *out);
-int user_load8(uint64_t va, uint8_t *out);
-int device_load8(uint64_t va, uint64_t *out);
-int device_load16(uint64_t va, uint64_t *out);
-int device_load32(uint64_t va, uint64_t *out);
-int device_load64(uint64_t va, uint64_t *out);
-int device_store8(uint64_t va, uint64_t value);
-int device_store16(uint64_t va, uint64_t value);
-int device_store32(uint64_t va, uint64_t value);
-int device_store64(uint64_t va, uint64_t value);
+int device_load(uint64_t va, unsigned width, uint64_t *out);
+int device_store(uint64_t va, unsigned width, uint64_t value);
 struct fp_state {
     uint8_t q[512];
     uint64_t fpcr, fpsr;
@@ -192,7 +196,9 @@ void kernel_unlock(void);
 void kernel_lock_take(void);
 unsigned asid_alloc(void); /* 0: none left */
 void asid_free(unsigned asid);
-uint64_t psci_call(uint32_t function, uint64_t a, uint64_t b, uint64_t c);
+/* psci.c: power off or reboot by the firmware; comes back only if it cannot. */
+void psci_bind(const void *fdt);
+void psci_system(bool reboot);
 
 void *memset(void *d, int c, size_t n);
 void *memcpy(void *restrict d, const void *restrict s, size_t n);

@@ -4,7 +4,7 @@
  * derived from it and unmaps its own and their windows; the device itself stays and can be derived from anew.
  */
 #include "core.h"
-#include "../arch/aarch64/mmu.h"
+#include <arch/aarch64/mmu.h>
 
 static struct device *device_new(struct process *payer)
 {
@@ -26,12 +26,6 @@ struct device *device_create_root(struct process *payer, uint32_t flags)
         d->flags = flags;
     }
     return d;
-}
-
-/* RAM and reservations are nobody's device: the root's one window is everything, minus this. */
-static bool overlaps_ram(uint64_t pa, uint64_t len)
-{
-    return ram_overlaps(pa, len);
 }
 
 bool device_contains(const struct device *d, uint64_t pa, uint64_t len)
@@ -69,7 +63,9 @@ static bool device_unmap_step(struct device *d)
             uint64_t va = w->va, end = w->va + w->mapped_len;
             struct process *p = w->process;
 
-            while (w->unmap_va < end) { /* progress lies in the window: the first cleared entry ends its mapping */
+            while (
+                w->unmap_va <
+                end) { /* progress lies in the window: the first cleared entry ends its mapping */
                 uint64_t skip, *entry = mmu_entry(p, w->unmap_va > va ? w->unmap_va : va, &skip);
 
                 w->unmap_va = (w->unmap_va > va ? w->unmap_va : va) + PAGE_SIZE;
@@ -115,7 +111,8 @@ static bool device_revoke_step(struct device *d)
         }
         leaf->object.dead = 1;
         device_unlink(leaf);
-        leaf->parent->object.refs--; /* the parent is held by us or by its own parent's list: never the last */
+        leaf->parent->object
+            .refs--; /* the parent is held by us or by its own parent's list: never the last */
         leaf->parent = NULL;
     }
     return d->child == NULL && device_unmap_step(d);
@@ -165,7 +162,7 @@ int64_t sys_device_derive(struct thread *t, uint64_t *x)
     for (unsigned i = 0; i < count; i++) {
         uint64_t pa = x[2 + 2 * i], len = x[3 + 2 * i];
 
-        if (len == 0 || pa + len < pa || overlaps_ram(pa, len) ||
+        if (len == 0 || pa + len < pa || ram_overlaps(pa, len) ||
             (!(parent->flags & DEVICE_ALL) && !device_contains(parent, pa, len))) {
             return E_RANGE;
         }
@@ -182,7 +179,8 @@ int64_t sys_device_derive(struct thread *t, uint64_t *x)
         d->window[i].len = x[3 + 2 * i];
         d->window[i].device = d;
     }
-    error = handle_install(t->process, &d->object, RIGHTS_ALL & ~(RIGHT_CALL | RIGHT_NOTIFY | RIGHT_RECEIVE | RIGHT_EXEC),
+    error = handle_install(t->process, &d->object,
+                           RIGHTS_ALL & ~(RIGHT_CALL | RIGHT_NOTIFY | RIGHT_RECEIVE | RIGHT_EXEC),
                            0, t->process, &h);
     if (error != E_OK) {
         object_counts[OBJECT_DEVICE]--;
@@ -224,7 +222,8 @@ int64_t sys_device_access(struct thread *t, uint64_t *x)
     uint64_t width = x[2] & ~(uint64_t)DEVICE_WRITE, va, value = 0;
     struct object *o;
     struct device *d;
-    status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_DEVICE, write ? RIGHT_WRITE : RIGHT_READ, &o);
+    status_t error =
+        handle_get(t->process, (handle_t)x[0], OBJECT_DEVICE, write ? RIGHT_WRITE : RIGHT_READ, &o);
     int failed;
 
     if (error != E_OK) {
@@ -242,15 +241,8 @@ int64_t sys_device_access(struct thread *t, uint64_t *x)
         return E_RANGE;
     }
     va = (uint64_t)mmu_register(d->window[x[1]].pa + x[3]);
-    if (write) {
-        failed = width == 1 ? device_store8(va, x[4]) :
-                 width == 2 ? device_store16(va, x[4]) :
-                 width == 4 ? device_store32(va, x[4]) : device_store64(va, x[4]);
-    } else {
-        failed = width == 1 ? device_load8(va, &value) :
-                 width == 2 ? device_load16(va, &value) :
-                 width == 4 ? device_load32(va, &value) : device_load64(va, &value);
-    }
+    failed =
+        write ? device_store(va, (unsigned)width, x[4]) : device_load(va, (unsigned)width, &value);
     if (failed) {
         return E_IO;
     }

@@ -5,7 +5,7 @@
  * Invariant: a block of order n starts at a multiple of 2^n pages; no two free buddies of one order exist.
  */
 #include "core.h"
-#include "../arch/aarch64/mmu.h"
+#include <arch/aarch64/mmu.h>
 
 enum { RANGES = 64, FRAME_NUMBER = (1 << 27) - 1 };
 
@@ -91,7 +91,8 @@ void frames_free(uint64_t number, unsigned order, bool dma)
         number &= ~(1ull << order);
         order++;
     }
-    r->frames[number - r->first].owner = (struct memory *)(uintptr_t)dma; /* while free: which pool */
+    r->frames[number - r->first].owner =
+        (struct memory *)(uintptr_t)dma; /* while free: which pool */
     list_push(number, &r->frames[number - r->first], order, dma);
     if (dma) {
         frames_dma_free += freed;
@@ -158,18 +159,4 @@ uint64_t frames_alloc(unsigned order, bool dma, uint64_t limit)
         return number;
     }
     return 0;
-}
-
-/* DC ZVA would do it in a quarter of the instructions, but not on memory mapped non-cacheable by every core. */
-void page_zero(uint64_t pa, bool dma)
-{
-    char *p = pa_to_va(pa);
-
-    if (dma) {
-        memset(p, 0, PAGE_SIZE);
-        return;
-    }
-    for (unsigned i = 0; i < PAGE_SIZE; i += 64) {
-        __asm__ volatile("dc zva, %[p]" ::[p] "r"(p + i) : "memory");
-    }
 }

@@ -5,8 +5,8 @@
  * Waiters of a process are one list; it holds at most THREADS_PER_PROCESS, which bounds every walk here.
  */
 #include "core.h"
-#include "../arch/aarch64/mmu.h"
-#include "../arch/aarch64/sysreg.h"
+#include <arch/aarch64/mmu.h>
+#include <arch/aarch64/sysreg.h>
 
 /* Recomputes the owner's inherited level from those who still wait on it. */
 static void futex_rebase(struct thread *owner)
@@ -151,7 +151,8 @@ int64_t sys_futex_wake(struct thread *t, uint64_t *x)
         thread_unblock(best);
         ipc_wake_status(best, E_OK);
         woken++;
-        if (woken < x[1] && preempt_pending()) { /* the rest in another entry; its count is the one returned */
+        if (woken < x[1] &&
+            preempt_pending()) { /* the rest in another entry; its count is the one returned */
             x[1] -= woken;
             return CALL_RESTART;
         }

@@ -5,7 +5,7 @@
  * Every object entry holds one reference and, for a badged port, one count of the badge.
  */
 #include "core.h"
-#include "../arch/aarch64/mmu.h"
+#include <arch/aarch64/mmu.h>
 
 enum { INDEX_MASK = (1 << HANDLE_INDEX_BITS) - 1, GENERATION_MAX = 0x7ffff };
 
@@ -22,7 +22,8 @@ struct handle_entry *handle_lookup(struct process *p, handle_t h)
     return e->self == h ? e : NULL;
 }
 
-status_t handle_get(struct process *p, handle_t h, enum object_type type, uint32_t rights, struct object **out)
+status_t handle_get(struct process *p, handle_t h, enum object_type type, uint32_t rights,
+                    struct object **out)
 {
     struct handle_entry *e = handle_lookup(p, h);
     struct object *o;
@@ -61,7 +62,8 @@ static struct handle_entry *handle_slot(struct process *p, unsigned *out_index)
     }
     for (unsigned i = 0; i < total; i++) { /* at most 4096; freed slots lower the start */
         unsigned index = p->handle_free;
-        struct handle_entry *e = &p->handle_page[index / HANDLES_PER_PAGE][index % HANDLES_PER_PAGE];
+        struct handle_entry *e =
+            &p->handle_page[index / HANDLES_PER_PAGE][index % HANDLES_PER_PAGE];
 
         p->handle_free = index + 1 < total ? index + 1 : 0;
         if (e->self == 0) {
@@ -72,9 +74,11 @@ static struct handle_entry *handle_slot(struct process *p, unsigned *out_index)
     return NULL;
 }
 
-static handle_t handle_fill(struct process *p, struct handle_entry *e, unsigned index, void *object, uint32_t meta)
+static handle_t handle_fill(struct process *p, struct handle_entry *e, unsigned index, void *object,
+                            uint32_t meta)
 {
-    uint32_t generation = e->meta % GENERATION_MAX + 1; /* meta of a free entry: the last generation */
+    uint32_t generation =
+        e->meta % GENERATION_MAX + 1; /* meta of a free entry: the last generation */
 
     e->object = object;
     e->meta = meta;
@@ -96,8 +100,8 @@ static void handle_clear(struct process *p, struct handle_entry *e)
     }
 }
 
-status_t handle_install(struct process *p, struct object *o, uint32_t rights, uint32_t badge, struct process *payer,
-                        handle_t *out)
+status_t handle_install(struct process *p, struct object *o, uint32_t rights, uint32_t badge,
+                        struct process *payer, handle_t *out)
 {
     unsigned index;
     struct handle_entry *e;
@@ -216,7 +220,8 @@ bool handle_close_step(struct process *p, struct handle_entry *e)
     if (o->type == OBJECT_PORT) {
         struct port *port = object_port(o);
 
-        if ((e->meta & RIGHT_RECEIVE) && port->receive_handles == 1 && !port_fail_callers_step(port, E_DEAD)) {
+        if ((e->meta & RIGHT_RECEIVE) && port->receive_handles == 1 &&
+            !port_fail_callers_step(port, E_DEAD)) {
             return false;
         }
         if (o->refs == 1 && !object_finalise_step(o)) {

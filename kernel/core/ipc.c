@@ -15,8 +15,8 @@
  * Model: tests/models/ipc.pml.
  */
 #include "core.h"
-#include "../arch/aarch64/mmu.h"
-#include "../arch/aarch64/sysreg.h"
+#include <arch/aarch64/mmu.h>
+#include <arch/aarch64/sysreg.h>
 
 /* ---- waking ---- */
 
@@ -91,23 +91,27 @@ void ipc_queue_unlink(struct thread *t)
 /* ---- moving a message ---- */
 
 /* Copies the last `count` words' handles into the receiver's table: w[i] is what word 7 - i becomes. All or none. */
-static status_t ipc_move_handles(struct thread *from, struct thread *to, uint64_t *w, unsigned count)
+static status_t ipc_move_handles(struct thread *from, struct thread *to, uint64_t *w,
+                                 unsigned count)
 {
     status_t error = E_OK;
     unsigned done;
 
     for (done = 0; done < count && error == E_OK; done++) {
-        struct handle_entry *e = handle_lookup(from->process, (handle_t)from->x[2 + MSG_WORDS - 1 - done]);
+        struct handle_entry *e =
+            handle_lookup(from->process, (handle_t)from->x[2 + MSG_WORDS - 1 - done]);
         handle_t h = 0;
 
         if (e == NULL || !(e->meta & RIGHT_TRANSFER)) {
             error = e == NULL ? E_HANDLE : E_RIGHTS;
         } else {
-            error = handle_install(to->process, e->object, e->meta & 0xff, e->meta >> 8, from->process, &h);
+            error = handle_install(to->process, e->object, e->meta & 0xff, e->meta >> 8,
+                                   from->process, &h);
         }
         w[done] = h;
     }
-    for (unsigned i = 0; error != E_OK && i + 1 < done; i++) { /* the one that failed was not installed */
+    for (unsigned i = 0; error != E_OK && i + 1 < done;
+         i++) { /* the one that failed was not installed */
         /* installed beside the sender's own: never the last, so one step */
         (void)handle_close_step(to->process, handle_lookup(to->process, (handle_t)w[i]));
     }
@@ -252,7 +256,8 @@ int64_t ipc_receive(struct thread *t, struct port *port, uint64_t deadline)
         t->caller = NULL;
         ipc_fail_caller(caller, E_DEAD);
     }
-    if (port->server != t) { /* one thread at most serves a port, one port at most a thread: both links or none */
+    if (port->server !=
+        t) { /* one thread at most serves a port, one port at most a thread: both links or none */
         if (port->server != NULL) {
             port->server->serving = NULL;
         }

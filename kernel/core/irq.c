@@ -4,8 +4,8 @@
  * further state is needed. fastpath.S has the common case; this is the rest. Model: tests/models/irq_root.pml.
  */
 #include "core.h"
-#include "../arch/aarch64/mmu.h"
-#include "../arch/aarch64/sysreg.h"
+#include <arch/aarch64/mmu.h>
+#include <arch/aarch64/sysreg.h>
 
 /* Hands an IRQ to the waiting root server; false: none waits. */
 bool irq_deliver(struct core *core)

@@ -3,7 +3,8 @@
  * the early console prints what goes in. A line gets its time stamp when it is ended.
  */
 #include "core.h"
-#include "../arch/aarch64/sysreg.h"
+#include <arch/aarch64/mmu.h>
+#include <arch/aarch64/sysreg.h>
 #include <stdarg.h>
 
 enum { LOG_LEN = 64 * 1024, LINE_LEN = 256, LOG_BATCH = 56 };
@@ -253,7 +254,9 @@ void log_port_gone(struct port *port)
 /* x0 /chosen, x1 LOG_*, x2.. */
 int64_t sys_log(struct thread *t, uint64_t *x)
 {
-    static const uint8_t rights[] = { [LOG_WRITE] = RIGHT_WRITE, [LOG_READ] = RIGHT_READ, [LOG_SUBSCRIBE] = RIGHT_READ,
+    static const uint8_t rights[] = { [LOG_WRITE] = RIGHT_WRITE,
+                                      [LOG_READ] = RIGHT_READ,
+                                      [LOG_SUBSCRIBE] = RIGHT_READ,
                                       [LOG_CONSOLE] = RIGHT_MANAGE };
     struct object *o;
     status_t error;
@@ -333,8 +336,8 @@ _Noreturn void panic(const char *format, ...)
     report("[kernel] PANIC: ", format, args);
     va_end(args);
     kprintf("core %u, process %s, thread %u, IRQs %llu", core->number,
-            core->current != NULL ? core->current->process->name : "none", core->current != NULL ? core->current->id : 0,
-            (unsigned long long)core->irqs);
+            core->current != NULL ? core->current->process->name : "none",
+            core->current != NULL ? core->current->id : 0, (unsigned long long)core->irqs);
     stop();
 }
 
@@ -347,10 +350,9 @@ _Noreturn void assert_failed(const char *expression, const char *file, int line)
 /* From vectors.S: an exception inside the kernel. */
 _Noreturn void kernel_exception(uint64_t sp, uint64_t lr)
 {
-    uint64_t elr;
+    uint64_t elr = elr_el1_read();
 
-    __asm__("mrs %[elr], elr_el1" : [elr] "=r"(elr));
     panic("exception in the kernel: ESR %#lx, FAR %#lx, pc %#lx (image + %#lx), lr %#lx, sp %#lx",
           (unsigned long)esr_el1_read(), (unsigned long)far_el1_read(), (unsigned long)elr,
-          (unsigned long)(elr - 0xffffffff80000000ull), (unsigned long)lr, (unsigned long)sp);
+          (unsigned long)(elr - KERNEL_IMAGE), (unsigned long)lr, (unsigned long)sp);
 }

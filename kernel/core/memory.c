@@ -4,7 +4,7 @@
  * progress into the caller's argument registers, and are entered again.
  */
 #include "core.h"
-#include "../arch/aarch64/mmu.h"
+#include <arch/aarch64/mmu.h>
 
 enum { FREE_BATCH = 8, ZERO_BATCH = 16, MAP_BATCH = 16 };
 
@@ -34,7 +34,8 @@ static uint64_t memory_add_block(struct memory *m, uint64_t number, unsigned ord
     return number;
 }
 
-status_t memory_create(struct process *payer, uint64_t pages, uint32_t flags, uint64_t limit, struct memory **out)
+status_t memory_create(struct process *payer, uint64_t pages, uint32_t flags, uint64_t limit,
+                       struct memory **out)
 {
     bool contiguous = flags & (MEMORY_CONTIGUOUS | MEMORY_DMA);
     uint64_t charged = contiguous ? 1ull << order_for(pages) : pages;
@@ -72,7 +73,8 @@ status_t memory_create(struct process *payer, uint64_t pages, uint32_t flags, ui
             budget_return(payer, left);
             m->pages -= left;
             m->object.refs = 1;
-            while (!object_release_step(&m->object)) { /* what was taken so far; rare, and RAM is at its end anyway */
+            while (!object_release_step(
+                &m->object)) { /* what was taken so far; rare, and RAM is at its end anyway */
             }
             return E_NOMEM;
         }
@@ -164,29 +166,10 @@ static uint32_t map_rights(uint32_t flags)
            ((flags & MAP_EXEC) ? RIGHT_EXEC : 0);
 }
 
-/* The process that a call is about: HANDLE_SELF, or a handle with RIGHT_MANAGE. */
-static status_t map_process(struct thread *t, handle_t h, struct process **out)
-{
-    struct object *o;
-    status_t error;
-
-    if (h == HANDLE_SELF) {
-        *out = t->process;
-        return E_OK;
-    }
-    error = handle_get(t->process, h, OBJECT_PROCESS, RIGHT_MANAGE, &o);
-    if (error == E_OK && ((struct process *)o)->state != PROCESS_LIVE) {
-        error = E_DEAD;
-    }
-    if (error == E_OK) {
-        *out = (struct process *)o;
-    }
-    return error;
-}
-
 static bool range_bad(uint64_t va, uint64_t len)
 {
-    return (va | len) % PAGE_SIZE != 0 || len == 0 || va < PAGE_SIZE || va >= USER_END || len > USER_END - va;
+    return (va | len) % PAGE_SIZE != 0 || len == 0 || va < PAGE_SIZE || va >= USER_END ||
+           len > USER_END - va;
 }
 
 static int64_t map_memory(struct process *p, struct memory *m, uint64_t *x, uint32_t flags)
@@ -194,10 +177,12 @@ static int64_t map_memory(struct process *p, struct memory *m, uint64_t *x, uint
     uint64_t attributes = mmu_user_attributes(flags, false, m->dma);
     uint64_t page = x[2] >> PAGE_SHIFT, number, skip;
 
-    if (x[2] % PAGE_SIZE != 0 || x[2] >> PAGE_SHIFT >= m->pages || x[3] >> PAGE_SHIFT > m->pages - page) {
+    if (x[2] % PAGE_SIZE != 0 || x[2] >> PAGE_SHIFT >= m->pages ||
+        x[3] >> PAGE_SHIFT > m->pages - page) {
         return E_RANGE;
     }
-    for (number = m->first, skip = page; skip >= 1ull << frame_at(number)->order; number = frame_at(number)->next) {
+    for (number = m->first, skip = page; skip >= 1ull << frame_at(number)->order;
+         number = frame_at(number)->next) {
         skip -= 1ull << frame_at(number)->order;
     }
     for (unsigned i = 0; i < MAP_BATCH && x[3] != 0; i++) {
@@ -269,7 +254,7 @@ int64_t sys_map(struct thread *t, uint64_t *x)
     struct object *o;
     uint64_t before = x[3];
     int64_t result;
-    status_t error = map_process(t, (handle_t)x[0], &p);
+    status_t error = process_get(t, x[0], &p);
 
     if (error != E_OK) {
         return error;
@@ -283,13 +268,15 @@ int64_t sys_map(struct thread *t, uint64_t *x)
         return E_HANDLE;
     }
     o = (e->meta & 0xff) ? e->object : NULL;
-    if (o == NULL || (o->type != OBJECT_MEMORY && (o->type != OBJECT_DEVICE || (flags & MAP_EXEC)))) {
+    if (o == NULL ||
+        (o->type != OBJECT_MEMORY && (o->type != OBJECT_DEVICE || (flags & MAP_EXEC)))) {
         return E_TYPE;
     }
     if ((e->meta & map_rights(flags)) != map_rights(flags)) {
         return E_RIGHTS;
     }
-    result = o->type == OBJECT_MEMORY ? map_memory(p, (struct memory *)o, x, flags) : map_device(p, (struct device *)o, x, flags);
+    result = o->type == OBJECT_MEMORY ? map_memory(p, (struct memory *)o, x, flags)
+                                      : map_device(p, (struct device *)o, x, flags);
     x[7] += before - x[3];
     if (result != CALL_RESTART) {
         x[1] = x[7];
@@ -301,10 +288,12 @@ static void window_unmapped(struct process *p, uint64_t va)
 {
     struct window **link = &p->windows;
 
-    while (*link != NULL && va - (*link)->va >= (*link)->mapped_len) { /* as many as devices mapped here */
+    while (*link != NULL &&
+           va - (*link)->va >= (*link)->mapped_len) { /* as many as devices mapped here */
         link = &(*link)->next;
     }
-    if (*link != NULL) { /* from here on it counts as not mapped: a part is as good as nothing to a driver */
+    if (*link !=
+        NULL) { /* from here on it counts as not mapped: a part is as good as nothing to a driver */
         window_detach(*link);
     }
 }
@@ -363,7 +352,7 @@ bool space_unmap_step(struct process *p, uint64_t *va, uint64_t end)
 int64_t sys_unmap(struct thread *t, uint64_t *x)
 {
     struct process *p;
-    status_t error = map_process(t, (handle_t)x[0], &p);
+    status_t error = process_get(t, x[0], &p);
     uint64_t va = x[1];
     bool done;
 

@@ -6,7 +6,7 @@
 
 static uint32_t ordered_random(void)
 {
-    static uint32_t state = 0x9e3779b9; /* xorshift32, Marsaglia 2003 */
+    static uint32_t state = 1; /* xorshift32, Marsaglia 2003 */
     state ^= state << 13;
     state ^= state >> 17;
     state ^= state << 5;

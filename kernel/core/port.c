@@ -6,7 +6,7 @@
  * never takes a new client for the dead one. Model: tests/models/closed.pml.
  */
 #include "core.h"
-#include "../arch/aarch64/sysreg.h"
+#include <arch/aarch64/sysreg.h>
 
 struct port *port_create(struct process *payer)
 {

@@ -3,12 +3,13 @@
  * (memory that others map) keeps an empty struct until it goes.
  */
 #include "core.h"
-#include "../arch/aarch64/mmu.h"
+#include <arch/aarch64/mmu.h>
 
 struct process *process_all;
 static uint32_t process_ids;
 
-struct process *process_create(struct process *parent, const char *name, uint64_t pages, unsigned ceiling)
+struct process *process_create(struct process *parent, const char *name, uint64_t pages,
+                               unsigned ceiling)
 {
     struct process *p;
     uint64_t handles;
@@ -132,7 +133,118 @@ bool process_kill_step(struct process *p)
         p->log_line = NULL;
     }
     p->state = PROCESS_GONE;
-    p->object.payer->pages_used -= p->pages_limit - p->pages_used; /* the part that nobody uses any more */
+    p->object.payer->pages_used -=
+        p->pages_limit - p->pages_used; /* the part that nobody uses any more */
     p->pages_limit = p->pages_used;
     return true;
+}
+
+/* ---- calls ---- */
+
+/* The process that a call is about: HANDLE_SELF, or a handle with RIGHT_MANAGE to a living one. */
+status_t process_get(struct thread *t, uint64_t h, struct process **out)
+{
+    struct object *o;
+    status_t error;
+
+    if ((handle_t)h == HANDLE_SELF) {
+        *out = t->process;
+        return E_OK;
+    }
+    error = handle_get(t->process, (handle_t)h, OBJECT_PROCESS, RIGHT_MANAGE, &o);
+    if (error == E_OK && ((struct process *)o)->state != PROCESS_LIVE) {
+        error = E_DEAD;
+    }
+    if (error == E_OK) {
+        *out = (struct process *)o;
+    }
+    return error;
+}
+
+/* x0 parent, x1/x2 name, x3 pages, x4 ceiling, x5 fault port, x6 badge -> x1 */
+int64_t sys_process_create(struct thread *t, uint64_t *x)
+{
+    struct process *parent, *p;
+    struct port *fault_port = NULL;
+    status_t error = (handle_t)x[0] == HANDLE_SELF ? E_HANDLE : process_get(t, x[0], &parent);
+    int64_t result;
+
+    if (error == E_OK && x[5] != 0) {
+        error = port_get(t, x[5], RIGHT_MANAGE, &fault_port, NULL);
+    }
+    if (error != E_OK) {
+        return error;
+    }
+    if (x[3] == 0 || x[6] > BADGE_MAX) {
+        return E_INVAL;
+    }
+    if (x[4] >= PRIORITY_COUNT || x[4] + 1 > parent->ceiling || parent->depth == PROCESS_DEPTH) {
+        return E_LIMIT;
+    }
+    p = process_create(parent, (const char *)&x[1], x[3], (unsigned)x[4]);
+    if (p == NULL) {
+        return E_BUDGET;
+    }
+    p->fault_badge = (uint32_t)x[6];
+    result = handle_install_new(t, &p->object, RIGHT_READ | RIGHT_MANAGE | RIGHT_TRANSFER, &x[1]);
+    if (result != E_OK) {
+        while (!process_kill_step(p)) { /* empty: a few steps */
+        }
+        process_try_free(p);
+        return result;
+    }
+    if (fault_port != NULL) {
+        p->fault_port = fault_port;
+        fault_port->object.refs++;
+    }
+    return E_OK;
+}
+
+int64_t sys_process_kill(struct thread *t, uint64_t *x)
+{
+    struct object *o;
+    struct process *p;
+    status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_PROCESS, RIGHT_MANAGE, &o);
+
+    if (error != E_OK) {
+        return error;
+    }
+    p = (struct process *)o;
+    if (p == t->process || p->id == 1) {
+        return E_INVAL; /* process_exit is the way; nobody ends init */
+    }
+    while (!process_kill_step(p)) {
+        if (preempt_pending()) {
+            return CALL_RESTART;
+        }
+    }
+    return E_OK;
+}
+
+/* x0 process, x1 handle, x2 rights, x3 badge -> x1 */
+int64_t sys_process_grant(struct thread *t, uint64_t *x)
+{
+    struct process *p;
+    int64_t error = process_get(t, x[0], &p);
+
+    if (error == E_OK) {
+        error = handle_duplicate(t, p, &x[1]);
+        x[1] = x[2];
+    }
+    return error;
+}
+
+int64_t sys_process_exit(struct thread *t, uint64_t *x)
+{
+    /* the others stop first: nobody runs on in a process that said it has ended */
+    for (struct thread *other = t->process->threads; other != NULL;) {
+        struct thread *next = other->process_next;
+
+        if (other != t) {
+            thread_end(other);
+        }
+        other = next;
+    }
+    thread_fault(t, FAULT_EXIT, 0, 0, (uint64_t)(int64_t)(int)x[0]);
+    return CALL_BLOCKED;
 }

@@ -7,8 +7,8 @@
  * exactly if level n's queue is not empty.
  */
 #include "core.h"
-#include "../arch/aarch64/mmu.h"
-#include "../arch/aarch64/sysreg.h"
+#include <arch/aarch64/mmu.h>
+#include <arch/aarch64/sysreg.h>
 
 enum { EXPIRE_BATCH = 16 };
 
@@ -147,7 +147,8 @@ static __attribute__((noinline)) void timer_fire(struct ordered_node *n)
 /* Runs what is due; at most a batch, the rest fires again at once. A port at which nobody waits needs no call. */
 static inline void timers_expire(struct core *core, uint64_t now)
 {
-    for (unsigned i = 0; i < EXPIRE_BATCH && core->timers.first != NULL && core->timers.first->key <= now; i++) {
+    for (unsigned i = 0;
+         i < EXPIRE_BATCH && core->timers.first != NULL && core->timers.first->key <= now; i++) {
         struct ordered_node *n = ordered_pop(&core->timers);
         struct port *port = (struct port *)((char *)n - offsetof(struct port, timer));
 
@@ -248,7 +249,8 @@ struct thread *schedule(void)
     unsigned level;
 
     /* the same thread goes on: nobody more urgent is ready */
-    if (t != NULL && thread_runs(t) && core->ready >> t->level <= 1 && !core->mask_once && irq_thread_here(core)) {
+    if (t != NULL && thread_runs(t) && core->ready >> t->level <= 1 && !core->mask_once &&
+        irq_thread_here(core)) {
         core->dirty = false;
         timer_rearm(core, core->head[t->level] != NULL);
         t->spsr = (t->spsr & ~SPSR_I) | (t->spsr0 & SPSR_I);
@@ -287,7 +289,8 @@ struct thread *schedule(void)
         core->slice_thread = t;
     }
     timer_rearm(core, core->head[level] != NULL);
-    core->dirty = !irq_thread_here(core); /* without a root server every return comes through here */
+    core->dirty =
+        !irq_thread_here(core); /* without a root server every return comes through here */
     /* I is recomputed on every full return: only the root server's thread keeps it, and one return after an IRQ that
      * nobody could take. A root server that faulted is still registered, but takes none until init has ended it: without
      * the mask the IRQ would be taken for ever and init never run (tests/models/irq_root.pml, mutation 12). */

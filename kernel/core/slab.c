@@ -4,7 +4,7 @@
  * A process's struct stays (state PROCESS_GONE) as long as pages are charged to it.
  */
 #include "core.h"
-#include "../arch/aarch64/mmu.h"
+#include <arch/aarch64/mmu.h>
 
 enum { SLAB_HEADER = 64, SLAB_MAGIC = 0x51ab51ab };
 static const uint16_t class_size[SLAB_CLASSES] = { 64, 128, 256, 512, 1024 };

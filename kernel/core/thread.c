@@ -2,12 +2,13 @@
  * Threads: life, faults, FP registers, inherited priority.
  */
 #include "core.h"
-#include "../arch/aarch64/sysreg.h"
+#include <arch/aarch64/mmu.h>
+#include <arch/aarch64/sysreg.h>
 
 static uint32_t thread_ids;
 
-status_t thread_create(struct process *p, uint64_t entry, uint64_t sp, uint64_t arg, unsigned priority, uint64_t tp,
-                       struct thread **out)
+status_t thread_create(struct process *p, uint64_t entry, uint64_t sp, uint64_t arg,
+                       unsigned priority, uint64_t tp, struct thread **out)
 {
     struct thread *t;
 
@@ -189,4 +190,120 @@ void fp_trap(struct thread *t)
     fp_load(t->fp);
     core->fp_owner = t;
     t->cpacr = CPACR_FPEN;
+}
+
+/* ---- calls ---- */
+
+/* x0 process, x1 entry, x2 sp, x3 arg, x4 priority, x5 tp -> x1 */
+int64_t sys_thread_create(struct thread *t, uint64_t *x)
+{
+    struct process *p;
+    struct thread *new;
+    status_t error = process_get(t, x[0], &p);
+    int64_t result;
+
+    if (error != E_OK) {
+        return error;
+    }
+    if (x[4] >= PRIORITY_COUNT || x[4] + 1 > p->ceiling) {
+        return E_LIMIT;
+    }
+    if (x[1] >= USER_END || x[2] > USER_END || x[1] % 4 != 0 || x[2] % 16 != 0) {
+        return E_INVAL;
+    }
+    error = thread_create(p, x[1], x[2], x[3], (unsigned)x[4], x[5], &new);
+    if (error != E_OK) {
+        return error;
+    }
+    result = handle_install_new(t, &new->object, RIGHT_MANAGE | RIGHT_READ | RIGHT_TRANSFER, &x[1]);
+    if (result != E_OK) {
+        new->object.refs = 1;
+        thread_end(new);
+    }
+    return result;
+}
+
+static int64_t thread_register(struct thread *target, uint64_t n, uint64_t *out)
+{
+    if (n > 33) {
+        return E_RANGE;
+    }
+    if (!target->fault) {
+        return E_AGAIN;
+    }
+    *out = n < 19    ? target->x[n]
+           : n < 31  ? target->x19_x30[n - 19]
+           : n == 31 ? target->sp_el0
+           : n == 32 ? target->elr
+                     : target->spsr;
+    return E_OK;
+}
+
+/* x0 thread (0: the caller), x1 THREAD_*, x2 value -> x1 */
+int64_t sys_thread_control(struct thread *t, uint64_t *x)
+{
+    struct thread *target = t;
+    struct object *o;
+
+    if (x[0] != 0) {
+        status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_THREAD, RIGHT_MANAGE, &o);
+
+        if (error != E_OK) {
+            return error;
+        }
+        target = object_thread(o);
+    }
+    if (target->state == TS_DEAD) {
+        return E_DEAD;
+    }
+    switch (x[1]) {
+    case THREAD_SET_TP:
+        target->tpidr = x[2];
+        return E_OK;
+    case THREAD_SET_PRIORITY: {
+        bool ready = target->ready;
+
+        if (x[2] >= PRIORITY_COUNT || x[2] + 1 > target->process->ceiling) {
+            return E_LIMIT;
+        }
+        if (ready) {
+            sched_unready(target);
+        }
+        target->own = (uint8_t)(x[2] + 1);
+        target->base = target->own;
+        target->level = target->caller != NULL && target->caller->level > target->own
+                            ? target->caller->level
+                            : target->own;
+        if (ready) {
+            sched_ready(target);
+        }
+        return E_OK;
+    }
+    case THREAD_GET_REG:
+        return thread_register(target, x[2], &x[1]);
+    case THREAD_KILL:
+        if (target == t || target->process->id == 1) {
+            return E_INVAL;
+        }
+        thread_end(target);
+        return E_OK;
+    case THREAD_EXIT:
+        if (target != t) {
+            return E_INVAL;
+        }
+        thread_end(t);
+        return CALL_BLOCKED;
+    case THREAD_SELF: {
+        handle_t h;
+        status_t error = handle_install(
+            t->process, &t->object, RIGHT_MANAGE | RIGHT_READ | RIGHT_TRANSFER, 0, t->process, &h);
+
+        if (error == E_OK) {
+            x[1] = h;
+        }
+        return error;
+    }
+    default:
+        return E_NOSYS;
+    }
 }

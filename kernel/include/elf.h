@@ -5,7 +5,16 @@
 #include <stdint.h>
 
 #define ELFMAG "\177ELF"
-enum { SELFMAG = 4, EI_CLASS = 4, ELFCLASS64 = 2, ET_DYN = 3, EM_AARCH64 = 183, PT_LOAD = 1, PF_X = 1, PF_W = 2 };
+enum {
+    SELFMAG = 4,
+    EI_CLASS = 4,
+    ELFCLASS64 = 2,
+    ET_DYN = 3,
+    EM_AARCH64 = 183,
+    PT_LOAD = 1,
+    PF_X = 1,
+    PF_W = 2
+};
 
 typedef struct {
     unsigned char e_ident[16];

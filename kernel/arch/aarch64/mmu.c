@@ -3,7 +3,7 @@
  * Making an invalid entry valid needs no tlbi, only the dsb before the exception return (DDI 0487 D8.17).
  */
 #include "mmu.h"
-#include "../../core/core.h"
+#include <core/core.h>
 #include "sysreg.h"
 
 enum { ENTRIES = 512, REGISTER_FIRST = 8, REGISTER_SLOTS = 64 };
@@ -77,7 +77,8 @@ void *mmu_register(uint64_t pa)
 
     if (held[slot] != ((pa & PTE_ADDRESS) | 1)) {
         held[slot] = (pa & PTE_ADDRESS) | 1;
-        return mmu_window(REGISTER_FIRST + slot, pa, PTE_ATTR(MAIR_NGNRNE) | PTE_AF | PTE_PXN | PTE_UXN);
+        return mmu_window(REGISTER_FIRST + slot, pa,
+                          PTE_ATTR(MAIR_NGNRNE) | PTE_AF | PTE_PXN | PTE_UXN);
     }
     return (void *)(KERNEL_WINDOWS + (REGISTER_FIRST + slot) * PAGE_SIZE + pa % PAGE_SIZE);
 }
@@ -285,4 +286,19 @@ void cache_flush(uint64_t pa, uint64_t len)
         __asm__ volatile("dc civac, %[p]" ::[p] "r"(va + i) : "memory");
     }
     dsb_sy();
+}
+
+/* DC ZVA only where the kernel's mapping is cacheable; the DMA pool's is not. Block size: DCZID_EL0 says 64 on all
+ * supported cores; 64 is also right where it is larger and the page a multiple of it. */
+void page_zero(uint64_t pa, bool dma)
+{
+    char *p = pa_to_va(pa);
+
+    if (dma) {
+        memset(p, 0, PAGE_SIZE);
+        return;
+    }
+    for (unsigned i = 0; i < PAGE_SIZE; i += 64) {
+        __asm__ volatile("dc zva, %[p]" ::[p] "r"(p + i) : "memory");
+    }
 }

@@ -13,34 +13,34 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KERNEL_LINEAR 0xffffff8000000000ull
+#define KERNEL_LINEAR     0xffffff8000000000ull
 #define KERNEL_LINEAR_LEN (256ull << 30)
-#define KERNEL_WINDOWS 0xffffffff00000000ull
-#define KERNEL_IMAGE 0xffffffff80000000ull
-#define USER_END (1ull << 39)
+#define KERNEL_WINDOWS    0xffffffff00000000ull
+#define KERNEL_IMAGE      0xffffffff80000000ull
+#define USER_END          (1ull << 39)
 
 /* Page-table entry fields. */
-#define PTE_VALID (1ull << 0)
-#define PTE_TABLE (1ull << 1) /* at level 3: page */
-#define PTE_ATTR(n) ((uint64_t)(n) << 2)
-#define PTE_USER (1ull << 6)
+#define PTE_VALID    (1ull << 0)
+#define PTE_TABLE    (1ull << 1) /* at level 3: page */
+#define PTE_ATTR(n)  ((uint64_t)(n) << 2)
+#define PTE_USER     (1ull << 6)
 #define PTE_READONLY (1ull << 7)
-#define PTE_INNER (3ull << 8)
-#define PTE_AF (1ull << 10)
-#define PTE_NG (1ull << 11)
-#define PTE_PXN (1ull << 53)
-#define PTE_UXN (1ull << 54)
-#define PTE_DEVICE (1ull << 55)  /* software: a device window, no memory object behind it */
-#define PTE_DYING (1ull << 56)   /* software, entry invalid: the memory behind it is being freed */
-#define PTE_ADDRESS 0x0000fffffffff000ull
+#define PTE_INNER    (3ull << 8)
+#define PTE_AF       (1ull << 10)
+#define PTE_NG       (1ull << 11)
+#define PTE_PXN      (1ull << 53)
+#define PTE_UXN      (1ull << 54)
+#define PTE_DEVICE   (1ull << 55) /* software: a device window, no memory object behind it */
+#define PTE_DYING    (1ull << 56) /* software, entry invalid: the memory behind it is being freed */
+#define PTE_ADDRESS  0x0000fffffffff000ull
 
 /* Indices into MAIR_EL1, and its value (head.S). */
-#define MAIR_NORMAL 0
+#define MAIR_NORMAL    0
 #define MAIR_NORMAL_NC 1
-#define MAIR_NGNRE 2
-#define MAIR_NGNRNE 3
+#define MAIR_NGNRE     2
+#define MAIR_NGNRNE    3
 
-#define PTE_NORMAL (PTE_ATTR(MAIR_NORMAL) | PTE_INNER | PTE_AF)
+#define PTE_NORMAL    (PTE_ATTR(MAIR_NORMAL) | PTE_INNER | PTE_AF)
 #define PTE_KERNEL_RW (PTE_NORMAL | PTE_PXN | PTE_UXN)
 #define PTE_KERNEL_RO (PTE_KERNEL_RW | PTE_READONLY)
 #define PTE_KERNEL_RX (PTE_NORMAL | PTE_READONLY | PTE_UXN)

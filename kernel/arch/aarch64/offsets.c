@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Offsets for the assembly. Compiled to assembly only; tools/mkoffsets picks the marked lines and writes offsets.h.
  */
-#include "../../core/core.h"
+#include <core/core.h>
 
 #define OFFSET(name, value) __asm__ volatile("\n#OFFSET " #name " %0" ::"i"(value))
 
@@ -42,12 +42,14 @@ void offsets(void)
 }
 
 /* Pairs that the assembly moves together, and what it takes for granted. */
-_Static_assert(offsetof(struct thread, caller) == 0, "a waiting caller's `wait` is the server's address");
+_Static_assert(offsetof(struct thread, caller) == 0,
+               "a waiting caller's `wait` is the server's address");
 _Static_assert(offsetof(struct thread, wait) == 8, "pair with caller");
 _Static_assert(offsetof(struct thread, tpidr) == offsetof(struct thread, ttbr0) + 8, "pair");
 _Static_assert(offsetof(struct thread, cpacr) == offsetof(struct thread, spsr0) + 8, "pair");
 _Static_assert(offsetof(struct thread, elr) == offsetof(struct thread, sp_el0) + 8, "pair");
-_Static_assert(offsetof(struct thread, x19_x30) + 12 * 8 <= 3 * 64, "a fast path touches three cache lines");
+_Static_assert(offsetof(struct thread, x19_x30) + 12 * 8 <= 3 * 64,
+               "a fast path touches three cache lines");
 _Static_assert(offsetof(struct port, attention) == offsetof(struct port, events) + 8, "pair");
 _Static_assert(offsetof(struct core, irq_port) == offsetof(struct core, irq_thread) + 8, "pair");
 _Static_assert(CALL_BLOCKED < CALL_RESTART, "status < CALL_BLOCKED < CALL_RESTART");

@@ -23,6 +23,7 @@ SYSREG(cntv_ctl_el0)
 SYSREG(cntv_cval_el0)
 SYSREG(cpacr_el1)
 SYSREG(ctr_el0)
+SYSREG(elr_el1)
 SYSREG(esr_el1)
 SYSREG(far_el1)
 SYSREG(id_aa64isar0_el1)
@@ -40,22 +41,22 @@ SYSREG(ttbr1_el1)
 SYSREG(vbar_el1)
 
 /* CNTV_CTL_EL0 */
-#define CNTV_CTL_ENABLE 1u
+#define CNTV_CTL_ENABLE  1u
 #define CNTV_CTL_ISTATUS 4u
 /* CNTKCTL_EL1: EL0 may read the virtual counter (and with it CNTFRQ), not the timers */
 #define CNTKCTL_EL0VCTEN 2u
 /* CPACR_EL1.FPEN: 0 traps, 3 does not */
 #define CPACR_FPEN (3ull << 20)
 /* SPSR_EL1: EL0t with D, A, F clear; I masks IRQs. N..V are kept from the interrupted thread only. */
-#define SPSR_I (1ull << 7)
+#define SPSR_I    (1ull << 7)
 #define SPSR_NZCV (0xfull << 28)
 /* ESR_EL1 */
-#define ESR_EC(esr) ((unsigned)((esr) >> 26) & 0x3f)
+#define ESR_EC(esr)      ((unsigned)((esr) >> 26) & 0x3f)
 #define ESR_ISS_IMM(esr) ((unsigned)(esr)&0xffff)
-#define ESR_WNR(esr) (((esr) >> 6) & 1)
-#define ESR_CM(esr) (((esr) >> 8) & 1)
-#define ESR_FNV(esr) (((esr) >> 10) & 1)
-#define ESR_FSC(esr) ((unsigned)(esr)&0x3f)
+#define ESR_WNR(esr)     (((esr) >> 6) & 1)
+#define ESR_CM(esr)      (((esr) >> 8) & 1)
+#define ESR_FNV(esr)     (((esr) >> 10) & 1)
+#define ESR_FSC(esr)     ((unsigned)(esr)&0x3f)
 enum {
     EC_UNKNOWN = 0x00,
     EC_FP = 0x07,

@@ -195,6 +195,7 @@ leave_kernel:
 /* The end of the boot: the first thread is ready; from here on as after any exception, lock included. */
     .global boot_leave
 boot_leave:
+    mov     sp, x0
     LOCK
     b       leave_kernel
 
@@ -220,54 +221,6 @@ kernel_bad:
     mov     x0, x17
     mov     x1, x30
     b       kernel_exception            /* C, does not return */
-
-/* bool user_load32(uint64_t va, uint32_t *out); -- and its kin. EL0's permissions hold (ldtr/sttr), so PAN does not
- * matter. Return 0, or -1 after a fault. In: fixup is set and cleared here. */
-.macro WITH_FIXUP insn1, insn2
-    mrs     x3, tpidr_el1
-    adr     x4, .Lfaulted
-    str     x4, [x3, #CORE_FIXUP]
-    \insn1
-    str     xzr, [x3, #CORE_FIXUP]
-    \insn2
-    mov     x0, #0
-    ret
-.endm
-    .section .text.uaccess, "ax"
-.Lfaulted:
-    ret
-    .global user_load32
-user_load32:
-    WITH_FIXUP "ldtr w5, [x0]", "str w5, [x1]"
-    .global user_load8
-user_load8:
-    WITH_FIXUP "ldtrb w5, [x0]", "strb w5, [x1]"
-/* int device_load(uint64_t va, uint64_t *out) and device_store(va, value): one access of a width; an external abort
- * that is synchronous comes back as -1. The dsb makes it come now. */
-    .global device_load8
-device_load8:
-    WITH_FIXUP "ldrb w5, [x0]; dsb sy", "str x5, [x1]"
-    .global device_load16
-device_load16:
-    WITH_FIXUP "ldrh w5, [x0]; dsb sy", "str x5, [x1]"
-    .global device_load32
-device_load32:
-    WITH_FIXUP "ldr w5, [x0]; dsb sy", "str x5, [x1]"
-    .global device_load64
-device_load64:
-    WITH_FIXUP "ldr x5, [x0]; dsb sy", "str x5, [x1]"
-    .global device_store8
-device_store8:
-    WITH_FIXUP "strb w1, [x0]; dsb sy", "nop"
-    .global device_store16
-device_store16:
-    WITH_FIXUP "strh w1, [x0]; dsb sy", "nop"
-    .global device_store32
-device_store32:
-    WITH_FIXUP "str w1, [x0]; dsb sy", "nop"
-    .global device_store64
-device_store64:
-    WITH_FIXUP "str x1, [x0]; dsb sy", "nop"
 
 /* void fp_save(struct fp_state *), fp_load: q0..q31, fpcr, fpsr; the caller has opened CPACR_EL1. */
     .arch_extension fp

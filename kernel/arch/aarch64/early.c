@@ -4,8 +4,8 @@
  *
  * Afterwards, in the upper half: relocate().
  */
-#include "../arch/aarch64/mmu.h"
-#include "boot.h"
+#include "mmu.h"
+#include <boot/boot.h>
 
 enum { ENTRIES = 512, IMAGE_TABLES = 8 /* 16 MiB of image, boot archive included */ };
 
@@ -45,7 +45,8 @@ void early_map(uint64_t image_pa, uint64_t tree_pa)
     }
     map_image(image_pa, 0, text, PTE_KERNEL_RX);
     map_image(image_pa, text, ro, PTE_KERNEL_RO);
-    map_image(image_pa, archive, end, PTE_KERNEL_RW); /* the archive itself is not the kernel's to see here */
+    map_image(image_pa, archive, end,
+              PTE_KERNEL_RW); /* the archive itself is not the kernel's to see here */
 
     early_identity_l1[image_pa >> 30] = table(identity_l2);
     identity_l2[(image_pa >> 21) % ENTRIES] = table(identity_l3);
@@ -55,12 +56,14 @@ void early_map(uint64_t image_pa, uint64_t tree_pa)
     window_l2[0] = table(window_l3);
     window_l2[1] = table(tree_l3[0]);
     window_l2[2] = table(tree_l3[1]);
-    if (tree_pa != 0 && tree_pa % 8 == 0 && *(const uint32_t *)tree_pa == __builtin_bswap32(0xd00dfeed)) {
+    if (tree_pa != 0 && tree_pa % 8 == 0 &&
+        *(const uint32_t *)tree_pa == __builtin_bswap32(0xd00dfeed)) {
         uint64_t len = __builtin_bswap32(((const uint32_t *)tree_pa)[1]), page = tree_pa & ~4095ull;
 
         len = len > 2 * 1024 * 1024 ? 2 * 1024 * 1024 : len;
         for (unsigned i = 0; page + i * 4096ull < tree_pa + len; i++) {
-            tree_l3[i / ENTRIES][i % ENTRIES] = (page + i * 4096ull) | PTE_KERNEL_RO | PTE_TABLE | PTE_VALID;
+            tree_l3[i / ENTRIES][i % ENTRIES] =
+                (page + i * 4096ull) | PTE_KERNEL_RO | PTE_TABLE | PTE_VALID;
         }
     }
 }

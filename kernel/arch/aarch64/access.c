@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The kernel's own accesses that may fault: a word of a user's memory, a device's register. While one is on its way
+ * core->fixup says where kernel_sync (vectors.S) goes on with x0 = -1. A device access is completed by a dsb, so that
+ * an abort that the interconnect reports synchronously comes within it.
+ */
+#include <core/core.h>
+
+/* `access` may use value and va; x0 is the result. */
+#define GUARDED(result, access, value, va)                                                         \
+    register int64_t result __asm__("x0") = 0;                                                     \
+    __asm__ volatile("adr x9, 1f\n\tstr x9, %[fixup]\n\t" access "\n1:\tstr xzr, %[fixup]"         \
+                     : "+r"(result), [value] "+r"(value), [fixup] "=m"(this_core()->fixup)         \
+                     : [va] "r"(va)                                                                \
+                     : "x9", "memory")
+
+/* ldtr: with EL0's permissions, so PAN does not matter. */
+int user_load32(uint64_t va, uint32_t *out)
+{
+    uint64_t value = 0;
+    GUARDED(result, "ldtr %w[value], [%[va]]", value, va);
+
+    *out = (uint32_t)value;
+    return (int)result;
+}
+
+#define DEVICE(name, access)                                                                       \
+    static int name(uint64_t va, uint64_t *inout)                                                  \
+    {                                                                                              \
+        uint64_t value = *inout;                                                                   \
+        GUARDED(result, access ", [%[va]]\n\tdsb sy", value, va);                                  \
+        *inout = value;                                                                            \
+        return (int)result;                                                                        \
+    }
+DEVICE(load8, "ldrb %w[value]")
+DEVICE(load16, "ldrh %w[value]")
+DEVICE(load32, "ldr %w[value]")
+DEVICE(load64, "ldr %[value]")
+DEVICE(store8, "strb %w[value]")
+DEVICE(store16, "strh %w[value]")
+DEVICE(store32, "str %w[value]")
+DEVICE(store64, "str %[value]")
+
+int device_load(uint64_t va, unsigned width, uint64_t *out)
+{
+    *out = 0;
+    return width == 1   ? load8(va, out)
+           : width == 2 ? load16(va, out)
+           : width == 4 ? load32(va, out)
+                        : load64(va, out);
+}
+
+int device_store(uint64_t va, unsigned width, uint64_t value)
+{
+    return width == 1   ? store8(va, &value)
+           : width == 2 ? store16(va, &value)
+           : width == 4 ? store32(va, &value)
+                        : store64(va, &value);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Exceptions from EL0 that are no system call: each is a fault of the thread, or its first use of FP (vectors.S has
+ * saved the full frame).
+ */
+#include "sysreg.h"
+#include <core/core.h>
+
+void exception_unknown_call(struct thread *t, uint64_t number)
+{
+    thread_fault(t, FAULT_SYSCALL, number, esr_el1_read(), 0);
+}
+
+static void exception_abort(struct thread *t, uint64_t esr, bool execute)
+{
+    unsigned fsc = ESR_FSC(esr);
+    uint32_t cause = execute                        ? FAULT_EXECUTE
+                     : ESR_WNR(esr) && !ESR_CM(esr) ? FAULT_WRITE
+                                                    : FAULT_READ;
+
+    if (fsc == FSC_ALIGNMENT) {
+        cause = FAULT_ALIGNMENT;
+    } else if ((fsc & 0x3c) == FSC_EXTERNAL) {
+        cause = FAULT_BUS;
+    }
+    thread_fault(t, cause, ESR_FNV(esr) ? 0 : far_el1_read(), esr, 0);
+}
+
+void exception_sync(struct thread *t)
+{
+    uint64_t esr = esr_el1_read();
+
+    switch (ESR_EC(esr)) {
+    case EC_FP:
+        fp_trap(t);
+        break;
+    case EC_DATA_LOWER:
+        exception_abort(t, esr, false);
+        break;
+    case EC_INSN_LOWER:
+        exception_abort(t, esr, true);
+        break;
+    case EC_PC_ALIGN:
+    case EC_SP_ALIGN:
+        thread_fault(t, FAULT_ALIGNMENT, ESR_EC(esr) == EC_SP_ALIGN ? t->sp_el0 : far_el1_read(),
+                     esr, 0);
+        break;
+    case EC_BRK:
+        thread_fault(t, FAULT_BREAKPOINT, t->elr, esr, 0);
+        break;
+    default:
+        thread_fault(t, FAULT_INSTRUCTION, t->elr, esr, 0);
+        break;
+    }
+}
+
+/* Asynchronous: charged to the process that runs, or to the last one here that held a mapped device. */
+void exception_serror(struct thread *t)
+{
+    thread_fault(t, FAULT_SERROR, 0, esr_el1_read(), 0);
+}
