@@ -173,7 +173,7 @@ extern syscall_fn *const syscalls[SYS_COUNT];
 
 /* ---- what vectors.S and fastpath.S call ---- */
 int64_t do_abi_version(void);
-void exception_unknown_call(struct thread *t, uint64_t number);
+int64_t exception_unknown_call(struct thread *t, uint64_t number);
 void exception_sync(struct thread *t);
 void exception_serror(struct thread *t);
 void irq_slow(struct thread *current);

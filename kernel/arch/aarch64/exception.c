@@ -5,9 +5,10 @@
 #include "sysreg.h"
 #include <core/core.h>
 
-void exception_unknown_call(struct thread *t, uint64_t number)
+int64_t exception_unknown_call(struct thread *t, uint64_t number)
 {
     thread_fault(t, FAULT_SYSCALL, number, esr_el1_read(), 0);
+    return CALL_BLOCKED;
 }
 
 static void exception_abort(struct thread *t, uint64_t esr, bool execute)

@@ -11,7 +11,7 @@
  * eret, and eret is a context synchronisation event (SCTLR_EL1.EOS).
  */
 #include <abi/abi.h>
-#include "asm.h"
+#include "macros.S"
 
 /* object, meta = the entry of handle x\h, checked for liveness and for a right; the badge is meta >> 40. */
 .macro LOOKUP h, object, meta, right
@@ -46,8 +46,8 @@
     msr     sp_el0, x12
     msr     elr_el1, x13
     UNLOCK
-    LOAD_KEPT
-    CLEAR   10,11,12,13,14,15,16,17,18
+    PAIRS   ldp, 19, 29, KEPT
+    CLEAR   10, 18
     eret
 .endm
 
@@ -145,17 +145,14 @@ fast_notify_receive:
     mov     x0, #RECV_EVENTS << 32
     mov     x2, x1
     mov     x1, xzr
-    CLEAR   3,4,5,6,7,8,9
+    CLEAR   3, 9
     RESUME  x11
 
 /* An IRQ that is not the timer's: to the root interrupt server's thread, which can only be waiting or absent (it runs
  * with I set). The interrupted thread keeps its turn: head of its ready queue. */
     .global device_irq
 device_irq:
-    SAVE_SCRATCH
-    mrs     x0, spsr_el1
-    str     x0, [sp, #THREAD_SPSR]
-    SAVE_KEPT
+    SAVE_FULL
     LOCK
     mrs     x14, tpidr_el1
     ldr     x0, [x14, #CORE_IRQS]
@@ -191,13 +188,10 @@ device_irq:
     mov     x0, #RECV_INTERRUPT << 32
     mov     x1, xzr
     mov     x2, #INTID_UNKNOWN
-    CLEAR   3,4,5,6,7,8,9
+    CLEAR   3, 9
     RESUME  x11
 .Lirq_slow:
-    mov     x0, sp
-    str     x0, [x14, #CORE_CURRENT]
-    ldr     x2, [x14, #CORE_STACK_TOP]
-    mov     sp, x2
+    ENTER_C
     bl      irq_slow
     b       leave_kernel
 
@@ -206,18 +200,12 @@ device_irq:
 fast_abi_version:
     LOCK
     stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
-    mov     x0, sp
-    mrs     x1, tpidr_el1
-    ldr     x2, [x1, #CORE_STACK_TOP]
-    mov     x29, xzr
-    mov     sp, x2
-    str     x0, [x1, #CORE_CURRENT]
-    bl      do_abi_version              /* x0 = result */
-    mrs     x1, tpidr_el1
-    ldr     x2, [x1, #CORE_CURRENT]
-    mov     sp, x2
+    ENTER_C
+    mov     x29, x0
+    bl      do_abi_version              /* x0 = result; C keeps x29 */
+    mov     sp, x29
     adrp    x17, kernel_lock
     UNLOCK
     ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
-    CLEAR   1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18
+    CLEAR   1, 18
     eret

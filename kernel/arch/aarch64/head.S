@@ -5,7 +5,7 @@
  * Entered at any 4 KiB-aligned physical address, MMU and D-cache off, x0 = physical address of the device tree.
  * The first page of the image is mapped one to one while the MMU goes on, so everything here stays in it.
  */
-#include "asm.h"
+#include "macros.S"
 
     .section .text.head, "ax"
     .global _start

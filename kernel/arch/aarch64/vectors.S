@@ -4,7 +4,7 @@
  *
  * SVC's immediate is the call number: ESR_EL1 is then 0x56000000 + number, so one subtraction checks class and width.
  */
-#include "asm.h"
+#include "macros.S"
 
 .macro VECTOR target
     .balign 0x80
@@ -15,14 +15,13 @@
     .balign 0x800
     .global vectors
 vectors:
-    VECTOR  kernel_bad                  /* current EL, SP_EL0: never used */
+    .rept   4                           /* current EL, SP_EL0: never used */
     VECTOR  kernel_bad
-    VECTOR  kernel_bad
-    VECTOR  kernel_bad
+    .endr
     VECTOR  kernel_sync                 /* current EL, SP_ELx */
+    .rept   3
     VECTOR  kernel_bad
-    VECTOR  kernel_bad
-    VECTOR  kernel_bad
+    .endr
     .balign 0x80                        /* lower EL, AArch64: synchronous */
     stp     x16, x17, [sp, #THREAD_X + 16 * 8]
     mrs     x16, esr_el1
@@ -46,29 +45,23 @@ vectors:
     .balign 0x80                        /* SError */
     stp     x16, x17, [sp, #THREAD_X + 16 * 8]
     b       slow_serror
-    VECTOR  kernel_bad                  /* lower EL, AArch32: EL0 is entered in AArch64 only */
+    .rept   4                           /* lower EL, AArch32: EL0 is entered in AArch64 only */
     VECTOR  kernel_bad
-    VECTOR  kernel_bad
-    VECTOR  kernel_bad
+    .endr
 
 
 /* void handler(struct thread *current), then out. In: full frame saved, sp = block. */
 .macro TO_C handler
+    SAVE_FULL
     LOCK
-    mov     x0, sp
-    mrs     x1, tpidr_el1
-    str     x0, [x1, #CORE_CURRENT]
-    ldr     x2, [x1, #CORE_STACK_TOP]
-    mov     sp, x2
+    ENTER_C
     bl      \handler
     b       leave_kernel
 .endm
 
 slow_sync:
-    SAVE_FULL
     TO_C    exception_sync
 slow_serror:
-    SAVE_FULL
     TO_C    exception_serror
 
 /* A call that has no fast path: x10 is the deadline, x11..x18 are scratch by the ABI, and all of x10..x18 are zero when
@@ -79,26 +72,18 @@ slow_call:
     LOCK
     .global slow_locked
 slow_locked:
-    stp     x0, x1, [sp, #THREAD_X + 0 * 8]
-    stp     x2, x3, [sp, #THREAD_X + 2 * 8]
-    stp     x4, x5, [sp, #THREAD_X + 4 * 8]
-    stp     x6, x7, [sp, #THREAD_X + 6 * 8]
-    stp     x8, x9, [sp, #THREAD_X + 8 * 8]
+    PAIRS   stp, 0, 8, THREAD_X
     stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
     mrs     x12, sp_el0
     mrs     x13, elr_el1
     stp     x12, x13, [sp, #THREAD_SP]
     mrs     x14, spsr_el1
     str     x14, [sp, #THREAD_SPSR]
-    mov     x29, sp                     /* the thread; C keeps it */
-    mrs     x13, tpidr_el1
-    str     x29, [x13, #CORE_CURRENT]
-    ldr     x12, [x13, #CORE_STACK_TOP]
-    mov     sp, x12
+    ENTER_C
+    mov     x29, x0                     /* the thread; C keeps it */
+    add     x1, x0, #THREAD_X
     mrs     x8, esr_el1
     and     x8, x8, #0xffff
-    mov     x0, x29
-    add     x1, x29, #THREAD_X
     cmp     x8, #SYSCALL_COUNT
     b.hs    .Lcall_unknown
     adrp    x9, syscalls
@@ -111,36 +96,40 @@ slow_locked:
     b.ge    .Lcall_not_done
     str     x0, [x29, #THREAD_X]
     ldrb    w12, [x13, #CORE_DIRTY]
+    mov     x14, xzr
     cbnz    w12, .Lcall_schedule
     mov     sp, x29
     adrp    x17, kernel_lock
     UNLOCK
-    ldp     x0, x1, [sp, #THREAD_X + 0 * 8]
-    ldp     x2, x3, [sp, #THREAD_X + 2 * 8]
-    ldp     x4, x5, [sp, #THREAD_X + 4 * 8]
-    ldp     x6, x7, [sp, #THREAD_X + 6 * 8]
-    ldp     x8, x9, [sp, #THREAD_X + 8 * 8]
+    PAIRS   ldp, 0, 8, THREAD_X
     ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
-    CLEAR   10, 11, 12, 13, 14, 15, 16, 17, 18
+    CLEAR   10, 18
     eret
+.Lcall_unknown:
+    mov     x1, x8
+    bl      exception_unknown_call      /* CALL_BLOCKED */
+    mrs     x13, tpidr_el1
+    mov     w12, #CALL_BLOCKED
 .Lcall_not_done:                        /* CALL_BLOCKED, or CALL_RESTART: the svc once more, same deadline */
     ldr     x14, [x13, #CORE_CURRENT]
     cbz     x14, leave_kernel           /* the thread ended itself: its block is not ours any more */
+    mov     x14, xzr
+    cmp     x0, x12
     b.eq    .Lcall_schedule
-    ldr     x14, [x29, #THREAD_SP + 8]
-    sub     x14, x14, #4
-    str     x14, [x29, #THREAD_SP + 8]
-    SAVE_SWITCHED
+    ldr     x15, [x29, #THREAD_SP + 8]  /* elr */
+    sub     x15, x15, #4
+    str     x15, [x29, #THREAD_SP + 8]
     ldr     x14, [x29, #THREAD_DEADLINE]
-    str     x14, [x29, #THREAD_X + 10 * 8]
-    b       leave_kernel
-.Lcall_schedule:
-    SAVE_SWITCHED
-    b       leave_kernel
-.Lcall_unknown:
-    SAVE_SWITCHED
-    mov     x1, x8
-    bl      exception_unknown_call
+.Lcall_schedule:                        /* x14 = x10 of the frame; x19..x28 were kept by C */
+    mov     x12, sp
+    mov     sp, x29
+    PAIRS   stp, 19, 27, KEPT
+    stp     x14, xzr, [sp, #THREAD_X + 10 * 8]
+    stp     xzr, xzr, [sp, #THREAD_X + 12 * 8]
+    stp     xzr, xzr, [sp, #THREAD_X + 14 * 8]
+    stp     xzr, xzr, [sp, #THREAD_X + 16 * 8]
+    str     xzr, [sp, #THREAD_X + 18 * 8]
+    mov     sp, x12
     b       leave_kernel
 
 /* The timer: C decides; when the same thread goes on only x0..x18, x29, x30 were touched. */
@@ -148,11 +137,7 @@ timer_irq:
     SAVE_SCRATCH
     stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
     LOCK
-    mov     x0, sp
-    mrs     x1, tpidr_el1
-    str     x0, [x1, #CORE_CURRENT]
-    ldr     x2, [x1, #CORE_STACK_TOP]
-    mov     sp, x2
+    ENTER_C
     mov     x29, x0                     /* C keeps it */
     bl      timer_tick                  /* bool: must another thread run? */
     mov     sp, x29
@@ -188,7 +173,7 @@ leave_kernel:
     ldp     x5, x6, [sp, #THREAD_SP]
     msr     sp_el0, x5
     msr     elr_el1, x6
-    LOAD_KEPT
+    PAIRS   ldp, 19, 29, KEPT
     LOAD_SCRATCH
     eret
 
@@ -225,34 +210,25 @@ kernel_bad:
 /* void fp_save(struct fp_state *), fp_load: q0..q31, fpcr, fpsr; the caller has opened CPACR_EL1. */
     .arch_extension fp
     .arch_extension simd
-.macro FP_ALL op
-    \op     q0, q1, [x0], #32
-    \op     q2, q3, [x0], #32
-    \op     q4, q5, [x0], #32
-    \op     q6, q7, [x0], #32
-    \op     q8, q9, [x0], #32
-    \op     q10, q11, [x0], #32
-    \op     q12, q13, [x0], #32
-    \op     q14, q15, [x0], #32
-    \op     q16, q17, [x0], #32
-    \op     q18, q19, [x0], #32
-    \op     q20, q21, [x0], #32
-    \op     q22, q23, [x0], #32
-    \op     q24, q25, [x0], #32
-    \op     q26, q27, [x0], #32
-    \op     q28, q29, [x0], #32
-    \op     q30, q31, [x0], #32
+.macro FP_PAIR op, n, next
+    \op    q\n, q\next, [x0], #32
+.endm
+.macro FP_ALL op, n
+    FP_PAIR \op, \n, %(\n + 1)
+    .if     \n < 30
+    FP_ALL  \op, %(\n + 2)
+    .endif
 .endm
     .global fp_save
 fp_save:
-    FP_ALL  stp
+    FP_ALL  stp, 0
     mrs     x1, fpcr
     mrs     x2, fpsr
     stp     x1, x2, [x0]
     ret
     .global fp_load
 fp_load:
-    FP_ALL  ldp
+    FP_ALL  ldp, 0
     ldp     x1, x2, [x0]
     msr     fpcr, x1
     msr     fpsr, x2
