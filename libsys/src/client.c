@@ -150,6 +150,9 @@ status_t job_status(uint32_t job, enum job_state *out_state, int *out_code)
 
 /* ---- class serial ---- */
 
+/* A server that dies more often within one request is given up. */
+enum { SERIAL_TRIES = 8 };
+
 /* Gives the server our buffer, and where to notify us. */
 static status_t serial_bind(struct serial *s)
 {
@@ -185,20 +188,30 @@ status_t serial_attach(struct serial *s, handle_t service, handle_t port, uint64
     return E_OK;
 }
 
+static inline status_t serial_ask_once(const struct serial *s, uint32_t op, uint32_t len,
+                                       uint32_t flags, uint32_t *out)
+{
+    struct msg m = { op, { len, 0, flags } };
+
+    status_t err = msg_call(s->service, &m); /* inline: the words never see memory */
+    *out = err == E_OK ? (uint32_t)m.w[0] : 0;
+    return err;
+}
+
 /* Asks; once more, attached anew, if the server was restarted in between: E_DEAD for the call in flight, E_NOTFOUND
  * from the new incarnation. Bytes of a write in flight may then go out twice, which beats losing them. */
-static status_t serial_ask(struct serial *s, const struct msg *request, uint32_t *out)
+static status_t serial_ask(struct serial *s, uint32_t op, uint32_t len, uint32_t flags,
+                           uint32_t *out)
 {
-    struct msg m = *request;
+    uint32_t moved = 0;
 
-    status_t err = msg_call(s->service, &m);
-    if (err == E_DEAD || err == E_NOTFOUND) {
+    status_t err = serial_ask_once(s, op, len, flags, &moved);
+    for (unsigned i = 0; i < SERIAL_TRIES && (err == E_DEAD || err == E_NOTFOUND); i++) {
         err = serial_bind(s);
-        m = *request;
-        err = err != E_OK ? err : msg_call(s->service, &m);
+        err = err != E_OK ? err : serial_ask_once(s, op, len, flags, &moved);
     }
     if (err == E_OK) {
-        *out = (uint32_t)m.w[0];
+        *out = moved;
     }
     return err;
 }
@@ -208,7 +221,7 @@ status_t serial_write(struct serial *s, const void *data, uint32_t len, uint32_t
 {
     len = len < SERIAL_HALF ? len : SERIAL_HALF;
     memcpy(s->buf + SERIAL_TX_OFFSET, data, len);
-    return serial_ask(s, &(struct msg){ SERIAL_OP_WRITE, { len, 0, flags } }, out);
+    return serial_ask(s, SERIAL_OP_WRITE, len, flags, out);
 }
 
 status_t serial_read(struct serial *s, void *data, uint32_t len, uint32_t flags, uint32_t *out)
@@ -216,7 +229,7 @@ status_t serial_read(struct serial *s, void *data, uint32_t len, uint32_t flags,
     uint32_t got;
 
     len = len < SERIAL_HALF ? len : SERIAL_HALF;
-    status_t err = serial_ask(s, &(struct msg){ SERIAL_OP_READ, { len, 0, flags } }, &got);
+    status_t err = serial_ask(s, SERIAL_OP_READ, len, flags, &got);
     if (err == E_OK) {
         *out = got < len ? got : len; /* the server is not trusted with our memory */
         memcpy(data, s->buf + SERIAL_RX_OFFSET, *out);

@@ -207,6 +207,15 @@ void event_accept(unsigned handles)
     frame.accept = handles;
 }
 
+/* Sends the notification that waits for the next receive. A target that is gone needs none. */
+static void forward_now(struct frame *f)
+{
+    if (f->forward != 0) {
+        (void)sys_notify(f->forward, f->forward_bits);
+        f->forward = 0;
+    }
+}
+
 /* Hands out one thing of what is pending. */
 static bool frame_take_pending(struct frame *f, struct event *ev)
 {
@@ -237,6 +246,7 @@ static bool frame_take_pending(struct frame *f, struct event *ev)
 static int64_t frame_receive(struct frame *f, struct msg *m)
 {
     if (f->answer_due) {
+        forward_now(f);
         f->answer_due = false;
         *m = f->answer;
         m->info |= msg_info(0, 0, f->accept);
@@ -278,13 +288,20 @@ static bool frame_sort(struct frame *f, int64_t from, struct event *ev)
 struct event event_wait(void)
 {
     struct frame *f = &frame;
+    struct event ev; /* not zeroed as a whole: this is on every path, and a receive fills msg */
 
-    frame_open(f);
-    driver_ready();
+    ev.badge = 0;
+    ev.irq = 0;
+    ev.bits = 0;
+    ev.error = E_OK;
+    ev.msg.info = 0;
+    if (!f->ready) {
+        frame_open(f);
+        driver_ready();
+    }
     for (;;) {
-        struct event ev = { 0 };
-
         if (f->pending != 0) {
+            forward_now(f);
             if (f->answer_due) {
                 f->answer_due = false;
                 (void)sys_reply(0, &f->answer); /* a caller that is gone needs no answer */
@@ -370,6 +387,7 @@ void event_answer(handle_t reply, status_t status, struct msg *m)
 void event_subscribe(handle_t client, uint64_t base)
 {
     if (frame.subscriber != 0) {
+        frame.forward = frame.forward == frame.subscriber ? 0 : frame.forward;
         (void)sys_handle_close(frame.subscriber);
     }
     frame.subscriber = client;
@@ -383,8 +401,8 @@ void event_signal(uint32_t bits)
 
     frame.signalled = bits;
     if (fresh != 0 && frame.subscriber != 0) {
-        (void)sys_notify(frame.subscriber,
-                         fresh *
-                             frame.subscriber_base); /* a client that is gone is told by *closed* */
+        forward_now(&frame); /* another's that is due */
+        frame.forward = frame.subscriber;
+        frame.forward_bits = fresh * frame.subscriber_base;
     }
 }

@@ -22,13 +22,6 @@ static inline status_t handle_result(const struct regs *r, handle_t *out)
 
 /* ---- messages: what trap.h does not do inline ---- */
 
-status_t msg_call(handle_t port, struct msg *m)
-{
-    status_t err = sys_call(port, m);
-
-    return err != E_OK ? err : (status_t)info_op(m->info);
-}
-
 status_t sys_call_deadline(handle_t port, struct msg *m, uint64_t deadline)
 {
     struct regs r = { { port, [10] = deadline } };

@@ -302,9 +302,24 @@ static void the_client_is_told_of_changes_only(void **state)
     event_signal(3);
     event_signal(0);
     event_signal(1);
-    event_subscribe(0, 0);
+    event_subscribe(0, 0); /* the last one had not gone out yet: nobody is left to be told */
     event_signal(2);
-    assert_string_equal(trace, "notify(15,256) notify(15,512) notify(15,256) close(15) ");
+    assert_string_equal(trace, "notify(15,256) notify(15,512) close(15) ");
+}
+
+static void the_client_is_told_with_the_next_receive_and_after_an_answer_at_once(void **state)
+{
+    (void)state;
+    arrives(RECV_CALL, 5, 0, 0);
+    arrives(RECV_CLOSED, 1, 0, 0);
+    event_subscribe(CLIENT, 0x100);
+    event_signal(1);
+    struct event ev = event_wait();
+    event_signal(3);
+    event_done(&ev, E_OK);
+    (void)event_wait();
+    assert_string_equal(trace,
+                        "notify(13,1) notify(15,256)+receive notify(15,512) reply(0,0,0)+receive ");
 }
 
 static void an_interrupt_is_forwarded_with_the_next_receive(void **state)
@@ -345,6 +360,8 @@ int main(void)
         cmocka_unit_test_setup(commands_are_served_and_reported, frame_reset),
         cmocka_unit_test_setup(a_failed_start_leaves_its_reason, frame_reset),
         cmocka_unit_test_setup(the_client_is_told_of_changes_only, frame_reset),
+        cmocka_unit_test_setup(the_client_is_told_with_the_next_receive_and_after_an_answer_at_once,
+                               frame_reset),
         cmocka_unit_test_setup(an_interrupt_is_forwarded_with_the_next_receive, frame_reset),
         cmocka_unit_test_setup(a_kept_call_is_answered_later, frame_reset),
     };

@@ -245,9 +245,9 @@ void event_answer(handle_t reply, status_t status, struct msg *m)
 static void turn(struct event *ev)
 {
     serial_event(&mux, ev);
-    upstream_flush(&mux);
-    input_serve(&mux);
-    klog_pump(&mux);
+    if (mux.log_more) {
+        klog_pump(&mux);
+    }
 }
 
 /* A call: its status, or KEPT; *m becomes the answer. The reply that waits is next_reply - 1. */

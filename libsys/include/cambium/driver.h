@@ -99,7 +99,8 @@ void event_answer(handle_t reply, status_t status, struct msg *m);
 /* The client that event_signal tells, in place of the former (whose handle is closed): bit k arrives at `port` as
  * base << k. Nothing counts as told yet. `port` 0: nobody. */
 void event_subscribe(handle_t port, uint64_t base);
-/* Tells the subscribed client (class protocols; see proto/serial.h) that `bits` hold. Signals changes only. */
+/* Tells the subscribed client (class protocols; see proto/serial.h) that `bits` hold. Signals changes only,
+ * with the next event_wait: one entry into the kernel for both. */
 void event_signal(uint32_t bits);
 
 /* For a server whose loop is its own. Tells init that the server is ready (event_wait does it by itself). */

@@ -22,7 +22,7 @@ struct msg {
  * Returns E_OK when an answer came - its status is (status_t)info_op(m->info) - else why none came. */
 SYS_INLINE status_t sys_call(handle_t port, struct msg *m) WARN_UNUSED;
 /* sys_call that gives the answer's status, or why none came. */
-status_t msg_call(handle_t port, struct msg *m);
+SYS_INLINE status_t msg_call(handle_t port, struct msg *m);
 /* The same as sys_call, until the absolute `deadline` (CNTVCT ticks): E_TIMEOUT. */
 status_t sys_call_deadline(handle_t port, struct msg *m, uint64_t deadline) WARN_UNUSED;
 /* Receives on `port` into *m: a negative status_t, or RECV_KIND << 32 | badge. m->info says how many handles are taken. */

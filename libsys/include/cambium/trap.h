@@ -40,20 +40,19 @@ struct regs {
 #include <abi/calls.def>
 #undef CALL
 
+/* Written out: in a loop the compiler keeps struct regs in memory, three times the instructions. */
 static inline void regs_put_msg(struct regs *r, const struct msg *m)
 {
     r->x[1] = m->info;
-    for (unsigned i = 0; i < MSG_WORDS; i++) {
-        r->x[2 + i] = m->w[i];
-    }
+    r->x[2] = m->w[0], r->x[3] = m->w[1], r->x[4] = m->w[2], r->x[5] = m->w[3];
+    r->x[6] = m->w[4], r->x[7] = m->w[5], r->x[8] = m->w[6], r->x[9] = m->w[7];
 }
 
 static inline void regs_get_msg(const struct regs *r, struct msg *m)
 {
     m->info = r->x[1];
-    for (unsigned i = 0; i < MSG_WORDS; i++) {
-        m->w[i] = r->x[2 + i];
-    }
+    m->w[0] = r->x[2], m->w[1] = r->x[3], m->w[2] = r->x[4], m->w[3] = r->x[5];
+    m->w[4] = r->x[6], m->w[5] = r->x[7], m->w[6] = r->x[8], m->w[7] = r->x[9];
 }
 
 static inline status_t sys_call(handle_t port, struct msg *m)
@@ -64,6 +63,13 @@ static inline status_t sys_call(handle_t port, struct msg *m)
     trap_call(&r);
     regs_get_msg(&r, m);
     return (status_t)r.x[0];
+}
+
+static inline status_t msg_call(handle_t port, struct msg *m)
+{
+    status_t err = sys_call(port, m);
+
+    return err != E_OK ? err : (status_t)info_op(m->info);
 }
 
 static inline int64_t sys_receive(handle_t port, struct msg *m, uint64_t deadline)

@@ -51,22 +51,27 @@ static void offer_servers(const struct completion *c)
     }
 }
 
-/* Nodes whose path goes on from what is typed, up to their next '/'. */
+/* Nodes whose path goes on from what is typed, up to their next '/'; those with children end with one. */
 static void offer_paths(const struct completion *c)
 {
     const void *tree = c->sh->tree;
     uint32_t typed = c->cursor - c->out->start;
     int depth = 0;
+    int next_depth = 0;
 
-    for (int node = tree_next(tree, -1, &depth); node >= 0; node = tree_next(tree, node, &depth)) {
+    for (int node = tree_next(tree, -1, &depth), next; node >= 0; node = next, depth = next_depth) {
         char path[TREE_PATH_LEN];
-        tree_path(tree, node, path, sizeof(path));
-        if (strlen(path) < typed || memcmp(path, c->line + c->out->start, typed) != 0) {
-            continue;
+        next_depth = depth;
+        next = tree_next(tree, node, &next_depth);
+        tree_path(tree, node, path, sizeof(path) - 1);
+        size_t len = strlen(path);
+        if (len <= typed || memcmp(path, c->line + c->out->start, typed) != 0 ||
+            strchr(path + typed, '/') != NULL) {
+            continue; /* another branch, or further down */
         }
-        char *slash = strchr(path + (typed > 0 ? typed : 1), '/');
-        if (slash != NULL) {
-            slash[1] = '\0';
+        if (next >= 0 && next_depth > depth) {
+            path[len] = '/';
+            path[len + 1] = '\0';
         }
         offer(c, path);
     }

@@ -110,8 +110,7 @@ status_t parse_command(const char **line, int status, struct command *out, const
         return E_NOTFOUND;
     }
     if (*p.at == '&' && (p.at[1] == '&' || out->argc == 0)) {
-        *out_why = p.at[1] == '&' ? "&& is not known here; ; runs one command after the other"
-                                  : "no command before &";
+        *out_why = p.at[1] == '&' ? "&& is not known here, use ; instead" : "no command before &";
         return E_FORMAT;
     }
     out->background = *p.at == '&';

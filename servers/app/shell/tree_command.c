@@ -189,23 +189,61 @@ static void view_services(const struct tree_view *v)
     }
 }
 
+/* The node of a path, which may end with the '/' that completion puts there. */
+static status_t find_node(const struct shell *sh, const char *path, int *out)
+{
+    char text[TREE_PATH_LEN];
+    size_t len = strlen(path);
+
+    len -= len > 1 && path[len - 1] == '/';
+    if (len >= sizeof(text)) {
+        return E_NOTFOUND;
+    }
+    memcpy(text, path, len);
+    text[len] = '\0';
+    return tree_find(sh->tree, text, out);
+}
+
+/* `top` and what is below it. */
+static void view_nodes(struct tree_view *v, int top)
+{
+    int depth = -1; /* the root is 0 */
+    int top_depth = -1;
+    const void *tree = v->sh->tree;
+
+    for (int node = tree_next(tree, -1, &depth); node >= 0; node = tree_next(tree, node, &depth)) {
+        if (node == top) {
+            top_depth = depth;
+        } else if (top_depth >= 0 && depth <= top_depth) {
+            break; /* behind its last child */
+        }
+        if (top_depth >= 0 && depth - top_depth < TREE_MAX_DEPTH && !tree_is_meta(tree, node)) {
+            view_node(v, node, depth - top_depth);
+        }
+    }
+}
+
 int tree_command(struct shell *sh, int argc, char *argv[])
 {
-    struct tree_view v = { .sh = sh, .all = argc == 2 && strcmp(argv[1], "-a") == 0 };
-    int depth = -1; /* the root is 0 */
+    bool all = argc >= 2 && strcmp(argv[1], "-a") == 0;
+    const char *path = argc == 2 + all ? argv[argc - 1] : NULL;
+    struct tree_view v = { .sh = sh, .all = all || path != NULL };
+    int top = 0;
 
-    if (argc > 2 || (argc == 2 && !v.all)) {
+    if (argc > 2 + all) {
         return shell_usage(builtin_find("tree"));
     }
     if (sh->tree == NULL) {
         printf("tree: this process was given no tree\n");
         return STATUS_FAILED;
     }
-    for (int node = tree_next(sh->tree, -1, &depth); node >= 0;
-         node = tree_next(sh->tree, node, &depth)) {
-        if (depth >= 0 && depth < TREE_MAX_DEPTH && !tree_is_meta(sh->tree, node)) {
-            view_node(&v, node, depth);
-        }
+    if (path != NULL && find_node(sh, path, &top) != E_OK) {
+        printf("tree: %s: no such node\n", path);
+        return STATUS_FAILED;
+    }
+    view_nodes(&v, top);
+    if (path != NULL) {
+        return STATUS_OK;
     }
     view_services(&v);
     if (!v.all && (v.hidden != 0 || v.disabled != 0)) {

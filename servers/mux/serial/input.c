@@ -33,11 +33,14 @@ bool input_take(struct mux *m, struct session *s, uint8_t *to, uint32_t len, uin
         return false;
     }
     if (s->raw) {
+        if (ring_empty(&m->input)) {
+            return false;
+        }
         *out_len = ring_read(&m->input, to, len);
         if (m->stage < m->stage_end || m->driver_has_more) {
             upstream_fetch(m);
         }
-        return *out_len > 0;
+        return true;
     }
     cook(m, s);
     if (!m->line.complete) {
@@ -67,6 +70,16 @@ static void answer_reader(struct mux *m, struct session *s)
     }
 }
 
+void input_waits(struct mux *m, const struct session *s)
+{
+    if (s->badge == m->reader) {
+        out_reader(&m->out, session_source(m, s));
+        if (m->out.pending & 1u << OUT_LOG) {
+            upstream_flush(m); /* the open line is a prompt now: the log may go before it */
+        }
+    }
+}
+
 void input_serve(struct mux *m)
 {
     struct session *s = session_find(m, m->reader);
@@ -91,28 +104,35 @@ void input_serve(struct mux *m)
     }
 }
 
+/* Whether ^C is an ordinary byte now: nobody to tell, or the shell itself reads keys. */
+static bool interrupt_is_data(const struct mux *m, const struct session *reader)
+{
+    return m->master == 0 || (reader != NULL && m->reader == m->master && reader->raw);
+}
+
 uint32_t input_interrupt(struct mux *m, const uint8_t *data, uint32_t len)
 {
-    const struct session *reader = session_find(m, m->reader);
-    const struct session *master = session_find(m, m->master);
     uint32_t keep = len;
 
-    if (master == NULL || (reader == master && reader->raw)) {
-        return 0;
-    }
     while (keep > 0 && data[keep - 1] != KEY_INTERRUPT) {
         keep--;
     }
-    if (keep > 0) {
-        m->interrupts++;
-        m->input.head = m->input.tail;
-        line_clear(&m->line);
-        if (reader != NULL && !reader->raw && m->out.echo.len == 0) {
-            out_echo(&m->out, session_source(m, reader), "^C\n", 3);
-            upstream_flush(m);
-        }
-        session_interrupt(master);
+    if (keep == 0) {
+        return 0;
     }
+    const struct session *reader = session_find(m, m->reader);
+    const struct session *master = session_find(m, m->master);
+    if (interrupt_is_data(m, reader) || master == NULL) {
+        return 0;
+    }
+    m->interrupts++;
+    m->input.head = m->input.tail;
+    line_clear(&m->line);
+    if (reader != NULL && !reader->raw && m->out.echo.len == 0) {
+        out_echo(&m->out, session_source(m, reader), "^C\n", 3);
+        upstream_flush(m);
+    }
+    session_interrupt(master);
     return keep;
 }
 

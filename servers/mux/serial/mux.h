@@ -78,6 +78,8 @@ void upstream_fetch(struct mux *m);
 /* input.c: who reads what. */
 /* Gives the reader what there is; call after anything that may have changed it. */
 void input_serve(struct mux *m);
+/* Session s waits for input from now on. */
+void input_waits(struct mux *m, const struct session *s);
 /* Bytes for session s now, into `to`: true with *out_len (0: end of input), false: nothing yet. */
 bool input_take(struct mux *m, struct session *s, uint8_t *to, uint32_t len, uint32_t *out_len);
 /* ^C among newly fetched bytes: drops what was typed before it and tells the master. Returns the bytes to drop. */

@@ -237,6 +237,10 @@ void out_fill(struct out *o)
 {
     int source;
 
+    if (o->pending == 0 && o->hidden == OUT_NOBODY) {
+        return;
+    }
+
     while ((source = pick(o)) != OUT_NOBODY) {
         if ((source != o->owner || source == o->hidden) && !take_line(o, source)) {
             return;

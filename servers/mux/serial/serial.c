@@ -90,15 +90,13 @@ static int serial_read_text(struct mux *m, struct session *s, struct event *ev, 
     s->wants_read = nonblock;
     s->read_short = is_short;
     s->read_len = len;
-    if (nonblock) {
-        return E_AGAIN;
+    status_t err = nonblock ? E_AGAIN : event_keep(ev, &s->read_reply);
+    if (nonblock || err == E_OK) {
+        input_waits(m, s);
+        return nonblock ? E_AGAIN : KEPT;
     }
-    status_t err = event_keep(ev, &s->read_reply);
-    if (err != E_OK) {
-        s->read_reply = 0;
-        return err;
-    }
-    return KEPT;
+    s->read_reply = 0;
+    return err;
 }
 
 /* The session `badge` reads from now on, the caller gets interrupts. */
@@ -165,6 +163,7 @@ static int serial_serve(struct mux *m, struct session *s, struct event *ev)
             return E_INVAL;
         }
         s->raw = w[0] == SERIAL_RAW;
+        input_serve(m);
         return E_OK;
     case SERIAL_OP_FOREGROUND:
         return serial_foreground(m, s, &ev->msg);
@@ -211,16 +210,20 @@ static void serial_event(struct mux *m, struct event *ev)
         if ((ev->bits & MUX_EVENT_TIMER) != 0) {
             m->log_timer = false;
             out_urge(&m->out);
+            upstream_flush(m);
         }
         m->log_more = m->log_more || (ev->bits & MUX_EVENT_LOG) != 0;
         upstream_event(m, ev->bits);
         break;
     case EV_CLOSED:
         session_close(m, ev->badge);
+        upstream_flush(m); /* the line may be free for others now */
         break;
     case EV_COMMAND:
         event_done(ev, ev->msg.info == COMMAND_REBIND ? upstream_attach(m) : E_NOSYS);
+        upstream_flush(m);
         upstream_fetch(m);
+        input_serve(m);
         break;
     default:
         break;
@@ -247,8 +250,8 @@ int main(void)
     for (;;) {
         struct event ev = event_wait();
         serial_event(&mux, &ev);
-        upstream_flush(&mux);
-        input_serve(&mux);
-        klog_pump(&mux);
+        if (mux.log_more) {
+            klog_pump(&mux);
+        }
     }
 }

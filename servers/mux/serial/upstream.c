@@ -44,7 +44,7 @@ static status_t request(struct mux *m, uint32_t op, uint32_t len, uint32_t offse
 
     for (int i = 0; i < ATTEMPTS && (err == E_DEAD || err == E_NOTFOUND); i++) {
         struct msg msg = { .info = msg_info(op, 0, 0), .w = { len, offset } };
-        err = msg_call(m->driver.service, &msg);
+        err = msg_call(m->driver.service, &msg); /* inline: the words never see memory */
         if (err == E_OK) {
             *out = msg.w[0] < len ? (uint32_t)msg.w[0] : len; /* never trust more */
             return E_OK;
