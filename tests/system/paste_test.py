@@ -46,7 +46,7 @@ def test_a_paste_arrives_complete(shell):
     random.seed(1)
     data = bytes(random.choice(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") for _ in range(BYTES))
     shell.send(f"cksum -r {BYTES}\r")
-    shell.expect("\n")
+    shell.expect(f"cksum -r {BYTES}\r+\n")  # before it the prompt may stand several times, behind others' lines
     time.sleep(0.5)  # until cksum reads raw
     heard = paste(shell, data)
     text = heard + shell.prompt(timeout=60)
@@ -58,7 +58,7 @@ def test_a_paste_arrives_complete_while_others_write_and_log(shell):
     data = bytes(random.choice(b"abcdefghijklmnopqrstuvwxyz") for _ in range(BYTES))
     shell.run("stream 400 &")
     shell.send(f"cksum -r {BYTES}\r")
-    shell.expect("\n")
+    shell.expect(f"cksum -r {BYTES}\r+\n")  # before it the prompt may stand several times, behind others' lines
     time.sleep(0.5)
     heard = paste(shell, data)
     text = heard + shell.prompt(timeout=60)
