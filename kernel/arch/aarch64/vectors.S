@@ -193,6 +193,8 @@ kernel_sync:
     cbz     x1, .Lkernel_fault
     str     xzr, [x0, #CORE_FIXUP]
     msr     elr_el1, x1
+    mov     w1, #1                      /* ELR and SPSR are not the thread's any more: the short exit would return */
+    strb    w1, [x0, #CORE_DIRTY]       /* into the kernel, the scheduler's restores them */
     ldp     x0, x1, [sp], #16
     mov     x0, #-1
     eret
