@@ -109,6 +109,8 @@ int64_t sys_reply(struct thread *t, uint64_t *x)
         result = caller != NULL ? ipc_reply(t, caller) : E_DEAD;
         if (result == E_OK) {
             t->caller = NULL;
+            t->core->dirty |= t->level != t->base;
+            t->level = t->base; /* what the caller lent goes with it */
         }
         return result;
     }
@@ -136,6 +138,7 @@ int64_t sys_reply_keep(struct thread *t, uint64_t *x)
     error = handle_install_reply(t->process, t->caller, &h);
     if (error == E_OK) {
         t->caller = NULL;
+        t->core->dirty |= t->level != t->base;
         t->level = t->base;
         x[1] = h;
     }

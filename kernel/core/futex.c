@@ -31,6 +31,7 @@ static void futex_rebase(struct thread *owner)
         if (ready) {
             sched_ready(owner);
         }
+        owner->core->dirty = true; /* it may be the one that runs */
     }
 }
 

@@ -277,6 +277,7 @@ int64_t sys_thread_control(struct thread *t, uint64_t *x)
         if (ready) {
             sched_ready(target);
         }
+        target->core->dirty = true; /* it may run, and have lowered itself */
         return E_OK;
     }
     case THREAD_GET_REG:
