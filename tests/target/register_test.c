@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * No system call, however it ends, loses a register that it must keep or leaves something in one that it must clear.
+ */
+#include "ktest.h"
+
+uint64_t registers_checked(uint64_t x[11], unsigned number, uint64_t seed);
+
+static void every_call_that_fails_keeps_registers(void)
+{
+    for (unsigned number = 0; number < SYS_COUNT; number++) {
+        if (number == SYS_process_exit || number == SYS_reply_receive) {
+            continue; /* the runner would end, or wait */
+        }
+        uint64_t x[11] = { 0x7ff000, 98, 99, 3, 4, 5, 6, 7, 8, 9, 0 };
+        uint64_t wrong = registers_checked(x, number, 0x1122334455667000ull * (number + 1));
+        if (!EXPECT(wrong, 0)) {
+            say("# call %u, registers %llx", number, (unsigned long long)wrong);
+        }
+        if (number == SYS_port_create) { /* which cannot be told anything wrong */
+            close_handle((handle_t)x[1]);
+        }
+    }
+}
+
+static void calls_that_succeed_keep_registers(void)
+{
+    handle_t port = port_new(), memory = memory_new(64 * PAGE_SIZE);
+    uint32_t word = 0;
+    const struct {
+        unsigned number;
+        uint64_t x[11];
+    } cases[] = {
+        { SYS_abi_version, { 0 } },
+        { SYS_yield, { 0 } },
+        { SYS_notify, { port, 0xff } },
+        { SYS_receive, { port, 0, [10] = (uint64_t)DEADLINE_NEVER } },
+        { SYS_notify_receive, { port, 1, port, 0 } },
+        { SYS_memory_info, { memory, 0 } },
+        { SYS_map, { HANDLE_SELF, memory, 0, 64 * PAGE_SIZE, 0x7fff0000, MAP_READ } },
+        { SYS_unmap, { HANDLE_SELF, 0x7fff0000, 64 * PAGE_SIZE } },
+        { SYS_timer_set, { port, (uint64_t)DEADLINE_NEVER, 0 } },
+        { SYS_futex_wake, { (uint64_t)&word, 1, 0 } },
+        { SYS_futex_wait, { (uint64_t)&word, 0, 0, [10] = soon(2) } },
+        { SYS_info, { world.chosen, INFO_SYSTEM } },
+        { SYS_log, { world.chosen, LOG_READ, 0 } },
+        { SYS_port_reset, { port, 1 } },
+    };
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint64_t x[11];
+        for (unsigned n = 0; n < 11; n++) {
+            x[n] = cases[i].x[n];
+        }
+        uint64_t wrong = registers_checked(x, cases[i].number, 0x4243444546470000ull + i * 64);
+        if (!EXPECT(wrong, 0)) {
+            say("# call %u, registers %llx", cases[i].number, (unsigned long long)wrong);
+        }
+        if (cases[i].number != SYS_futex_wait && !CHECK((int64_t)x[0] >= 0)) {
+            say("# call %u: %d", cases[i].number, (int)x[0]);
+        }
+    }
+    close_handle(port);
+    close_handle(memory);
+}
+
+const struct ktest register_tests[] = {
+    { "every call that fails keeps registers", every_call_that_fails_keeps_registers },
+    { "calls that succeed keep registers", calls_that_succeed_keep_registers },
+    { NULL, NULL },
+};

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Boots the archive whose init is ktest and prints the TAP that it writes to the kernel's log.
+
+usage: run.py IMAGE ARCHIVE [WORD]    WORD: "stress", or what the names of the tests to run must contain
+"""
+import os
+import re
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "lib"))
+sys.dont_write_bytecode = True
+import machine  # noqa: E402
+
+TIMEOUT = 120  # seconds of the host: a hang; a run takes one or two
+STAMP = re.compile(r"^\[ *\d+\.\d+\] ")
+TAP = re.compile(r"^(1\.\.\d|ok \d|not ok \d|Bail out!)")
+
+
+def main():
+    image, archive, *word = sys.argv[1:]
+    extra = ["-append", word[0]] if word else []
+    command = machine.command(image=image, initrd=archive, memory="256M", icount=True, extra=extra)
+    command[command.index("-serial") + 1] = "stdio"
+    run = subprocess.Popen(command + ["-monitor", "none"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT)
+    why = []
+    timer = threading.Timer(TIMEOUT, lambda: (why.append(f"nothing more came in {TIMEOUT} s"), run.kill()))
+    timer.start()
+    ended = False
+    for raw in run.stdout:
+        text = STAMP.sub("", raw.decode(errors="replace").rstrip())
+        ended = ended or text == "# end"
+        print(text if TAP.match(text) or text.startswith("#") else "# " + text, flush=True)
+        if "PANIC" in text and not why: # a report of some lines follows, then nothing for ever
+            why.append("the kernel panicked")
+            timer.cancel()
+            timer = threading.Timer(2, run.kill)
+            timer.start()
+    status = run.wait()
+    timer.cancel()
+    why.append(f"QEMU ended with status {status}")
+    if not ended:
+        print(f"Bail out! the machine stopped before the end: {why[0]}")
+
+
+if __name__ == "__main__":
+    main()
