@@ -27,28 +27,27 @@
     (m)->info = x1, (m)->w[0] = x2, (m)->w[1] = x3, (m)->w[2] = x4, (m)->w[3] = x5, (m)->w[4] = x6, \
     (m)->w[5] = x7, (m)->w[6] = x8, (m)->w[7] = x9
 
-IPC_INLINE int64_t ipc_trap(unsigned number, handle_t port, struct msg *m)
-{
-    register uint64_t x0 __asm__("x0") = port;
-    register uint64_t x1 __asm__("x1") = m->info;
-    IPC_WORDS_IN(m);
-    __asm__ volatile("svc %[call]"
-                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6), "+r"(x7),
-                       "+r"(x8), "+r"(x9)
-                     : [call] "i"(number)
-                     : IPC_CLOBBERS);
-    IPC_WORDS_OUT(m);
-    return (int64_t)x0;
-}
+/* The number is the macro's: an asm's constant must be one without optimisation, too. */
+#define IPC_TRAP(name, number)                                                                     \
+    IPC_INLINE int64_t name(handle_t port, struct msg *m)                                          \
+    {                                                                                              \
+        register uint64_t x0 __asm__("x0") = port;                                                 \
+        register uint64_t x1 __asm__("x1") = m->info;                                              \
+        IPC_WORDS_IN(m);                                                                           \
+        __asm__ volatile("svc %[call]"                                                             \
+                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6),   \
+                           "+r"(x7), "+r"(x8), "+r"(x9)                                            \
+                         : [call] "i"(number)                                                      \
+                         : IPC_CLOBBERS);                                                          \
+        IPC_WORDS_OUT(m);                                                                          \
+        return (int64_t)x0;                                                                        \
+    }
+IPC_TRAP(ipc_trap_call, SYS_call)
+IPC_TRAP(ipc_reply_receive, SYS_reply_receive)
 
 IPC_INLINE status_t ipc_call(handle_t port, struct msg *m)
 {
-    return (status_t)ipc_trap(SYS_call, port, m);
-}
-
-IPC_INLINE int64_t ipc_reply_receive(handle_t port, struct msg *m)
-{
-    return ipc_trap(SYS_reply_receive, port, m);
+    return (status_t)ipc_trap_call(port, m);
 }
 
 /* Sends no words; of *m only info goes in. */
@@ -72,6 +71,7 @@ IPC_INLINE int64_t ipc_notify_receive(handle_t target, uint64_t bits, handle_t p
     IPC_WORDS_OUT(m);
     return (int64_t)x0;
 }
+#undef IPC_TRAP
 #undef IPC_WORDS_IN
 #undef IPC_WORDS_OUT
 #undef IPC_CLOBBERS
