@@ -6,8 +6,11 @@
  *   image: text r-x, rodata r-- (one memory for all instances), data rw- (its own)
  *   start page(s) r--, command page rw-, guard, stack rw-, guard, device tree r--, guard, free for the process
  *
- * What is its own is one memory - command, start, data, stack in this order - which init keeps mapped while the process
- * lives: it reads the command page. It is charged to init; the process's budget is for what the process asks for.
+ * What is its own are two memories, charged to init (the process's budget is for what the process asks for):
+ *
+ *   own   command page, start pages, pages of data that come from the file; init fills them, and keeps them mapped while
+ *         the process lives, to read the command page
+ *   zero  bss, stack; init never maps them
  */
 #include <cambium/client.h>
 #include <stdlib.h>
@@ -119,43 +122,66 @@ static status_t image_share(struct image *image, unsigned index)
 
 /* ---- processes ---- */
 
-/* Lengths of the parts of the child's own memory, and where they go. */
+/* Lengths of the parts of the child's memories, and where they go. */
 struct layout {
-    uint64_t info_len, data_len;
+    uint64_t command_len, info_len, data_len; /* own */
+    uint64_t bss_len;                         /* zero, with the stack behind it */
     uint64_t info_va, command_va, stack_va, tree_va, free_va;
 };
 
+/* How much of a writable segment comes from the file, in whole pages. */
+static uint64_t segment_data_len(const struct elf_segment *s)
+{
+    return page_up(s->skip + s->data_len);
+}
+
 static struct layout child_layout(const struct init *init, const struct child_spec *spec)
 {
-    struct layout l = { 0 };
+    struct layout l = { .command_len = spec->is_program ? 0 : PAGE_SIZE };
 
     for (unsigned i = 0; i < spec->image->elf.segment_count; i++) {
         const struct elf_segment *s = &spec->image->elf.segments[i];
-        l.data_len += s->flags & MAP_WRITE ? s->len : 0;
+        if (s->flags & MAP_WRITE) {
+            l.data_len += segment_data_len(s);
+            l.bss_len += s->len - segment_data_len(s);
+        }
     }
     l.info_len = page_up(sizeof(struct start_info) + spec->strings_len);
     l.info_va = CHILD_BASE + spec->image->elf.span;
     l.command_va = l.info_va + l.info_len;
-    l.stack_va = l.command_va + 2 * PAGE_SIZE;
+    l.stack_va = l.command_va + l.command_len + PAGE_SIZE;
     l.tree_va = l.stack_va + spec->stack_len + PAGE_SIZE;
     l.free_va = l.tree_va + page_up(init->tree_len) + PAGE_SIZE;
     return l;
 }
 
-static status_t child_map_image(struct child *c, struct image *image, uint64_t data_at)
+/* map, where nothing is fine too. */
+static status_t child_map(struct child *c, handle_t memory, uint64_t offset, uint64_t len,
+                          uint64_t va, uint32_t flags)
 {
+    return len == 0 ? E_OK : sys_map(c->process, memory, 0, offset, len, va, flags);
+}
+
+static status_t child_map_image(struct child *c, struct image *image, uint64_t data_at,
+                                handle_t zero)
+{
+    uint64_t bss_at = 0;
+
     for (unsigned i = 0; i < image->elf.segment_count; i++) {
         const struct elf_segment *s = &image->elf.segments[i];
+        uint64_t va = CHILD_BASE + s->va;
         status_t err;
         if (s->flags & MAP_WRITE) {
+            uint64_t data_len = segment_data_len(s);
             memcpy((uint8_t *)c->va + data_at + s->skip, s->data, s->data_len);
-            err = sys_map(c->process, c->memory, 0, data_at, s->len, CHILD_BASE + s->va, s->flags);
-            data_at += s->len;
+            err = child_map(c, c->memory, data_at, data_len, va, s->flags);
+            err =
+                err ? err : child_map(c, zero, bss_at, s->len - data_len, va + data_len, s->flags);
+            data_at += data_len;
+            bss_at += s->len - data_len;
         } else {
             err = image_share(image, i);
-            err = err ? err
-                      : sys_map(c->process, image->shared[i], 0, 0, s->len, CHILD_BASE + s->va,
-                                s->flags);
+            err = err ? err : child_map(c, image->shared[i], 0, s->len, va, s->flags);
         }
         if (err) {
             return err;
@@ -202,30 +228,23 @@ static void child_find_id(struct init *init, struct child *c)
 }
 
 static status_t child_fill(struct init *init, struct child *c, const struct child_spec *spec,
-                           const struct layout *l)
+                           const struct layout *l, handle_t zero)
 {
-    uint64_t info_at = PAGE_SIZE;
-    uint64_t data_at = info_at + l->info_len;
-    uint64_t stack_at = data_at + l->data_len;
-    status_t err = E_OK;
+    uint64_t info_at = l->command_len;
+    status_t err;
 
-    c->command = (struct command_page *)c->va;
+    c->command = spec->is_program ? NULL : (struct command_page *)c->va;
     c->info = (struct start_info *)(c->va + info_at);
     c->entry = CHILD_BASE + spec->image->elf.entry;
     c->stack_top = l->stack_va + spec->stack_len;
     c->info_va = l->info_va;
     child_fill_info(init, c, spec, l);
-    if (!spec->is_program) {
-        err = sys_map(c->process, c->memory, 0, 0, PAGE_SIZE, l->command_va, MAP_READ | MAP_WRITE);
-    }
-    err = err ? err : sys_map(c->process, c->memory, 0, info_at, l->info_len, l->info_va, MAP_READ);
-    err = err ? err : child_map_image(c, spec->image, data_at);
+    err = child_map(c, c->memory, 0, l->command_len, l->command_va, MAP_READ | MAP_WRITE);
+    err = err ? err : child_map(c, c->memory, info_at, l->info_len, l->info_va, MAP_READ);
+    err = err ? err : child_map_image(c, spec->image, info_at + l->info_len, zero);
     err = err ? err
-              : sys_map(c->process, c->memory, 0, stack_at, spec->stack_len, l->stack_va,
-                        MAP_READ | MAP_WRITE);
-    err =
-        err ? err
-            : sys_map(c->process, init->tree, 0, 0, page_up(init->tree_len), l->tree_va, MAP_READ);
+              : child_map(c, zero, l->bss_len, spec->stack_len, l->stack_va, MAP_READ | MAP_WRITE);
+    err = err ? err : child_map(c, init->tree, 0, page_up(init->tree_len), l->tree_va, MAP_READ);
     return err;
 }
 
@@ -235,7 +254,9 @@ status_t child_create(struct init *init, struct child *c, const struct child_spe
     const char *slash = strrchr(spec->image->name, '/');
     const char *name = slash != NULL ? slash + 1 : spec->image->name;
 
-    *c = (struct child){ .len = PAGE_SIZE + l.info_len + l.data_len + spec->stack_len };
+    handle_t zero = 0;
+
+    *c = (struct child){ .len = l.command_len + l.info_len + l.data_len };
     status_t err = sys_memory_create(c->len, 0, 0, &c->memory);
     if (err == E_OK) {
         c->va = vm_reserve(c->len);
@@ -243,13 +264,17 @@ status_t child_create(struct init *init, struct child *c, const struct child_spe
                   ? E_NOMEM
                   : sys_map(HANDLE_SELF, c->memory, 0, 0, c->len, c->va, MAP_READ | MAP_WRITE);
     }
+    err = err ? err : sys_memory_create(l.bss_len + spec->stack_len, 0, 0, &zero);
     if (err == E_OK) {
         err = sys_process_create(init->self, name, spec->pages, spec->ceiling, init->port,
                                  spec->badge, &c->process);
     }
     if (err == E_OK) {
         child_find_id(init, c);
-        err = child_fill(init, c, spec, &l);
+        err = child_fill(init, c, spec, &l, zero);
+    }
+    if (zero != 0) {
+        (void)sys_handle_close(zero); /* the process's mapping keeps it */
     }
     if (err) {
         child_destroy(c);

@@ -45,10 +45,10 @@ struct image {
 
 /* ---- processes (child.c) ---- */
 
-/* A process and the memory that is its own: command page, start page, writable segments, stack. init keeps it mapped. */
+/* A process, and what init keeps mapped of its memory: command page, start page, data. */
 struct child {
     handle_t process; /* 0: none */
-    handle_t memory;
+    handle_t memory;  /* its own (child.c) */
     uint64_t va, len; /* of the memory, here */
     uint32_t id;      /* the kernel's number of the process */
     struct start_info *info;

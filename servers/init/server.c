@@ -13,7 +13,7 @@
 #include <tree.h>
 #include "init.h"
 
-enum { SERVER_PAGES = 512, SERVER_STACK = 16 * 1024, SHELL_PAGES = 1024, SHELL_STACK = 64 * 1024 };
+enum { SERVER_PAGES = 512, SERVER_STACK = 16 * 1024, SHELL_PAGES = 1024, SHELL_STACK = 32 * 1024 };
 enum { SHELL_PRIORITY = 11, PROGRAM_CEILING = 12 };
 
 const char *server_class(const struct server *s)
