@@ -13,6 +13,8 @@ def test_built_with(boot, level):
     library.build.compile_all(folder, ["kernel/Image"])
     machine = boot(image=os.path.join(folder, "kernel", "Image"))
     machine.prompt()
+    assert "[kernel] Cambium on" in machine.text  # the early console
+    assert machine.run("threads") and machine.status() == 0
     assert "right" in machine.run("prodcons")
     machine.send("poweroff\r")
     assert machine.ended() == 0

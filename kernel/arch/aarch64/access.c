@@ -5,11 +5,13 @@
  */
 #include <core/core.h>
 
-/* `access` may use value and va; x0 is the result. */
+/* `access` may use value and va; x0 is the result. this_core() is asked first: without optimisation it is a call, which
+ * must not come between x0 = 0 and the asm. */
 #define GUARDED(result, access, value, va)                                                         \
+    struct core *core = this_core();                                                               \
     register int64_t result __asm__("x0") = 0;                                                     \
     __asm__ volatile("adr x9, 1f\n\tstr x9, %[fixup]\n\t" access "\n1:\tstr xzr, %[fixup]"         \
-                     : "+r"(result), [value] "+r"(value), [fixup] "=m"(this_core()->fixup)         \
+                     : "+r"(result), [value] "+r"(value), [fixup] "=m"(core->fixup)                 \
                      : [va] "r"(va)                                                                \
                      : "x9", "memory")
 
