@@ -330,21 +330,29 @@ static bool entry_clear(struct process *p, uint64_t *entry, uint64_t va)
     return true;
 }
 
+/* At most one table or MAP_BATCH pages per step. Empty entries are only looked at, so that ending a process does not cost
+ * what its address space could hold. */
 bool space_unmap_step(struct process *p, uint64_t *va, uint64_t end)
 {
-    for (unsigned i = 0; i < MAP_BATCH && *va < end; i++) {
-        uint64_t skip;
-        uint64_t *entry = mmu_entry(p, *va, &skip);
+    const uint64_t table_span = PAGE_SIZE / sizeof(uint64_t) * PAGE_SIZE;
+    uint64_t skip;
+    uint64_t *entry = mmu_entry(p, *va, &skip);
+    unsigned cleared = 0;
 
-        if (entry == NULL) {
-            *va = skip > end - *va ? end : *va + skip;
-            continue;
-        }
-        if (*entry != 0 && !entry_clear(p, entry, *va)) {
-            return false;
-        }
-        *va += PAGE_SIZE;
+    if (entry == NULL) {
+        *va = skip > end - *va ? end : *va + skip;
+        return *va >= end;
     }
+    do {
+        if (*entry != 0) {
+            if (!entry_clear(p, entry, *va)) {
+                return false;
+            }
+            cleared++;
+        }
+        entry++;
+        *va += PAGE_SIZE;
+    } while (cleared < MAP_BATCH && *va < end && *va % table_span != 0);
     return *va >= end;
 }
 

@@ -177,6 +177,9 @@ uint64_t *mmu_entry(struct process *process, uint64_t va, uint64_t *skip)
             uint64_t size = 1ull << (39 - 9 * level);
 
             *skip = size - va % size;
+            for (unsigned i = index_at(va, level) + 1; i < ENTRIES && !(table[i] & PTE_VALID); i++) {
+                *skip += size;
+            }
             return NULL;
         }
         table = pa_to_va(entry & PTE_ADDRESS);
