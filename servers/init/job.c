@@ -10,7 +10,7 @@
 #include <string.h>
 #include "init.h"
 
-enum { JOB_PAGES = 1024, JOB_STACK = 32 * 1024, JOB_PRIORITY = 10, JOB_CEILING = 12 };
+enum { JOB_PAGES = 1024, JOB_STACK = 16 * 1024, JOB_PRIORITY = 10, JOB_CEILING = 12 };
 
 struct job *job_by_id(struct init *init, uint64_t id)
 {
