@@ -177,7 +177,8 @@ uint64_t *mmu_entry(struct process *process, uint64_t va, uint64_t *skip)
             uint64_t size = 1ull << (39 - 9 * level);
 
             *skip = size - va % size;
-            for (unsigned i = index_at(va, level) + 1; i < ENTRIES && !(table[i] & PTE_VALID); i++) {
+            for (unsigned i = index_at(va, level) + 1; i < ENTRIES && !(table[i] & PTE_VALID);
+                 i++) {
                 *skip += size;
             }
             return NULL;
