@@ -189,6 +189,7 @@ struct process {
     uint32_t handle_pages, handle_count;
     uint32_t handle_free; /* index where the search for a free slot starts */
     uint32_t thread_count;
+    uint32_t children; /* processes that this one created (payer) and that have not ended */
     struct thread *threads;
     struct thread *futex_waiters;
     struct window *windows;

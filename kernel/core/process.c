@@ -49,6 +49,9 @@ struct process *process_create(struct process *parent, const char *name, uint64_
     }
     p->handle_page[0] = pa_to_va(handles);
     p->handle_pages = 1;
+    if (parent != NULL) {
+        parent->children++;
+    }
     p->id = ++process_ids;
     p->all_next = process_all;
     process_all = p;
@@ -90,13 +93,54 @@ static bool kill_handles_step(struct process *p)
     return false;
 }
 
-/* One bounded step of ending p; true: it is gone (its struct may be freed by then if nobody holds a handle). The order
- * is the order of the code: a state says how far it came. */
+static struct process *process_child(const struct process *p)
+{
+    struct process *c = process_all;
+
+    if (p->children == 0) {
+        return NULL;
+    }
+    while (c->state == PROCESS_GONE ||
+           c->object.payer != p) { /* as many as there are processes; pages bound them */
+        c = c->all_next;
+    }
+    return c;
+}
+
+static bool process_end_step(struct process *p);
+
+/* One bounded step of ending p; true: it is gone (its struct may be freed by then if nobody holds a handle). What p
+ * created ends first, leaves before branches: their budget is p's, and nobody else may hold a handle to them. */
 bool process_kill_step(struct process *p)
 {
+    struct process *leaf = p, *child;
+
     if (p->state == PROCESS_GONE) {
         return true;
     }
+    p->state = PROCESS_DYING;
+    for (unsigned i = 0; i < 8 && p->threads != NULL; i++) {
+        thread_end(p->threads);
+    }
+    if (p->threads != NULL) {
+        return false;
+    }
+    while ((child = process_child(leaf)) != NULL) { /* at most PROCESS_DEPTH times */
+        leaf = child;
+        leaf->state = PROCESS_DYING; /* from here on it creates none */
+    }
+    if (!process_end_step(leaf)) {
+        return false;
+    }
+    if (leaf != p) {
+        process_try_free(leaf);
+    }
+    return leaf == p;
+}
+
+/* The same for a process without children. The order is the order of the code: a state says how far it came. */
+static bool process_end_step(struct process *p)
+{
     p->state = PROCESS_DYING;
     for (unsigned i = 0; i < 8 && p->threads != NULL; i++) {
         thread_end(p->threads);
@@ -133,6 +177,7 @@ bool process_kill_step(struct process *p)
         p->log_line = NULL;
     }
     p->state = PROCESS_GONE;
+    p->object.payer->children--;
     p->object.payer->pages_used -=
         p->pages_limit - p->pages_used; /* the part that nobody uses any more */
     p->pages_limit = p->pages_used;
@@ -210,8 +255,10 @@ int64_t sys_process_kill(struct thread *t, uint64_t *x)
         return error;
     }
     p = (struct process *)o;
-    if (p == t->process || p->id == 1) {
-        return E_INVAL; /* process_exit is the way; nobody ends init */
+    for (struct process *above = t->process; above != NULL; above = above->object.payer) {
+        if (above == p) {
+            return E_INVAL; /* process_exit is the way; nobody ends whom it depends on, init least of all */
+        }
     }
     while (!process_kill_step(p)) {
         if (preempt_pending()) {

@@ -68,7 +68,8 @@ status_t sys_device_access(handle_t device, unsigned window, uint32_t op, uint64
  * exit to `fault_port` (the badge goes into RECV_FAULT). */
 status_t sys_process_create(handle_t parent, const char *name, uint64_t pages, unsigned ceiling,
                             handle_t fault_port, uint32_t badge, handle_t *out) WARN_UNUSED;
-/* Ends the process, frees all it held; returns when it is done. */
+/* Ends the process and every process that it created, frees all they held; returns when it is done. E_INVAL: the own
+ * process, or one that it descends from. */
 status_t sys_process_kill(handle_t process);
 /* Installs a duplicate of `h` in the process: its handle value there. */
 status_t sys_process_grant(handle_t process, handle_t h, uint32_t rights, uint32_t badge,
