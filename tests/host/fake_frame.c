@@ -51,9 +51,12 @@ void fake_event(struct event ev)
     memcpy(fake_slot(queue, sizeof(ev)), &ev, sizeof(ev));
 }
 
-void fake_call_handles(uint32_t badge, uint32_t op, uint64_t w0, uint64_t w1, handle_t h6, handle_t h7)
+void fake_call_handles(uint32_t badge, uint32_t op, uint64_t w0, uint64_t w1, handle_t h6,
+                       handle_t h7)
 {
-    struct event ev = { .kind = EV_CALL, .badge = badge, .msg = { .w = { w0, w1, 0, 0, 0, 0, h6, h7 } } };
+    struct event ev = { .kind = EV_CALL,
+                        .badge = badge,
+                        .msg = { .w = { w0, w1, 0, 0, 0, 0, h6, h7 } } };
 
     ev.msg.info = msg_info(op, h6 != 0 ? 2 : h7 != 0, 0);
     fake_event(ev);
@@ -154,7 +157,9 @@ void event_done(struct event *ev, status_t status)
         fail_msg("event_done twice");
     }
     unfinished = false;
-    for (unsigned i = 0; ev->kind == EV_CALL && status != E_OK && i < info_handles(queue[taken - 1].msg.info); i++) {
+    for (unsigned i = 0;
+         ev->kind == EV_CALL && status != E_OK && i < info_handles(queue[taken - 1].msg.info);
+         i++) {
         (void)sys_handle_close((handle_t)ev->msg.w[MSG_WORDS - 1 - i]);
     }
     fake.reply = ev->msg;
@@ -199,14 +204,14 @@ void event_signal(uint32_t bits)
     }
 }
 
-#define FAKE_LOG(name)                                              \
-    void name(const char *format, ...)                              \
-    {                                                               \
-        va_list args;                                               \
-        va_start(args, format);                                     \
-        (void)vsnprintf(fake.log, sizeof(fake.log), format, args);  \
-        va_end(args);                                               \
-        fake.log_lines++;                                           \
+#define FAKE_LOG(name)                                                                             \
+    void name(const char *format, ...)                                                             \
+    {                                                                                              \
+        va_list args;                                                                              \
+        va_start(args, format);                                                                    \
+        (void)vsnprintf(fake.log, sizeof(fake.log), format, args);                                 \
+        va_end(args);                                                                              \
+        fake.log_lines++;                                                                          \
     }
 FAKE_LOG(log_error)
 FAKE_LOG(log_warn)
@@ -247,8 +252,8 @@ status_t sys_memory_info(handle_t memory, uint64_t offset, uint64_t *out_len, ui
     return E_OK;
 }
 
-status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len, uint64_t va,
-                 uint32_t flags)
+status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len,
+                 uint64_t va, uint32_t flags)
 {
     (void)process, (void)object, (void)window, (void)offset, (void)len, (void)va, (void)flags;
     fake.mapped += fake.map_error == E_OK;

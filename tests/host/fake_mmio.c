@@ -89,7 +89,8 @@ uint32_t mmio_read32(const struct mmio *m, uint32_t offset)
     if (offset + 4 > m->len) {
         fail_msg("read beyond the window: 0x%x", offset);
     }
-    uint32_t value = fake_read != NULL ? fake_read(m->window, offset) : *fake_reg(m->window, offset);
+    uint32_t value =
+        fake_read != NULL ? fake_read(m->window, offset) : *fake_reg(m->window, offset);
     fake_trace_add(FAKE_READ, m->window, offset, value);
     return value;
 }
@@ -117,13 +118,13 @@ void fake_expect_writes(const struct fake_write *expected, unsigned count)
             continue;
         }
         if (n >= count) {
-            fail_msg("write %u is one too many: window %u, 0x%03x = 0x%x", n, (unsigned)e->a, (unsigned)e->b,
-                     (unsigned)e->c);
+            fail_msg("write %u is one too many: window %u, 0x%03x = 0x%x", n, (unsigned)e->a,
+                     (unsigned)e->b, (unsigned)e->c);
         }
         if (e->a != expected[n].window || e->b != expected[n].offset || e->c != expected[n].value) {
-            fail_msg("write %u: expected window %u, 0x%03x = 0x%x; found window %u, 0x%03x = 0x%x", n,
-                     expected[n].window, expected[n].offset, expected[n].value, (unsigned)e->a, (unsigned)e->b,
-                     (unsigned)e->c);
+            fail_msg("write %u: expected window %u, 0x%03x = 0x%x; found window %u, 0x%03x = 0x%x",
+                     n, expected[n].window, expected[n].offset, expected[n].value, (unsigned)e->a,
+                     (unsigned)e->b, (unsigned)e->c);
         }
         n++;
     }

@@ -14,7 +14,16 @@ int gicv2_main(void);
 #include <cmocka.h>
 #include <string.h>
 
-enum { DIST = 0, CPU = 1, TIMER = 27, UART = 33, EDGE = 48, PORT_A = 61, PORT_B = 62, OWN_TARGET = 0x04 };
+enum {
+    DIST = 0,
+    CPU = 1,
+    TIMER = 27,
+    UART = 33,
+    EDGE = 48,
+    PORT_A = 61,
+    PORT_B = 62,
+    OWN_TARGET = 0x04
+};
 #define TAKE INFO_TAKE_ONE
 
 /* The controller: lines have a level (set by the test), an edge latch, and the bits that software sees. */
@@ -83,7 +92,8 @@ static uint32_t model_read(unsigned window, uint32_t offset)
         return model_bits((offset - GICD_ISACTIVER) * 8, model_active);
     }
     if (offset >= GICD_ITARGETSR && offset < GICD_ITARGETSR + 32) {
-        return offset == GICD_ITARGETSR + 24 ? (uint32_t)OWN_TARGET << 24 : 0; /* only some lines tell */
+        return offset == GICD_ITARGETSR + 24 ? (uint32_t)OWN_TARGET << 24
+                                             : 0; /* only some lines tell */
     }
     return fake_mmio_get(window, offset);
 }
@@ -108,7 +118,8 @@ static void model_write(unsigned window, uint32_t offset, uint32_t value)
         { GICD_ISPENDR, gic_model.latch, true },     { GICD_ISACTIVER, gic_model.active, true },
         { GICD_ICACTIVER, gic_model.active, false },
     };
-    fake_mmio_set(window, offset, window == CPU && offset == GICC_CTLR ? value & ~gic_model.eoimode_mask : value);
+    fake_mmio_set(window, offset,
+                  window == CPU && offset == GICC_CTLR ? value & ~gic_model.eoimode_mask : value);
     for (unsigned i = 0; window == DIST && i < sizeof(sets) / sizeof(sets[0]); i++) {
         if (offset >= sets[i].base && offset < sets[i].base + 0x80) {
             model_set(sets[i].lines, sets[i].base, offset, value, sets[i].to);
@@ -126,8 +137,9 @@ static void put_cells(const char *name, const uint32_t *cells, unsigned count)
     }
     assert_int_equal(fdt_property(blob, name, big, (int)(4 * count)), 0);
 }
-#define CELLS(name, ...) \
-    put_cells(name, (const uint32_t[]){ __VA_ARGS__ }, sizeof((const uint32_t[]){ __VA_ARGS__ }) / 4)
+#define CELLS(name, ...)                                                                           \
+    put_cells(name, (const uint32_t[]){ __VA_ARGS__ },                                             \
+              sizeof((const uint32_t[]){ __VA_ARGS__ }) / 4)
 
 static void build_tree(bool named)
 {
@@ -157,7 +169,8 @@ static void build_tree(bool named)
     CELLS("phandle", 2);
     assert_int_equal(fdt_property(blob, "interrupt-controller", "", 0), 0);
     (void)fdt_end_node(blob);
-    (void)fdt_begin_node(blob, "uart"); /* a level line; then the timer's; then the same as edge's */
+    (void)fdt_begin_node(blob,
+                         "uart"); /* a level line; then the timer's; then the same as edge's */
     CELLS("interrupts", 0, UART - 32, 4, 1, TIMER - 16, 4);
     (void)fdt_end_node(blob);
     (void)fdt_begin_node(blob, "edge");
@@ -170,7 +183,9 @@ static void build_tree(bool named)
     (void)fdt_begin_node(blob, "ppi");
     CELLS("interrupts", 1, 7, 8, 1, 16, 4);
     (void)fdt_end_node(blob);
-    (void)fdt_begin_node(blob, "far"); /* beyond the controller; beyond all controllers; no such kind; the last line */
+    (void)fdt_begin_node(
+        blob,
+        "far"); /* beyond the controller; beyond all controllers; no such kind; the last line */
     CELLS("interrupts", 0, 96, 4, 2, 1, 4);
     (void)fdt_end_node(blob);
     (void)fdt_end_node(blob);
@@ -246,7 +261,8 @@ static void turn(void)
 {
     fake_run(gic_loop);
     assert_int_equal(fake.main_result, E_HANDLE); /* the fake's "nothing more" */
-    assert_int_equal(fake_count(FAKE_RECEIVE, 0, 0), 0); /* every receive takes a handle: ATTACH may come */
+    assert_int_equal(fake_count(FAKE_RECEIVE, 0, 0),
+                     0); /* every receive takes a handle: ATTACH may come */
 }
 
 static struct gicv2 *attached(void)
@@ -264,23 +280,53 @@ static struct gicv2 *attached(void)
 static void start_masks_deactivates_and_programs_everything(void **state)
 {
     static const struct fake_write expected[] = {
-        { DIST, GICD_ICENABLER, ~0u }, { DIST, GICD_ICACTIVER, ~0u },
-        { DIST, GICD_ICENABLER + 4, ~0u }, { DIST, GICD_ICACTIVER + 4, ~0u },
+        { DIST, GICD_ICENABLER, ~0u },
+        { DIST, GICD_ICACTIVER, ~0u },
+        { DIST, GICD_ICENABLER + 4, ~0u },
+        { DIST, GICD_ICACTIVER + 4, ~0u },
 #define P(n) { DIST, GICD_IPRIORITYR + 4 * (n), 0xa0a0a0a0 }
-        P(0), P(1), P(2), P(3), P(4), P(5), P(6), P(7), P(8), P(9), P(10), P(11), P(12), P(13), P(14), P(15),
+        P(0),
+        P(1),
+        P(2),
+        P(3),
+        P(4),
+        P(5),
+        P(6),
+        P(7),
+        P(8),
+        P(9),
+        P(10),
+        P(11),
+        P(12),
+        P(13),
+        P(14),
+        P(15),
 #define A(n) { DIST, GICD_ITARGETSR + 4 * (n), 0x04040404 }
-        A(8), A(9), A(10), A(11), A(12), A(13), A(14), A(15),
+        A(8),
+        A(9),
+        A(10),
+        A(11),
+        A(12),
+        A(13),
+        A(14),
+        A(15),
         { DIST, GICD_CTLR, 1 },
-        { CPU, GICC_APR, 0 }, { CPU, GICC_APR + 4, 0 }, { CPU, GICC_APR + 8, 0 }, { CPU, GICC_APR + 12, 0 },
-        { CPU, GICC_PMR, 0xf0 }, { CPU, GICC_CTLR, 0x3e1 & ~0x80 },
+        { CPU, GICC_APR, 0 },
+        { CPU, GICC_APR + 4, 0 },
+        { CPU, GICC_APR + 8, 0 },
+        { CPU, GICC_APR + 12, 0 },
+        { CPU, GICC_PMR, 0xf0 },
+        { CPU, GICC_CTLR, 0x3e1 & ~0x80 },
         /* the timer's line */
-        { DIST, GICD_ICENABLER, 1u << TIMER }, { DIST, GICD_ICACTIVER, 1u << TIMER },
-        { DIST, GICD_ICFGR + 4, 0x15555555 }, { DIST, GICD_IPRIORITYR + 24, 0xa0a0a0a0 },
+        { DIST, GICD_ICENABLER, 1u << TIMER },
+        { DIST, GICD_ICACTIVER, 1u << TIMER },
+        { DIST, GICD_ICFGR + 4, 0x15555555 },
+        { DIST, GICD_IPRIORITYR + 24, 0xa0a0a0a0 },
         { DIST, GICD_ISENABLER, 1u << TIMER },
     };
     (void)state;
     gic_model.lines = 64;
-    fake_mmio_set(CPU, GICC_CTLR, 0x167 | 0x400); /* bypass bits 8, 6, 5 are the platform's */
+    fake_mmio_set(CPU, GICC_CTLR, 0x167 | 0x400);    /* bypass bits 8, 6, 5 are the platform's */
     fake_mmio_set(DIST, GICD_ICFGR + 4, 0x15d55555); /* the timer's as edge */
     fake_run(gicv2_main);
     assert_true(fake.ready);
@@ -290,7 +336,8 @@ static void start_masks_deactivates_and_programs_everything(void **state)
 static void restart_takes_over_what_a_dead_server_left(void **state)
 {
     (void)state;
-    gic_model.active[UART] = gic_model.enabled[UART] = gic_model.latch[EDGE] = gic_model.enabled[EDGE] = true;
+    gic_model.active[UART] = gic_model.enabled[UART] = gic_model.latch[EDGE] =
+        gic_model.enabled[EDGE] = true;
     gic_model.active[TIMER] = true;
     (void)started();
     assert_false(gic_model.active[UART]);
@@ -350,10 +397,14 @@ static void line_count_follows_typer(void **state)
 static void registers_are_those_of_the_manual(void **state)
 {
     static const uint32_t offsets[][2] = {
-        { GICD_CTLR, 0 }, { GICD_TYPER, 4 }, { GICD_ISENABLER, 0x100 }, { GICD_ICENABLER, 0x180 },
-        { GICD_ISPENDR, 0x200 }, { GICD_ISACTIVER, 0x300 }, { GICD_ICACTIVER, 0x380 }, { GICD_IPRIORITYR, 0x400 },
-        { GICD_ITARGETSR, 0x800 }, { GICD_ICFGR, 0xc00 }, { GICC_CTLR, 0 }, { GICC_PMR, 4 }, { GICC_IAR, 0xc },
-        { GICC_EOIR, 0x10 }, { GICC_APR, 0xd0 }, { GICC_CTLR_EOIMODE, 1 << 9 },
+        { GICD_CTLR, 0 },          { GICD_TYPER, 4 },
+        { GICD_ISENABLER, 0x100 }, { GICD_ICENABLER, 0x180 },
+        { GICD_ISPENDR, 0x200 },   { GICD_ISACTIVER, 0x300 },
+        { GICD_ICACTIVER, 0x380 }, { GICD_IPRIORITYR, 0x400 },
+        { GICD_ITARGETSR, 0x800 }, { GICD_ICFGR, 0xc00 },
+        { GICC_CTLR, 0 },          { GICC_PMR, 4 },
+        { GICC_IAR, 0xc },         { GICC_EOIR, 0x10 },
+        { GICC_APR, 0xd0 },        { GICC_CTLR_EOIMODE, 1 << 9 },
     };
     (void)state;
     for (unsigned i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
@@ -400,7 +451,8 @@ static void nothing_pending_is_borne_without_completion(void **state)
 static void timers_line_is_completed_at_once_and_stays_enabled(void **state)
 {
     static const struct fake_write expected[] = {
-        { CPU, GICC_EOIR, TIMER }, { DIST, GICD_ICACTIVER, 1u << TIMER },
+        { CPU, GICC_EOIR, TIMER },
+        { DIST, GICD_ICACTIVER, 1u << TIMER },
     };
     (void)state;
     gic = started();
@@ -439,7 +491,9 @@ static void line_that_nobody_has_is_masked(void **state)
 
 static void registers_that_never_change_cannot_hold_the_loop(void **state)
 {
-    static const uint32_t values[] = { 0, UART, TIMER, EDGE, 95, 500, 1019, 1022, 1023, 0xffffffff };
+    static const uint32_t values[] = {
+        0, UART, TIMER, EDGE, 95, 500, 1019, 1022, 1023, 0xffffffff
+    };
     (void)state;
     for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         (void)setup(NULL);
@@ -478,13 +532,13 @@ static void dead_drivers_port_does_not_stop_the_loop(void **state)
 static void attach_resets_programs_opens_and_tells_once(void **state)
 {
     static const struct fake_write level[] = {
-        { DIST, GICD_ICENABLER + 4, 1u << 1 }, { DIST, GICD_ICACTIVER + 4, 1u << 1 },
-        { DIST, GICD_ICFGR + 8, 0xfffffff7 }, { DIST, GICD_IPRIORITYR + 32, 0xa0a0a0a0 },
+        { DIST, GICD_ICENABLER + 4, 1u << 1 },     { DIST, GICD_ICACTIVER + 4, 1u << 1 },
+        { DIST, GICD_ICFGR + 8, 0xfffffff7 },      { DIST, GICD_IPRIORITYR + 32, 0xa0a0a0a0 },
         { DIST, GICD_ITARGETSR + 32, 0x04040404 }, { DIST, GICD_ISENABLER + 4, 1u << 1 },
     };
     static const struct fake_write edge[] = {
-        { DIST, GICD_ICENABLER + 4, 1u << 16 }, { DIST, GICD_ICACTIVER + 4, 1u << 16 },
-        { DIST, GICD_ICFGR + 12, 0x00000002 }, { DIST, GICD_IPRIORITYR + 48, 0xa0a0a0a0 },
+        { DIST, GICD_ICENABLER + 4, 1u << 16 },    { DIST, GICD_ICACTIVER + 4, 1u << 16 },
+        { DIST, GICD_ICFGR + 12, 0x00000002 },     { DIST, GICD_IPRIORITYR + 48, 0xa0a0a0a0 },
         { DIST, GICD_ITARGETSR + 48, 0x04040404 }, { DIST, GICD_ISENABLER + 4, 1u << 16 },
     };
     (void)state;
@@ -534,18 +588,17 @@ static void attach_is_refused_with_the_reason_and_the_handle_closed(void **state
         uint64_t index, bits;
         status_t error;
     } cases[] = {
-        { node_uart, 2, 1, E_NOTFOUND },           /* no such index */
-        { node_uart, 8, 1, E_NOTFOUND },
-        { node_uart, UINT32_MAX, 1, E_NOTFOUND },
-        { node_other, 0, 1, E_NOTFOUND },          /* another controller's */
-        { 0, 0, 1, E_NOTFOUND },                   /* a node without interrupts */
-        { 0xfffffc, 0, 1, E_NOTFOUND },            /* no node */
-        { node_uart, 1, 1, E_BUSY },               /* the kernel's timer line */
-        { node_edge, 1, 1, E_BUSY },               /* the UART's */
-        { node_far, 0, 1, E_RANGE },               /* beyond the controller's lines */
-        { node_far, 1, 1, E_NOTFOUND },            /* cells that mean nothing */
-        { node_ppi, 1, 1, E_RANGE },               /* PPI 16 */
-        { node_edge, 0, 0, E_INVAL },              /* nothing to set */
+        { node_uart, 2, 1, E_NOTFOUND }, /* no such index */
+        { node_uart, 8, 1, E_NOTFOUND },  { node_uart, UINT32_MAX, 1, E_NOTFOUND },
+        { node_other, 0, 1, E_NOTFOUND }, /* another controller's */
+        { 0, 0, 1, E_NOTFOUND },          /* a node without interrupts */
+        { 0xfffffc, 0, 1, E_NOTFOUND },   /* no node */
+        { node_uart, 1, 1, E_BUSY },      /* the kernel's timer line */
+        { node_edge, 1, 1, E_BUSY },      /* the UART's */
+        { node_far, 0, 1, E_RANGE },      /* beyond the controller's lines */
+        { node_far, 1, 1, E_NOTFOUND },   /* cells that mean nothing */
+        { node_ppi, 1, 1, E_RANGE },      /* PPI 16 */
+        { node_edge, 0, 0, E_INVAL },     /* nothing to set */
     };
     (void)attached();
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -683,7 +736,9 @@ static void quiesce_detaches_a_childs_lines(void **state)
 {
     (void)state;
     (void)attached();
-    fake_command = (struct command_page){ .seq = 1, .op = COMMAND_IRQ_QUIESCE, .arg = { (uint64_t)node_uart } };
+    fake_command = (struct command_page){ .seq = 1,
+                                          .op = COMMAND_IRQ_QUIESCE,
+                                          .arg = { (uint64_t)node_uart } };
     fake_receive((int64_t)RECV_EVENTS << 32, 0, 1ull << EVENT_BIT_COMMAND, 0, 0);
     turn();
     assert_false(gic_model.enabled[UART]);
@@ -796,7 +851,8 @@ static void nonsense_is_answered_and_its_handle_closed(void **state)
     turn();
     assert_int_equal(fake.reply_status, E_NOSYS);
     assert_int_equal(fake_count(FAKE_CLOSE, PORT_B, 0), 1);
-    fake_receive(call_from(node_uart), msg_info(IRQ_OP_ACK, 1, 0), 0, 0, PORT_B); /* ACK takes none */
+    fake_receive(call_from(node_uart), msg_info(IRQ_OP_ACK, 1, 0), 0, 0,
+                 PORT_B); /* ACK takes none */
     turn();
     assert_int_equal(fake_count(FAKE_CLOSE, PORT_B, 0), 2);
     assert_int_equal(info_handles(fake.reply.info), 0);
@@ -840,6 +896,7 @@ int main(void)
         T(nonsense_is_answered_and_its_handle_closed),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
-    (void)cmocka_run_group_tests(tests, NULL, NULL); /* TAP tells; a status would be counted twice */
+    (void)cmocka_run_group_tests(tests, NULL,
+                                 NULL); /* TAP tells; a status would be counted twice */
     return 0;
 }

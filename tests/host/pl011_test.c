@@ -85,7 +85,8 @@ static struct pl011 *uart_started(unsigned window)
     return u;
 }
 
-static status_t ask(struct pl011 *u, uint32_t badge, uint32_t op, uint64_t w0, uint64_t w1, uint64_t *out)
+static status_t ask(struct pl011 *u, uint32_t badge, uint32_t op, uint64_t w0, uint64_t w1,
+                    uint64_t *out)
 {
     struct msg m = { .info = msg_info(op, 0, 0), .w = { w0, w1 } };
     status_t err = pl011_serve(u, badge, &m);
@@ -97,7 +98,8 @@ static status_t ask(struct pl011 *u, uint32_t badge, uint32_t op, uint64_t w0, u
 
 static status_t attach(struct pl011 *u, uint32_t badge, uint64_t base)
 {
-    struct msg m = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0), .w = { base, 0, 0, 0, 0, 0, PORT, MEMORY } };
+    struct msg m = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0),
+                     .w = { base, 0, 0, 0, 0, 0, PORT, MEMORY } };
     status_t err = pl011_serve(u, badge, &m);
 
     pl011_pump(u);
@@ -118,9 +120,9 @@ static struct pl011 *uart_attached(unsigned window)
 static void start_writes_every_register_whole(void **state)
 {
     static const struct fake_write expected[] = {
-        { 0, UARTCR, 0 }, { 0, UARTIMSC, 0 }, { 0, UARTDMACR, 0 }, { 0, UARTIBRD, 13 }, { 0, UARTFBRD, 1 },
-        { 0, UARTLCR_H, 0x70 }, { 0, UARTIFLS, 0x10 }, { 0, UARTCR, 0x301 }, { 0, UARTICR, 0x7ff },
-        { 0, UARTIMSC, 0x50 },
+        { 0, UARTCR, 0 },      { 0, UARTIMSC, 0 },     { 0, UARTDMACR, 0 },   { 0, UARTIBRD, 13 },
+        { 0, UARTFBRD, 1 },    { 0, UARTLCR_H, 0x70 }, { 0, UARTIFLS, 0x10 }, { 0, UARTCR, 0x301 },
+        { 0, UARTICR, 0x7ff }, { 0, UARTIMSC, 0x50 },
     };
     (void)state;
     fake_run(pl011_main);
@@ -196,17 +198,19 @@ static void transmitter_that_stays_busy_does_not_hang_the_start(void **state)
 static void divisor_matches_the_manual(void **state)
 {
     (void)state;
-    assert_int_equal(pl011_divisor(4000000, 230400), 1 * 64 + 5); /* DDI 0183G, 3.3.6: 1.085 -> 1, 5 */
+    assert_int_equal(pl011_divisor(4000000, 230400),
+                     1 * 64 + 5); /* DDI 0183G, 3.3.6: 1.085 -> 1, 5 */
     assert_int_equal(pl011_divisor(24000000, 115200), 13 * 64 + 1);
     assert_int_equal(pl011_divisor(48000000, 115200), 26 * 64 + 3);
     assert_int_equal(pl011_divisor(3000000, 0), 0);
     assert_int_equal(pl011_divisor(0, 115200), 0);
-    assert_int_equal(pl011_divisor(1600, 100), 64);     /* the fastest: clock / 16 */
-    assert_int_equal(pl011_divisor(1590, 100), 64);     /* rounds up to it */
+    assert_int_equal(pl011_divisor(1600, 100), 64); /* the fastest: clock / 16 */
+    assert_int_equal(pl011_divisor(1590, 100), 64); /* rounds up to it */
     assert_int_equal(pl011_divisor(1580, 100), 0);
     assert_int_equal(pl011_divisor(4294967295u, 1), 0); /* the field would overflow */
     assert_int_equal(pl011_divisor(0xffff * 16 * 100u, 100), 0xffff * 64);
-    assert_int_equal(pl011_divisor(0xffff * 16 * 100u + 100, 100), 0); /* UARTIBRD = 0xffff needs UARTFBRD = 0 */
+    assert_int_equal(pl011_divisor(0xffff * 16 * 100u + 100, 100),
+                     0); /* UARTIBRD = 0xffff needs UARTFBRD = 0 */
 }
 
 /* The nearest divisor, for all usual clocks and a sweep of speeds: |clk / (16 * speed) - div / 64| <= 1 / 128. */
@@ -221,7 +225,8 @@ static void divisor_is_the_nearest_or_none(void **state)
                 assert_true(2 * (error < 0 ? -error : error) <= (int64_t)speed);
                 assert_in_range(div, 64, 0xffff * 64);
             } else {
-                assert_true(8 * clk + speed < 128 * speed || 8 * clk + speed > 2 * 0xffff * 64 * speed);
+                assert_true(8 * clk + speed < 128 * speed ||
+                            8 * clk + speed > 2 * 0xffff * 64 * speed);
             }
         }
     }
@@ -231,11 +236,12 @@ static void divisor_is_the_nearest_or_none(void **state)
 static void registers_are_those_of_the_manual(void **state)
 {
     const uint32_t offsets[][2] = {
-        { UARTDR, 0 }, { UARTFR, 0x18 }, { UARTIBRD, 0x24 }, { UARTFBRD, 0x28 }, { UARTLCR_H, 0x2c }, { UARTCR, 0x30 },
-        { UARTIFLS, 0x34 }, { UARTIMSC, 0x38 }, { UARTICR, 0x44 }, { UARTDMACR, 0x48 },
-        { FR_BUSY, 1 << 3 }, { FR_RXFE, 1 << 4 }, { FR_TXFF, 1 << 5 }, { FR_TXFE, 1 << 7 }, { DR_OE, 1 << 11 },
-        { DR_DATA, 0xff }, { LCR_H_FEN, 1 << 4 }, { LCR_H_WLEN_8, 3 << 5 }, { CR_UARTEN, 1 }, { CR_TXE, 1 << 8 },
-        { CR_RXE, 1 << 9 }, { INT_RX, 1 << 4 }, { INT_TX, 1 << 5 }, { INT_RT, 1 << 6 },
+        { UARTDR, 0 },         { UARTFR, 0x18 },         { UARTIBRD, 0x24 },  { UARTFBRD, 0x28 },
+        { UARTLCR_H, 0x2c },   { UARTCR, 0x30 },         { UARTIFLS, 0x34 },  { UARTIMSC, 0x38 },
+        { UARTICR, 0x44 },     { UARTDMACR, 0x48 },      { FR_BUSY, 1 << 3 }, { FR_RXFE, 1 << 4 },
+        { FR_TXFF, 1 << 5 },   { FR_TXFE, 1 << 7 },      { DR_OE, 1 << 11 },  { DR_DATA, 0xff },
+        { LCR_H_FEN, 1 << 4 }, { LCR_H_WLEN_8, 3 << 5 }, { CR_UARTEN, 1 },    { CR_TXE, 1 << 8 },
+        { CR_RXE, 1 << 9 },    { INT_RX, 1 << 4 },       { INT_TX, 1 << 5 },  { INT_RT, 1 << 6 },
     };
     (void)state;
     for (unsigned i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
@@ -316,7 +322,8 @@ static void read_that_empties_makes_the_refill_news(void **state)
     arrive(0, data, sizeof(data));
     pl011_pump(u);
     fake_trace_clear();
-    assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_HALF, 0, &done), E_OK); /* the pump finds one more */
+    assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_HALF, 0, &done),
+                     E_OK); /* the pump finds one more */
     assert_int_equal(fake_count(FAKE_SIGNAL, 0, SERIAL_EV_READABLE), 1);
 }
 
@@ -497,7 +504,8 @@ static void nonsense_is_refused(void **state)
     uint64_t done = 0;
     (void)state;
 
-    assert_int_equal(pl011_serve(u, CLIENT, &m), E_INVAL); /* an error, so that the frame closes the handles */
+    assert_int_equal(pl011_serve(u, CLIENT, &m),
+                     E_INVAL); /* an error, so that the frame closes the handles */
     assert_int_equal(ask(u, CLIENT, 99, 0, 0, &done), E_NOSYS);
     assert_int_equal(ask(u, CLIENT, SERIAL_OP_ATTACH, 1, 0, &done), E_INVAL); /* without handles */
     assert_int_equal(ask(u, CLIENT, SERIAL_OP_WRITE, SERIAL_HALF + 1, 0, &done), E_RANGE);
@@ -585,6 +593,7 @@ int main(void)
         T(two_uarts_share_nothing),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
-    (void)cmocka_run_group_tests(tests, NULL, NULL); /* TAP tells; a status would be counted twice */
+    (void)cmocka_run_group_tests(tests, NULL,
+                                 NULL); /* TAP tells; a status would be counted twice */
     return 0;
 }

@@ -62,7 +62,8 @@ static void server_that_dies_fails_its_caller_and_leaves_the_queue(void)
         dead += results[i] == E_DEAD;
     }
     EXPECT(dead, 1);
-    for (unsigned i = 1; i < CALLERS; i++) { /* the port lives on: the next incarnation serves the queue */
+    for (unsigned i = 1; i < CALLERS;
+         i++) { /* the port lives on: the next incarnation serves the queue */
         EXPECT(receive_for(port, &m, 0, 100), (int64_t)RECV_CALL << 32);
         EXPECT(sys_reply(0, &(struct msg){ .info = 0 }), E_OK);
     }
@@ -215,10 +216,13 @@ static void receiver_survives_the_loss_of_all_callers(void)
 }
 
 const struct ktest death_tests[] = {
-    { "a server that dies fails its caller and leaves the queue", server_that_dies_fails_its_caller_and_leaves_the_queue },
-    { "the last RECEIVE handle fails the queue and later calls", last_receive_handle_fails_the_queue_and_later_calls },
+    { "a server that dies fails its caller and leaves the queue",
+      server_that_dies_fails_its_caller_and_leaves_the_queue },
+    { "the last RECEIVE handle fails the queue and later calls",
+      last_receive_handle_fails_the_queue_and_later_calls },
     { "reset fails callers only if told to", reset_fails_callers_only_if_told_to },
-    { "a caller that dies in the queue is not delivered", caller_that_dies_in_the_queue_is_not_delivered },
+    { "a caller that dies in the queue is not delivered",
+      caller_that_dies_in_the_queue_is_not_delivered },
     { "an answer to a caller that died goes nowhere", answer_to_a_caller_that_died_goes_nowhere },
     { "receiving again drops the caller", receiving_again_drops_the_caller },
     { "a killed thread answers nobody", killed_thread_answers_nobody },

@@ -5,9 +5,13 @@
 #include "ktest.h"
 
 #define CLOCK_PA 0x09010000ull
-#define HOLE_PA 0x0a800000ull /* nothing answers here */
-#define RAM_PA 0x40000000ull
-enum { CLOCK_ID = 0xfe0, CLOCK_ID_VALUE = 0x31, CLOCK_LOAD = 0x8 }; /* Arm DDI 0224, PL031 TRM, table 3-1 */
+#define HOLE_PA  0x0a800000ull /* nothing answers here */
+#define RAM_PA   0x40000000ull
+enum {
+    CLOCK_ID = 0xfe0,
+    CLOCK_ID_VALUE = 0x31,
+    CLOCK_LOAD = 0x8
+}; /* Arm DDI 0224, PL031 TRM, table 3-1 */
 
 static handle_t derive(handle_t parent, uint64_t pa, uint64_t len)
 {
@@ -54,7 +58,8 @@ static void wrong_access_is_refused(void)
     EXPECT(read_at(hole, 0, 4, 0, &value), E_IO); /* the kernel's own access: it must not panic */
     value = 0;
     EXPECT(sys_device_access(hole, 0, 4 | DEVICE_WRITE, 0, &value), E_IO);
-    EXPECT(sys_map(HANDLE_SELF, d, 0, 0, PAGE_SIZE, 0x7fff0000, MAP_READ), E_RANGE); /* not whole pages */
+    EXPECT(sys_map(HANDLE_SELF, d, 0, 0, PAGE_SIZE, 0x7fff0000, MAP_READ),
+           E_RANGE); /* not whole pages */
     close_handle(d);
     close_handle(hole);
 }
@@ -66,9 +71,10 @@ static void derived_windows_lie_inside(void)
         uint64_t pa, len;
         status_t error;
     } cases[] = {
-        { CLOCK_PA, 3 * PAGE_SIZE, E_RANGE },  { CLOCK_PA - 4, 8, E_RANGE }, { CLOCK_PA + 2 * PAGE_SIZE, 4, E_RANGE },
-        { CLOCK_PA, 0, E_RANGE },              { CLOCK_PA, (uint64_t)-1, E_RANGE },
-        { CLOCK_PA + 0x100, 0x100, E_OK },     { CLOCK_PA + PAGE_SIZE, PAGE_SIZE, E_OK },
+        { CLOCK_PA, 3 * PAGE_SIZE, E_RANGE },      { CLOCK_PA - 4, 8, E_RANGE },
+        { CLOCK_PA + 2 * PAGE_SIZE, 4, E_RANGE },  { CLOCK_PA, 0, E_RANGE },
+        { CLOCK_PA, (uint64_t)-1, E_RANGE },       { CLOCK_PA + 0x100, 0x100, E_OK },
+        { CLOCK_PA + PAGE_SIZE, PAGE_SIZE, E_OK },
     };
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct device_window w = { cases[i].pa, cases[i].len };
@@ -78,7 +84,8 @@ static void derived_windows_lie_inside(void)
         }
     }
     struct device_window ram = { RAM_PA, PAGE_SIZE };
-    EXPECT(sys_device_derive(world.root, 0, 1, &ram, &out), E_RANGE); /* memory is nobody's device */
+    EXPECT(sys_device_derive(world.root, 0, 1, &ram, &out),
+           E_RANGE); /* memory is nobody's device */
     struct device_window across = { RAM_PA - PAGE_SIZE, 2 * PAGE_SIZE };
     EXPECT(sys_device_derive(world.root, 0, 1, &across, &out), E_RANGE);
     struct device_window wraps = { (uint64_t)-PAGE_SIZE, 2 * PAGE_SIZE };
@@ -111,7 +118,8 @@ static void mapped_window_is_the_device(void)
     volatile uint32_t *regs = map_new(d, PAGE_SIZE, MAP_READ | MAP_WRITE);
 
     EXPECT(regs[CLOCK_ID / 4], CLOCK_ID_VALUE);
-    EXPECT(sys_map(HANDLE_SELF, d, 0, 0, PAGE_SIZE, 0x7fff0000, MAP_READ), E_BUSY); /* one mapping per window */
+    EXPECT(sys_map(HANDLE_SELF, d, 0, 0, PAGE_SIZE, 0x7fff0000, MAP_READ),
+           E_BUSY); /* one mapping per window */
     EXPECT(sys_map(HANDLE_SELF, d, 0, 0, PAGE_SIZE, 0x7fff0000, MAP_READ | MAP_EXEC), E_TYPE);
     unmap_at((void *)(uintptr_t)regs, PAGE_SIZE);
     EXPECT(sys_map(HANDLE_SELF, d, 0, 0, PAGE_SIZE, 0x7fff0000, MAP_READ), E_OK);

@@ -194,7 +194,8 @@ static void semaphore_counts(void)
 const struct ktest futex_tests[] = {
     { "wrong waits are refused", wrong_waits_are_refused },
     { "a thread of another process is no owner", thread_of_another_process_is_no_owner },
-    { "the highest is woken first and no more than asked", highest_is_woken_first_and_no_more_than_asked },
+    { "the highest is woken first and no more than asked",
+      highest_is_woken_first_and_no_more_than_asked },
     { "an owner inherits the waiter's priority", owner_inherits_the_waiters_priority },
     { "an owner that dies leaves the waiter waiting", owner_that_dies_leaves_the_waiter_waiting },
     { "a waiter that dies boosts nobody", waiter_that_dies_boosts_nobody },

@@ -10,9 +10,9 @@ enum kind { PORT = 1, MEMORY = 2, DEVICE = 4, PROCESS = 8, THREAD = 16 };
 struct use {
     const char *what;
     status_t (*call)(handle_t h);
-    unsigned kinds;  /* that it takes */
-    uint32_t right;  /* that it needs; 0: none */
-    bool harmful;    /* with a good handle it would wait or end something: only refusals are tried */
+    unsigned kinds; /* that it takes */
+    uint32_t right; /* that it needs; 0: none */
+    bool harmful;   /* with a good handle it would wait or end something: only refusals are tried */
 };
 
 static handle_t good_port; /* all rights */
@@ -68,7 +68,8 @@ static status_t use_memory_info(handle_t h)
 }
 static status_t use_map_object(handle_t h)
 {
-    return sys_map(HANDLE_SELF, h, 0, 1 << 30, PAGE_SIZE, 0x7fff0000, MAP_READ); /* offset: beyond any object */
+    return sys_map(HANDLE_SELF, h, 0, 1 << 30, PAGE_SIZE, 0x7fff0000,
+                   MAP_READ); /* offset: beyond any object */
 }
 static status_t use_map_process(handle_t h)
 {
@@ -200,7 +201,8 @@ static const struct use uses[] = {
     { "process_create's fault port", use_process_create_port, PORT, RIGHT_MANAGE, false },
     { "process_kill", use_kill, PROCESS, RIGHT_MANAGE, true },
     { "process_grant's process", use_grant_process, PROCESS, RIGHT_MANAGE, false },
-    { "process_grant's handle", use_grant_handle, PORT | MEMORY | DEVICE | PROCESS | THREAD, 0, false },
+    { "process_grant's handle", use_grant_handle, PORT | MEMORY | DEVICE | PROCESS | THREAD, 0,
+      false },
     { "thread_create", use_thread_create, PROCESS, RIGHT_MANAGE, false },
     { "thread_control", use_thread_control, THREAD, RIGHT_MANAGE, false },
     { "timer_set", use_timer_set, PORT, RIGHT_NOTIFY, false },
@@ -255,7 +257,9 @@ static void no_call_takes_what_is_no_handle(void)
     handle_t closed = port_new();
     close_handle(closed);
     handle_t after = port_new(); /* the same slot, the next generation */
-    const handle_t bad[] = { closed, 0x7fffffff, 1, 0xfff, after ^ 0x1000, after + (1u << 20), after | 0x80000000 };
+    const handle_t bad[] = {
+        closed, 0x7fffffff, 1, 0xfff, after ^ 0x1000, after + (1u << 20), after | 0x80000000
+    };
 
     good_port = port_new();
     for (unsigned u = 0; u < USE_COUNT; u++) {
@@ -291,8 +295,10 @@ static void every_call_needs_its_right(void)
         for (unsigned k = 0; k < KIND_COUNT; k++) {
             /* rights that this kind has: a duplicate needs at least one */
             static const uint32_t all[KIND_COUNT] = {
-                RIGHT_CALL | RIGHT_NOTIFY | RIGHT_RECEIVE | RIGHT_MANAGE, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MANAGE,
-                RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE, RIGHT_READ | RIGHT_MANAGE, RIGHT_READ | RIGHT_MANAGE
+                RIGHT_CALL | RIGHT_NOTIFY | RIGHT_RECEIVE | RIGHT_MANAGE,
+                RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MANAGE,
+                RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE, RIGHT_READ | RIGHT_MANAGE,
+                RIGHT_READ | RIGHT_MANAGE
             };
             if (!(uses[u].kinds & kinds[k]) || uses[u].right == 0) {
                 continue;
@@ -311,13 +317,16 @@ static void with_its_right_no_call_complains_about_rights(void)
     make_objects();
     for (unsigned u = 0; u < USE_COUNT; u++) {
         for (unsigned k = 0; k < KIND_COUNT && !uses[u].harmful; k++) {
-            bool chosen = uses[u].call == use_log_write || uses[u].call == use_log_read || uses[u].call == use_info ||
+            bool chosen = uses[u].call == use_log_write || uses[u].call == use_log_read ||
+                          uses[u].call == use_info ||
                           uses[u].call == use_power; /* these want a particular device */
             if ((uses[u].kinds & kinds[k]) && !chosen) {
                 status_t err = uses[u].call(objects[k]);
                 check_value(uses[u].what, "complains",
-                            err == E_RIGHTS || err == E_TYPE || (err == E_HANDLE && uses[u].call != use_map_process &&
-                                                                 uses[u].call != use_grant_process), 0);
+                            err == E_RIGHTS || err == E_TYPE ||
+                                (err == E_HANDLE && uses[u].call != use_map_process &&
+                                 uses[u].call != use_grant_process),
+                            0);
             }
         }
     }
@@ -355,7 +364,7 @@ static void duplicates_can_only_shrink(void)
     EXPECT(sys_handle_dup(copy, RIGHT_CALL, 5, &again), E_RIGHTS);  /* a badge needs MANAGE */
     close_handle(copy);
     copy = dup_of(port, RIGHT_CALL, 0);
-    EXPECT(sys_handle_dup(copy, RIGHT_CALL, 0, &again), E_RIGHTS);  /* without TRANSFER */
+    EXPECT(sys_handle_dup(copy, RIGHT_CALL, 0, &again), E_RIGHTS); /* without TRANSFER */
     close_handle(copy);
     EXPECT(sys_handle_dup(port, RIGHT_CALL, BADGE_MAX + 1, &again), E_INVAL);
     EXPECT(sys_handle_dup(world.chosen, RIGHT_READ, 5, &again), E_TYPE);
@@ -367,7 +376,8 @@ const struct ktest handle_tests[] = {
     { "no call takes what is no handle", no_call_takes_what_is_no_handle },
     { "no call takes another kind of object", no_call_takes_another_kind_of_object },
     { "every call needs its right", every_call_needs_its_right },
-    { "with its right no call complains about rights", with_its_right_no_call_complains_about_rights },
+    { "with its right no call complains about rights",
+      with_its_right_no_call_complains_about_rights },
     { "devices without the flag have no privilege", devices_without_the_flag_have_no_privilege },
     { "duplicates can only shrink", duplicates_can_only_shrink },
     { NULL, NULL },

@@ -46,7 +46,8 @@ static void processes_and_threads_appear_and_go(void)
 
 static void log_gives_back_what_was_written(void)
 {
-    static const char text[] = "# a line of more than fifty-six characters, so that it takes two system calls to write";
+    static const char text[] =
+        "# a line of more than fifty-six characters, so that it takes two system calls to write";
     char buf[512];
     uint64_t seq = 0, len = 0, next = 0;
 
@@ -59,7 +60,8 @@ static void log_gives_back_what_was_written(void)
     EXPECT(buf[len - 1], '\n');
     EXPECT(sys_log_read(world.chosen, seq + len, buf, sizeof(buf), &seq, &len), E_OK);
     EXPECT(len, 0);
-    EXPECT(sys_log_read(world.chosen, 1ull << 60, buf, sizeof(buf), &seq, &len), E_OK); /* beyond the end: the end */
+    EXPECT(sys_log_read(world.chosen, 1ull << 60, buf, sizeof(buf), &seq, &len),
+           E_OK); /* beyond the end: the end */
     EXPECT(len, 0);
     EXPECT(sys_log_read(world.chosen, 0, buf, sizeof(buf), &seq, &len), E_OK);
     EXPECT(len, sizeof(buf));

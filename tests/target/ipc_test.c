@@ -5,7 +5,16 @@
 #include "ktest.h"
 
 /* What the server does with the next requests, by op. */
-enum { OP_ECHO = 1, OP_STATUS, OP_HANDLES, OP_ACCEPT, OP_KEEP, OP_ANSWER_KEPT, OP_DROP_KEPT, OP_GIVE };
+enum {
+    OP_ECHO = 1,
+    OP_STATUS,
+    OP_HANDLES,
+    OP_ACCEPT,
+    OP_KEEP,
+    OP_ANSWER_KEPT,
+    OP_DROP_KEPT,
+    OP_GIVE
+};
 enum { SERVER_PORT = 0, BADGE = 0x123456 };
 
 /* The server's loop. w[0] of the shared page: handles it takes; w[1]: the last badge; w[2]: the last kept reply's
@@ -136,7 +145,8 @@ static void handles_travel_with_the_call(void)
 
     start(4);
     for (unsigned n = 1; n <= 4; n++) {
-        m = (struct msg){ .info = msg_info(OP_HANDLES, n, 0), .w = { [4] = sent, [5] = sent, [6] = sent, [7] = sent } };
+        m = (struct msg){ .info = msg_info(OP_HANDLES, n, 0),
+                          .w = { [4] = sent, [5] = sent, [6] = sent, [7] = sent } };
         EXPECT(sys_call(client, &m), E_OK);
         EXPECT(m.w[0], n);
         for (unsigned i = 0; i < n; i++) {
@@ -163,13 +173,10 @@ static void message_with_handles_is_refused_as_a_whole(void)
         handle_t h6, h7;
         status_t error;
     } cases[] = {
-        { 3, sent, sent, E_FULL },     /* the server takes two */
-        { 5, sent, sent, E_INVAL },    /* no message has more than four */
-        { 7, sent, sent, E_INVAL },
-        { 2, sent, fixed, E_RIGHTS },  /* without TRANSFER */
-        { 2, fixed, sent, E_RIGHTS },
-        { 2, 0x7ff000, sent, E_HANDLE },
-        { 2, sent, 0, E_HANDLE },
+        { 3, sent, sent, E_FULL },  /* the server takes two */
+        { 5, sent, sent, E_INVAL }, /* no message has more than four */
+        { 7, sent, sent, E_INVAL },   { 2, sent, fixed, E_RIGHTS }, /* without TRANSFER */
+        { 2, fixed, sent, E_RIGHTS }, { 2, 0x7ff000, sent, E_HANDLE }, { 2, sent, 0, E_HANDLE },
     };
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         m = (struct msg){ .info = msg_info(OP_HANDLES, cases[i].count, 0),
@@ -203,7 +210,8 @@ static void handles_travel_with_the_answer(void)
         }
     }
     m = (struct msg){ .info = msg_info(OP_GIVE, 0, 1), .w = { 2 } };
-    EXPECT(sys_call(client, &m), E_OK); /* more than the caller takes: the server learns it and answers otherwise */
+    EXPECT(sys_call(client, &m),
+           E_OK); /* more than the caller takes: the server learns it and answers otherwise */
     EXPECT((status_t)info_op(m.info), E_FULL);
     EXPECT(serving.shared->w[2], E_FULL);
     m = (struct msg){ .info = msg_info(OP_GIVE, 0, 4), .w = { 2, 0x7ff000 } };
@@ -221,7 +229,8 @@ static void second_caller(uint64_t deadline)
 {
     second_message = (struct msg){ .info = OP_KEEP };
     second_result = 1;
-    second_result = deadline == 0 ? sys_call(client, &second_message) : sys_call_deadline(client, &second_message, deadline);
+    second_result = deadline == 0 ? sys_call(client, &second_message)
+                                  : sys_call_deadline(client, &second_message, deadline);
     thread_leave();
 }
 
@@ -290,7 +299,8 @@ static void calls_and_receives_give_up_at_their_deadline(void)
     EXPECT(sys_receive(port, &m, deadline), E_TIMEOUT);
     CHECK(ticks() >= deadline);
     EXPECT(sys_notify(port, 8), E_OK);
-    EXPECT(sys_receive(port, &m, 0), (int64_t)RECV_EVENTS << 32); /* what is there comes, however late */
+    EXPECT(sys_receive(port, &m, 0),
+           (int64_t)RECV_EVENTS << 32); /* what is there comes, however late */
     EXPECT(m.w[0], 8);
     close_handle(port);
 }
@@ -302,7 +312,9 @@ const struct ktest ipc_tests[] = {
     { "handles travel with the answer", handles_travel_with_the_answer },
     { "a kept reply answers later and once", kept_reply_answers_later_and_once },
     { "a dropped reply fails its caller", dropped_reply_fails_its_caller },
-    { "a kept reply of a caller that gave up is dead", kept_reply_of_a_caller_that_gave_up_is_dead },
-    { "calls and receives give up at their deadline", calls_and_receives_give_up_at_their_deadline },
+    { "a kept reply of a caller that gave up is dead",
+      kept_reply_of_a_caller_that_gave_up_is_dead },
+    { "calls and receives give up at their deadline",
+      calls_and_receives_give_up_at_their_deadline },
     { NULL, NULL },
 };

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAP_VA 0x60000000ull /* map_new hands out addresses from here, anew for each test */
+#define MAP_VA  0x60000000ull /* map_new hands out addresses from here, anew for each test */
 #define MAP_END 0x70000000ull
 
 static unsigned failed_checks;
@@ -30,7 +30,8 @@ bool check_value(const char *where, const char *what, int64_t got, int64_t want)
     const char *name = strrchr(where, '/');
 
     if (got != want && ++failed_checks <= 10) {
-        say("# %s: %.100s is %lld, not %lld", name != NULL ? name + 1 : where, what, (long long)got, (long long)want);
+        say("# %s: %.100s is %lld, not %lld", name != NULL ? name + 1 : where, what, (long long)got,
+            (long long)want);
     }
     return got == want;
 }
@@ -47,7 +48,8 @@ struct counts {
     uint64_t pages_free, pages_used;
 };
 
-static const char *const object_names[] = { "processes", "threads", "ports", "memories", "devices", "badges", "replies" };
+static const char *const object_names[] = { "processes", "threads", "ports",  "memories",
+                                            "devices",   "badges",  "replies" };
 
 static uint64_t pages_used(void)
 {
@@ -77,16 +79,21 @@ static struct counts count_all(void)
 static void counts_equal(const struct counts *before, const struct counts *after)
 {
     for (unsigned i = 0; i < sizeof(before->objects) / sizeof(before->objects[0]); i++) {
-        check_value("left behind", object_names[i], (int64_t)after->objects[i], (int64_t)before->objects[i]);
+        check_value("left behind", object_names[i], (int64_t)after->objects[i],
+                    (int64_t)before->objects[i]);
     }
-    check_value("left behind", "pages free", (int64_t)after->pages_free, (int64_t)before->pages_free);
-    check_value("left behind", "pages used", (int64_t)after->pages_used, (int64_t)before->pages_used);
+    check_value("left behind", "pages free", (int64_t)after->pages_free,
+                (int64_t)before->pages_free);
+    check_value("left behind", "pages used", (int64_t)after->pages_used,
+                (int64_t)before->pages_used);
 }
 
 /* ---- all tests ---- */
 
-static const struct ktest *const suites[] = { handle_tests, ipc_tests, death_tests, port_tests, memory_tests,
-    device_tests, process_tests, thread_tests, futex_tests, info_tests, register_tests };
+static const struct ktest *const suites[] = { handle_tests,  ipc_tests,     death_tests,
+                                              port_tests,    memory_tests,  device_tests,
+                                              process_tests, thread_tests,  futex_tests,
+                                              info_tests,    register_tests };
 
 /* Once, from a clean start: what a caller lent to the runner stays until it receives again. */
 static void test_run(const struct ktest *test)
@@ -208,8 +215,9 @@ handle_t thread_run(unsigned slot, void (*entry)(uint64_t arg), uint64_t arg, un
 {
     handle_t thread = 0;
 
-    EXPECT(sys_thread_create(HANDLE_SELF, (uint64_t)entry, (uint64_t)(stacks[slot] + THREAD_STACK), arg, priority, 0,
-                             &thread), E_OK);
+    EXPECT(sys_thread_create(HANDLE_SELF, (uint64_t)entry, (uint64_t)(stacks[slot] + THREAD_STACK),
+                             arg, priority, 0, &thread),
+           E_OK);
     return thread;
 }
 
@@ -237,11 +245,11 @@ void thread_gone(handle_t thread)
 
 /* ---- children ---- */
 
-#define SHARED_VA 0x50000000ull
-#define SHARED_STEP 0x10000ull
-#define CHILD_STACK_VA 0x58000000ull
+#define SHARED_VA       0x50000000ull
+#define SHARED_STEP     0x10000ull
+#define CHILD_STACK_VA  0x58000000ull
 #define CHILD_STACK_LEN 0x4000ull
-#define DATA_VA 0x5c000000ull /* where the runner fills a child's data */
+#define DATA_VA         0x5c000000ull /* where the runner fills a child's data */
 
 void child_new(struct child *c, unsigned slot, uint64_t pages)
 {
@@ -249,11 +257,13 @@ void child_new(struct child *c, unsigned slot, uint64_t pages)
     handle_t stack = memory_new(CHILD_STACK_LEN);
 
     *c = (struct child){ .slot = slot, .faults = port_new(), .memory = memory_new(PAGE_SIZE) };
-    EXPECT(sys_process_create(world.self, "child", pages != 0 ? pages : CHILD_PAGES, CEILING, c->faults, slot + 1,
-                              &c->process), E_OK);
+    EXPECT(sys_process_create(world.self, "child", pages != 0 ? pages : CHILD_PAGES, CEILING,
+                              c->faults, slot + 1, &c->process),
+           E_OK);
     EXPECT(sys_map(HANDLE_SELF, c->memory, 0, 0, PAGE_SIZE, shared_va, MAP_READ | MAP_WRITE), E_OK);
     EXPECT(sys_map(c->process, c->memory, 0, 0, PAGE_SIZE, shared_va, MAP_READ | MAP_WRITE), E_OK);
-    EXPECT(sys_map(c->process, stack, 0, 0, CHILD_STACK_LEN, CHILD_STACK_VA, MAP_READ | MAP_WRITE), E_OK);
+    EXPECT(sys_map(c->process, stack, 0, 0, CHILD_STACK_LEN, CHILD_STACK_VA, MAP_READ | MAP_WRITE),
+           E_OK);
     close_handle(stack);
     for (unsigned i = 0; i < SEGMENTS_MAX && world.segments[i].len != 0; i++) {
         const struct segment *s = &world.segments[i];
@@ -279,8 +289,9 @@ void child_give(struct child *c, unsigned index, handle_t h, uint32_t rights, ui
 
 void child_run(struct child *c, void (*entry)(struct shared *), unsigned priority)
 {
-    EXPECT(sys_thread_create(c->process, (uint64_t)entry, CHILD_STACK_VA + CHILD_STACK_LEN, (uint64_t)c->shared,
-                             priority, 0, &c->thread), E_OK);
+    EXPECT(sys_thread_create(c->process, (uint64_t)entry, CHILD_STACK_VA + CHILD_STACK_LEN,
+                             (uint64_t)c->shared, priority, 0, &c->thread),
+           E_OK);
 }
 
 int child_fault(struct child *c, struct msg *m)

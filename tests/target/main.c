@@ -18,8 +18,8 @@ struct program_header {
 };
 enum { ELF_PHOFF = 32, ELF_PHNUM = 56, LOAD = 1, FLAG_X = 1, FLAG_W = 2 };
 
-#define COPY_VA 0x48000000ull   /* where the first process fills memories */
-#define RUNNER_STACK 0x58000000ull
+#define COPY_VA          0x48000000ull /* where the first process fills memories */
+#define RUNNER_STACK     0x58000000ull
 #define RUNNER_STACK_LEN 0x10000ull
 enum { RUNNER_BADGE = 1, CONTROLLER_BADGE = 2 };
 
@@ -37,7 +37,9 @@ static void read_image(void)
 {
     const uint8_t *base = (const uint8_t *)start_info->image_va;
     const struct program_header *ph =
-        (const struct program_header *)(const void *)(base + *(const uint64_t *)(const void *)(base + ELF_PHOFF));
+        (const struct program_header *)(const void *)(base +
+                                                      *(const uint64_t *)(const void *)(base +
+                                                                                        ELF_PHOFF));
     unsigned count = *(const uint16_t *)(const void *)(base + ELF_PHNUM);
 
     for (unsigned i = 0, n = 0; i < count && n < SEGMENTS_MAX; i++) {
@@ -48,7 +50,8 @@ static void read_image(void)
         uint64_t end = start_info->image_va + ph[i].vaddr + ph[i].memsz;
         s->va = (start_info->image_va + ph[i].vaddr) & ~(uint64_t)(PAGE_SIZE - 1);
         s->len = (end - s->va + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-        s->flags = MAP_READ | (ph[i].flags & FLAG_W ? MAP_WRITE : 0) | (ph[i].flags & FLAG_X ? MAP_EXEC : 0);
+        s->flags = MAP_READ | (ph[i].flags & FLAG_W ? MAP_WRITE : 0) |
+                   (ph[i].flags & FLAG_X ? MAP_EXEC : 0);
         s->memory = s->flags & MAP_WRITE ? 0 : copy_of(s->va, s->len);
     }
 }
@@ -57,7 +60,8 @@ static const char *arguments(void)
 {
     const void *tree = (const void *)start_info->tree_va;
     int chosen;
-    const char *args = tree_find(tree, "/chosen", &chosen) == E_OK ? tree_string(tree, chosen, "bootargs") : NULL;
+    const char *args =
+        tree_find(tree, "/chosen", &chosen) == E_OK ? tree_string(tree, chosen, "bootargs") : NULL;
 
     return args != NULL ? args : "";
 }
@@ -104,9 +108,11 @@ static void run(handle_t process, void (*entry)(uint64_t), uint64_t arg, unsigne
 {
     handle_t thread = 0, stack = memory_new(RUNNER_STACK_LEN);
 
-    EXPECT(sys_map(process, stack, 0, 0, RUNNER_STACK_LEN, RUNNER_STACK, MAP_READ | MAP_WRITE), E_OK);
-    EXPECT(sys_thread_create(process, (uint64_t)entry, RUNNER_STACK + RUNNER_STACK_LEN, arg, priority, world.tp,
-                             &thread), E_OK);
+    EXPECT(sys_map(process, stack, 0, 0, RUNNER_STACK_LEN, RUNNER_STACK, MAP_READ | MAP_WRITE),
+           E_OK);
+    EXPECT(sys_thread_create(process, (uint64_t)entry, RUNNER_STACK + RUNNER_STACK_LEN, arg,
+                             priority, world.tp, &thread),
+           E_OK);
 }
 
 static void start_runner(handle_t faults)
@@ -116,10 +122,14 @@ static void start_runner(handle_t faults)
     struct world there = world;
 
     EXPECT(sys_info(world.chosen, INFO_SYSTEM, 0, w), E_OK);
-    EXPECT(sys_process_create(start_handle("self"), "ktest", w[1] / 2, CEILING, faults, RUNNER_BADGE, &process), E_OK);
+    EXPECT(sys_process_create(start_handle("self"), "ktest", w[1] / 2, CEILING, faults,
+                              RUNNER_BADGE, &process),
+           E_OK);
     there.self = grant(process, process, RIGHT_READ | RIGHT_MANAGE);
-    there.chosen = grant(process, world.chosen, RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER);
-    there.root = grant(process, start_handle("root"), RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER);
+    there.chosen =
+        grant(process, world.chosen, RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER);
+    there.root = grant(process, start_handle("root"),
+                       RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER);
     there.power = grant(process, start_handle("power"), RIGHT_MANAGE | RIGHT_TRANSFER);
     there.irq = grant(process, world.irq, RIGHT_CALL | RIGHT_MANAGE | RIGHT_TRANSFER);
     for (unsigned i = 0; i < SEGMENTS_MAX && world.segments[i].len != 0; i++) {
@@ -174,19 +184,25 @@ static void start_controller(handle_t faults)
     world.irq = port_new();
     world.irq_node = node_with("arm,pl031"); /* nobody else uses its line */
     EXPECT(sys_device_derive(start_handle("root"), DERIVE_IRQ_ROOT, 2, windows, &device), E_OK);
-    EXPECT(sys_process_create(start_handle("self"), "gicv2", 256, PRIORITY_COUNT - 1, faults, CONTROLLER_BADGE,
-                              &process), E_OK);
+    EXPECT(sys_process_create(start_handle("self"), "gicv2", 256, PRIORITY_COUNT - 1, faults,
+                              CONTROLLER_BADGE, &process),
+           E_OK);
     EXPECT(sys_map(HANDLE_SELF, memory, 0, 0, PAGE_SIZE, INFO_VA, MAP_READ | MAP_WRITE), E_OK);
-    *info = (struct start_info){
-        .magic = START_MAGIC, .size = PAGE_SIZE, .tree_va = start_info->tree_va, .tree_len = start_info->tree_len,
-        .free_va = start_info->free_va + (1ull << 32), .free_end = start_info->free_end, .node = node
-    };
+    *info = (struct start_info){ .magic = START_MAGIC,
+                                 .size = PAGE_SIZE,
+                                 .tree_va = start_info->tree_va,
+                                 .tree_len = start_info->tree_len,
+                                 .free_va = start_info->free_va + (1ull << 32),
+                                 .free_end = start_info->free_end,
+                                 .node = node };
     name_handle(info, "device", grant(process, device, RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE));
     name_handle(info, "port", grant(process, world.irq, RIGHT_RECEIVE));
     name_handle(info, "chosen", grant(process, world.chosen, RIGHT_WRITE));
     EXPECT(sys_map(process, memory, 0, 0, PAGE_SIZE, INFO_VA, MAP_READ), E_OK);
-    EXPECT(sys_map(process, start_handle("tree"), 0, 0, (start_info->tree_len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1ull),
-                   start_info->tree_va, MAP_READ), E_OK);
+    EXPECT(sys_map(process, start_handle("tree"), 0, 0,
+                   (start_info->tree_len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1ull),
+                   start_info->tree_va, MAP_READ),
+           E_OK);
     load(process, &world);
     run(process, controller_main, INFO_VA, PRIORITY_COUNT - 1);
 }
@@ -204,15 +220,16 @@ int main(void)
     start_runner(faults);
     int64_t from = sys_receive(faults, &m, (uint64_t)DEADLINE_NEVER);
     if (from != ((int64_t)RECV_FAULT << 32 | RUNNER_BADGE)) {
-        say("Bail out! the first process received %llx, cause %d at %llx", (unsigned long long)from, (int)m.w[0],
-            (unsigned long long)m.w[1]);
+        say("Bail out! the first process received %llx, cause %d at %llx", (unsigned long long)from,
+            (int)m.w[0], (unsigned long long)m.w[1]);
     } else if (m.w[0] != FAULT_EXIT) {
-        say("Bail out! fault %d at %llx, pc image+%llx, ESR %llx, sp %llx", (int)m.w[0], (unsigned long long)m.w[1],
-            (unsigned long long)(m.w[2] - start_info->image_va), (unsigned long long)m.w[3],
-            (unsigned long long)m.w[4]);
+        say("Bail out! fault %d at %llx, pc image+%llx, ESR %llx, sp %llx", (int)m.w[0],
+            (unsigned long long)m.w[1], (unsigned long long)(m.w[2] - start_info->image_va),
+            (unsigned long long)m.w[3], (unsigned long long)m.w[4]);
     }
     say("# end");
-    (void)sys_power(start_handle("power"), POWER_OFF); /* if it comes back, the test of the host runs into its time */
+    (void)sys_power(start_handle("power"),
+                    POWER_OFF); /* if it comes back, the test of the host runs into its time */
     for (;;) {
         ignore(sys_receive(faults, &m, (uint64_t)DEADLINE_NEVER));
     }

@@ -69,7 +69,8 @@ static void contiguous_memory_is(void)
 
 static void mappings_that_make_no_sense_are_refused(void)
 {
-    handle_t memory = memory_new(4 * PAGE_SIZE), ro = dup_of(memory, RIGHT_READ, 0), rw = dup_of(memory, RIGHT_READ | RIGHT_WRITE, 0);
+    handle_t memory = memory_new(4 * PAGE_SIZE), ro = dup_of(memory, RIGHT_READ, 0),
+             rw = dup_of(memory, RIGHT_READ | RIGHT_WRITE, 0);
     const struct {
         handle_t h;
         uint64_t offset, len, va;
@@ -96,15 +97,19 @@ static void mappings_that_make_no_sense_are_refused(void)
         { rw, 0, PAGE_SIZE, FREE_VA, RX, E_RIGHTS },
     };
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        status_t err = sys_map(HANDLE_SELF, cases[i].h, 0, cases[i].offset, cases[i].len, cases[i].va, cases[i].flags);
+        status_t err = sys_map(HANDLE_SELF, cases[i].h, 0, cases[i].offset, cases[i].len,
+                               cases[i].va, cases[i].flags);
         if (!EXPECT(err, cases[i].error)) {
             say("# case %u", i);
         }
     }
     EXPECT(sys_map(HANDLE_SELF, memory, 0, 0, 2 * PAGE_SIZE, FREE_VA + PAGE_SIZE, RW), E_OK);
-    EXPECT(sys_map(HANDLE_SELF, memory, 0, 0, PAGE_SIZE, FREE_VA + PAGE_SIZE, RW), E_BUSY); /* occupied */
-    EXPECT(sys_map(HANDLE_SELF, memory, 0, 0, 2 * PAGE_SIZE, FREE_VA, RW), E_BUSY); /* its second page is */
-    EXPECT(sys_map(HANDLE_SELF, memory, 0, 0, PAGE_SIZE, FREE_VA, RW), E_OK); /* nothing stayed of that */
+    EXPECT(sys_map(HANDLE_SELF, memory, 0, 0, PAGE_SIZE, FREE_VA + PAGE_SIZE, RW),
+           E_BUSY); /* occupied */
+    EXPECT(sys_map(HANDLE_SELF, memory, 0, 0, 2 * PAGE_SIZE, FREE_VA, RW),
+           E_BUSY); /* its second page is */
+    EXPECT(sys_map(HANDLE_SELF, memory, 0, 0, PAGE_SIZE, FREE_VA, RW),
+           E_OK); /* nothing stayed of that */
     EXPECT(sys_unmap(HANDLE_SELF, FREE_VA, 3 * PAGE_SIZE), E_OK);
     EXPECT(sys_unmap(HANDLE_SELF, FREE_VA, 3 * PAGE_SIZE), E_OK); /* nothing there is no error */
     EXPECT(sys_unmap(HANDLE_SELF, FREE_VA + 1, PAGE_SIZE), E_INVAL);
@@ -155,7 +160,8 @@ static void touch_execute(struct shared *s)
 }
 
 /* Runs `entry` in a child that has `memory` mapped with `flags` at FREE_VA (0: not), about address `va`. */
-static void child_touches(void (*entry)(struct shared *), handle_t memory, uint32_t flags, uint64_t va, int cause)
+static void child_touches(void (*entry)(struct shared *), handle_t memory, uint32_t flags,
+                          uint64_t va, int cause)
 {
     struct child c;
     struct msg m;

@@ -3,7 +3,7 @@
  */
 #include "ktest.h"
 
-#define EVENTS ((int64_t)RECV_EVENTS << 32)
+#define EVENTS        ((int64_t)RECV_EVENTS << 32)
 #define CLOSED(badge) ((int64_t)RECV_CLOSED << 32 | (badge))
 
 static void notified_bits_collect_until_received(void)
@@ -75,7 +75,8 @@ static void notify_receive_does_both(void)
 
 static void last_handle_of_a_badge_tells_closed_first(void)
 {
-    handle_t port = port_new(), a = dup_of(port, RIGHT_CALL | RIGHT_TRANSFER, 5), b = dup_of(a, RIGHT_CALL, 0), again = 0;
+    handle_t port = port_new(), a = dup_of(port, RIGHT_CALL | RIGHT_TRANSFER, 5),
+             b = dup_of(a, RIGHT_CALL, 0), again = 0;
     struct msg m;
 
     EXPECT(sys_notify(port, 1), E_OK);
@@ -132,7 +133,8 @@ static void dead_clients_badges_are_closed_each_time(void)
 
 static void badge_without_a_receiver_just_goes(void)
 {
-    handle_t port = port_new(), badged = dup_of(port, RIGHT_CALL, 6), minter = dup_of(port, RIGHT_MANAGE | RIGHT_CALL, 0);
+    handle_t port = port_new(), badged = dup_of(port, RIGHT_CALL, 6),
+             minter = dup_of(port, RIGHT_MANAGE | RIGHT_CALL, 0);
 
     close_handle(port); /* the last RECEIVE */
     close_handle(badged);
@@ -200,11 +202,13 @@ const struct ktest port_tests[] = {
     { "one waiting receiver takes an event", one_waiting_receiver_takes_an_event },
     { "notify_receive does both", notify_receive_does_both },
     { "the last handle of a badge tells closed first", last_handle_of_a_badge_tells_closed_first },
-    { "closed badges come in order and reset forgets them", closed_badges_come_in_order_and_reset_forgets_them },
+    { "closed badges come in order and reset forgets them",
+      closed_badges_come_in_order_and_reset_forgets_them },
     { "a dead client's badges are closed each time", dead_clients_badges_are_closed_each_time },
     { "a badge without a receiver just goes", badge_without_a_receiver_just_goes },
     { "a timer fires once, not before its time", timer_fires_once_not_before_its_time },
-    { "a timer is replaced, cancelled and goes with its port", timer_is_replaced_cancelled_and_goes_with_its_port },
+    { "a timer is replaced, cancelled and goes with its port",
+      timer_is_replaced_cancelled_and_goes_with_its_port },
     { "many timers fire in their order", many_timers_fire_in_their_order },
     { NULL, NULL },
 };

@@ -75,9 +75,13 @@ static void every_fault_is_told_with_its_cause(void)
         void (*entry)(struct shared *);
         int cause;
     } cases[] = {
-        { undefined_instruction, FAULT_INSTRUCTION }, { breakpoint, FAULT_BREAKPOINT },
-        { privileged_instruction, FAULT_INSTRUCTION }, { interrupt_mask, FAULT_INSTRUCTION },
-        { unknown_call, FAULT_SYSCALL }, { unaligned_pc, FAULT_ALIGNMENT }, { hypervisor_call, FAULT_INSTRUCTION },
+        { undefined_instruction, FAULT_INSTRUCTION },
+        { breakpoint, FAULT_BREAKPOINT },
+        { privileged_instruction, FAULT_INSTRUCTION },
+        { interrupt_mask, FAULT_INSTRUCTION },
+        { unknown_call, FAULT_SYSCALL },
+        { unaligned_pc, FAULT_ALIGNMENT },
+        { hypervisor_call, FAULT_INSTRUCTION },
     };
     struct msg m;
 
@@ -188,7 +192,17 @@ static void ceilings_and_depth_hold(void)
     }
 }
 
-enum { TRY_PORTS = 1, TRY_MEMORIES, TRY_BIG_MEMORY, TRY_THREADS, TRY_BADGES, TRY_DUPS, TRY_MAPPINGS, TRY_PROCESSES, TRY_COUNT };
+enum {
+    TRY_PORTS = 1,
+    TRY_MEMORIES,
+    TRY_BIG_MEMORY,
+    TRY_THREADS,
+    TRY_BADGES,
+    TRY_DUPS,
+    TRY_MAPPINGS,
+    TRY_PROCESSES,
+    TRY_COUNT
+};
 
 /* Makes things until an error comes: w[1] the error, w[2] how many. h[0]: a port, h[1]: a memory. */
 static void exhausts(struct shared *s)
@@ -218,7 +232,8 @@ static void exhausts(struct shared *s)
             err = sys_handle_dup(s->h[0], RIGHT_CALL, 0, &h);
             break;
         case TRY_MAPPINGS: /* a page table each */
-            err = sys_map(HANDLE_SELF, s->h[1], 0, 0, PAGE_SIZE, 0x100000000ull + n * (1 << 21), MAP_READ);
+            err = sys_map(HANDLE_SELF, s->h[1], 0, 0, PAGE_SIZE, 0x100000000ull + n * (1 << 21),
+                          MAP_READ);
             break;
         case TRY_PROCESSES:
             err = sys_process_create(s->h[2], "x", 8, 0, 0, 0, &h);
@@ -248,7 +263,8 @@ static void nobody_exhausts_more_than_its_budget(void)
         child_run(&c, exhausts, PRIORITY_RUNNER + 1);
         EXPECT(child_fault(&c, &m), FAULT_EXIT);
         status_t err = (status_t)c.shared->w[1];
-        if (!CHECK(err == E_BUDGET || err == E_LIMIT || err == E_FULL) || !CHECK(c.shared->w[2] > 3)) {
+        if (!CHECK(err == E_BUDGET || err == E_LIMIT || err == E_FULL) ||
+            !CHECK(c.shared->w[2] > 3)) {
             say("# trying %u: %d after %u", what, err, (unsigned)c.shared->w[2]);
         }
         EXPECT(sys_info(world.chosen, INFO_SYSTEM, 0, during), E_OK);
@@ -295,10 +311,12 @@ const struct ktest process_tests[] = {
     { "every fault is told with its cause", every_fault_is_told_with_its_cause },
     { "a fault can be mended and tried again", fault_can_be_mended_and_tried_again },
     { "a refused fault ends the thread", refused_fault_ends_the_thread },
-    { "a running thread keeps its registers to itself", running_thread_keeps_its_registers_to_itself },
+    { "a running thread keeps its registers to itself",
+      running_thread_keeps_its_registers_to_itself },
     { "ceilings and depth hold", ceilings_and_depth_hold },
     { "nobody exhausts more than its budget", nobody_exhausts_more_than_its_budget },
-    { "budget that a child holds is gone from the parent", budget_that_a_child_holds_is_gone_from_the_parent },
+    { "budget that a child holds is gone from the parent",
+      budget_that_a_child_holds_is_gone_from_the_parent },
     { "many lives leave nothing", many_lives_leave_nothing },
     { NULL, NULL },
 };

@@ -43,7 +43,8 @@ static void driver(uint64_t port)
 
     for (;;) {
         m.info = 0;
-        if (sys_receive((handle_t)port, &m, (uint64_t)DEADLINE_NEVER) != (int64_t)RECV_EVENTS << 32) {
+        if (sys_receive((handle_t)port, &m, (uint64_t)DEADLINE_NEVER) != (int64_t)RECV_EVENTS
+                                                                             << 32) {
             irq_wrong++;
         }
         irq_events++;
@@ -93,7 +94,8 @@ static void stress(void)
     handle_t ticking = thread_run(1, ticker, 20, PRIORITY_RUNNER + 2);
     for (uint64_t lap = 0; lap < LAPS; lap++) {
         uint64_t seed = (1ull << (line % 32)) << 32 | (lap << 8 & 0xffffff00);
-        uint64_t wrong = stress_call(port, seed, lap % IRQ_EVERY == 0 ? pend : 0, lap * 7 % SPIN_MAX);
+        uint64_t wrong =
+            stress_call(port, seed, lap % IRQ_EVERY == 0 ? pend : 0, lap * 7 % SPIN_MAX);
         if (wrong != 0) {
             bad++;
             first_bad = first_bad != 0 ? first_bad : wrong;
@@ -106,7 +108,8 @@ static void stress(void)
     EXPECT(irq_wrong, 0);
     CHECK(tick_count > LAPS / 2);
     CHECK(irq_events > LAPS / IRQ_EVERY / 2);
-    say("# %u round trips, %u ticks, %u device interrupts", LAPS, (unsigned)tick_count, (unsigned)irq_events);
+    say("# %u round trips, %u ticks, %u device interrupts", LAPS, (unsigned)tick_count,
+        (unsigned)irq_events);
 
     EXPECT(sys_thread_control(ticking, THREAD_KILL, 0, NULL), E_OK);
     EXPECT(sys_thread_control(driving, THREAD_KILL, 0, NULL), E_OK);
@@ -124,5 +127,6 @@ void stress_run(void)
 {
     say("1..1");
     stress();
-    say("%sok 1 - no register is lost or leaked in 20,000 interrupted round trips", checks_passed() ? "" : "not ");
+    say("%sok 1 - no register is lost or leaked in 20,000 interrupted round trips",
+        checks_passed() ? "" : "not ");
 }

@@ -46,7 +46,8 @@ static void equals_share_by_slices(void)
 {
     stop_spinning = false;
     spins[0] = spins[1] = 0;
-    handle_t a = thread_run(0, spinner, 0, PRIORITY_RUNNER - 1), b = thread_run(1, spinner, 1, PRIORITY_RUNNER - 1);
+    handle_t a = thread_run(0, spinner, 0, PRIORITY_RUNNER - 1),
+             b = thread_run(1, spinner, 1, PRIORITY_RUNNER - 1);
     sleep_ns(100000000);
     uint64_t first = spins[0], second = spins[1];
     stop_spinning = true;
@@ -71,7 +72,8 @@ static void changed_priority_takes_effect(void)
     EXPECT(sys_thread_control(0, THREAD_SET_PRIORITY, PRIORITY_RUNNER + 2, NULL), E_OK);
     t = thread_run(0, marks, 2, PRIORITY_RUNNER + 1);
     EXPECT(trace_len, 1);
-    EXPECT(sys_thread_control(0, THREAD_SET_PRIORITY, PRIORITY_RUNNER, NULL), E_OK); /* lowers itself: the other runs */
+    EXPECT(sys_thread_control(0, THREAD_SET_PRIORITY, PRIORITY_RUNNER, NULL),
+           E_OK); /* lowers itself: the other runs */
     EXPECT(trace_len, 2);
     uint64_t out = 0;
     EXPECT(sys_thread_control(0, THREAD_SELF, 0, &out), E_OK);

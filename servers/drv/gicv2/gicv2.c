@@ -25,21 +25,22 @@
 #include "gicv2_regs.h"
 
 enum {
-    LINE_PRIORITY = 0xa0,     /* of every line: drivers' urgency is the scheduler's business */
-    STORM_REFIRES = 100000,   /* ACKs in a row that left a level line asserted: a tenth of a second of nothing else */
-    RECENT_LEN = 1024,        /* a power of two */
-    ROUTES_MAX = 1024,        /* interrupts of all nodes below this controller */
+    LINE_PRIORITY = 0xa0, /* of every line: drivers' urgency is the scheduler's business */
+    STORM_REFIRES =
+        100000, /* ACKs in a row that left a level line asserted: a tenth of a second of nothing else */
+    RECENT_LEN = 1024, /* a power of two */
+    ROUTES_MAX = 1024, /* interrupts of all nodes below this controller */
     LINES_PER_WORD = 32
 };
 #define INFO_TAKE_ONE ((uint64_t)1 << INFO_ACCEPT_SHIFT) /* one handle per message: ATTACH's */
-#define KEY_NONE UINT64_MAX /* no route_key() has this value: nodes have 24 bits */
+#define KEY_NONE      UINT64_MAX /* no route_key() has this value: nodes have 24 bits */
 
 struct gicv2_line {
-    uint64_t bits;    /* set at `port` when the line fires */
-    handle_t port;    /* NOTIFY of the driver's port; 0: nobody has the line */
-    uint32_t events;  /* delivered */
-    uint64_t key;     /* who has it: route_key(), or KEY_NONE */
-    uint32_t word;    /* where its bit is in registers with one bit per INTID */
+    uint64_t bits;   /* set at `port` when the line fires */
+    handle_t port;   /* NOTIFY of the driver's port; 0: nobody has the line */
+    uint32_t events; /* delivered */
+    uint64_t key;    /* who has it: route_key(), or KEY_NONE */
+    uint32_t word;   /* where its bit is in registers with one bit per INTID */
     uint32_t bit;
     uint32_t acks;
     uint32_t refires; /* ACKs in a row after which the line was still asserted */
@@ -48,7 +49,7 @@ struct gicv2_line {
 
 /* What the tree says about one interrupt of one node. */
 struct gicv2_route {
-    uint64_t key;   /* route_key() */
+    uint64_t key; /* route_key() */
     uint32_t intid;
     uint32_t edge;
 };
@@ -58,12 +59,13 @@ struct gicv2 {
     struct mmio dist, cpu;
     handle_t port;
     struct node node;
-    uint32_t line_count;        /* INTIDs that this controller has */
-    uint32_t timer_intid;       /* the kernel's own line, enabled here; INTID_SPECIAL: none found */
+    uint32_t line_count;  /* INTIDs that this controller has */
+    uint32_t timer_intid; /* the kernel's own line, enabled here; INTID_SPECIAL: none found */
     uint32_t timer_edge;
-    uint32_t own_target;        /* this core's bit in ITARGETSR, in all four bytes */
+    uint32_t own_target; /* this core's bit in ITARGETSR, in all four bytes */
     uint32_t route_count;
-    struct gicv2_route routes[ROUTES_MAX];  /* ascending; read from the tree once, which takes too long to do masked */
+    struct gicv2_route routes
+        [ROUTES_MAX]; /* ascending; read from the tree once, which takes too long to do masked */
     struct gicv2_line *recent[RECENT_LEN]; /* where a key was found last; only a hint, never NULL */
 };
 
@@ -110,7 +112,8 @@ static uint32_t gicv2_line_count(uint32_t typer)
 
 /* Specifier (Linux bindings, arm,gic.yaml): 0 SPI or 1 PPI; number; flags 1 rising, 2 falling, 4 high, 8 low, of
  * which the controller can be told edge or level only. */
-static status_t gicv2_decode(const struct tree_ref *ref, uint32_t line_count, uint32_t *out_intid, uint32_t *out_edge)
+static status_t gicv2_decode(const struct tree_ref *ref, uint32_t line_count, uint32_t *out_intid,
+                             uint32_t *out_edge)
 {
     if (ref->cell_count != 3 || ref->cells[0] > 1) {
         return E_FORMAT;
@@ -172,16 +175,16 @@ static void line_reset(struct gicv2 *g, uint32_t intid, uint32_t edge)
 /* Nobody has the line. */
 static void line_clear(struct gicv2 *g, uint32_t intid)
 {
-    g->lines[intid] = (struct gicv2_line){
-        .key = KEY_NONE, .word = line_word(0, intid), .bit = line_bit(intid)
-    };
+    g->lines[intid] =
+        (struct gicv2_line){ .key = KEY_NONE, .word = line_word(0, intid), .bit = line_bit(intid) };
 }
 
 static void line_detach(struct gicv2 *g, uint32_t intid)
 {
     line_mask(g, intid);
     line_deactivate(g, intid);
-    (void)sys_handle_close(g->lines[intid].port); /* ours for certain; nothing could be done about it either */
+    (void)sys_handle_close(
+        g->lines[intid].port); /* ours for certain; nothing could be done about it either */
     line_clear(g, intid);
 }
 
@@ -227,7 +230,8 @@ static const struct gicv2_route *gicv2_route(const struct gicv2 *g, uint64_t key
     return low < g->route_count && g->routes[low].key == key ? &g->routes[low] : NULL;
 }
 
-static status_t gicv2_attach(struct gicv2 *g, uint32_t node, uint32_t index, uint64_t bits, handle_t port)
+static status_t gicv2_attach(struct gicv2 *g, uint32_t node, uint32_t index, uint64_t bits,
+                             handle_t port)
 {
     const struct gicv2_route *route = gicv2_route(g, route_key(node, index));
 
@@ -279,7 +283,8 @@ static inline struct gicv2_line *gicv2_take(struct gicv2 *g)
     uint32_t intid = field_get(IAR_INTID, iar);
 
     if (intid >= INTID_SPECIAL) {
-        return &g->lines[INTID_SPECIAL]; /* gone again: nothing was acknowledged, so nothing to complete */
+        return &g->lines
+                    [INTID_SPECIAL]; /* gone again: nothing was acknowledged, so nothing to complete */
     }
     mmio_write32(mapped(&g->cpu), GICC_EOIR, iar);
     struct gicv2_line *line = &g->lines[intid];
@@ -324,7 +329,9 @@ static status_t gicv2_stat(struct gicv2 *g, struct msg *m)
         if (line->port == 0) {
             continue;
         }
-        uint32_t active = mmio_read32(mapped(&g->dist), line_word(GICD_ISACTIVER, (uint32_t)intid)) & line_bit((uint32_t)intid);
+        uint32_t active =
+            mmio_read32(mapped(&g->dist), line_word(GICD_ISACTIVER, (uint32_t)intid)) &
+            line_bit((uint32_t)intid);
         m->w[0] = intid;
         m->w[1] = line->key >> 32;
         m->w[2] = line->events;
@@ -383,7 +390,8 @@ static __attribute__((noinline)) status_t gicv2_serve(struct gicv2 *g, uint32_t 
 
 static bool node_is_timer(const void *tree, int node)
 {
-    return tree_compatible(tree, node, "arm,armv8-timer") >= 0 || tree_compatible(tree, node, "arm,armv7-timer") >= 0;
+    return tree_compatible(tree, node, "arm,armv8-timer") >= 0 ||
+           tree_compatible(tree, node, "arm,armv7-timer") >= 0;
 }
 
 /* Which interrupt of the timer's node is the virtual timer's, the one that the kernel uses. */
@@ -406,7 +414,8 @@ static void gicv2_read_tree(struct gicv2 *g)
     for (int node = tree_next(tree, -1, &depth); node >= 0; node = tree_next(tree, node, &depth)) {
         unsigned count = tree_interrupt_count(tree, node);
         for (unsigned index = 0; index < count && g->route_count < ROUTES_MAX; index++) {
-            struct gicv2_route route = { .key = route_key((uint32_t)node, index), .intid = INTID_SPECIAL };
+            struct gicv2_route route = { .key = route_key((uint32_t)node, index),
+                                         .intid = INTID_SPECIAL };
             if (tree_interrupt(tree, node, index, &ref) != E_OK || ref.node != g->node.offset ||
                 gicv2_decode(&ref, g->line_count, &route.intid, &route.edge) == E_FORMAT) {
                 continue; /* another controller's, or nonsense */
@@ -422,7 +431,8 @@ static void gicv2_read_tree(struct gicv2 *g)
         log_error("no timer node names a line of this controller: time will stand still");
     }
     if (g->route_count == ROUTES_MAX) {
-        log_warn("more than %u interrupts in the tree: the last ones cannot be attached", ROUTES_MAX);
+        log_warn("more than %u interrupts in the tree: the last ones cannot be attached",
+                 ROUTES_MAX);
     }
 }
 
@@ -431,7 +441,8 @@ static void gicv2_read_tree(struct gicv2 *g)
 static status_t gicv2_start(struct gicv2 *g)
 {
     g->own_target = 0;
-    for (uint32_t at = 0; at < INTID_SPI; at += 4) { /* any of our own lines tells our bit (IHI 0048B, 4.3.12) */
+    for (uint32_t at = 0; at < INTID_SPI;
+         at += 4) { /* any of our own lines tells our bit (IHI 0048B, 4.3.12) */
         g->own_target |= mmio_read32(mapped(&g->dist), GICD_ITARGETSR + at);
     }
     g->own_target |= g->own_target >> 16;
@@ -456,7 +467,8 @@ static status_t gicv2_start(struct gicv2 *g)
     mmio_write32(mapped(&g->dist), GICD_CTLR, CTLR_ENABLE);
 
     for (uint32_t word = 0; word < 4; word++) {
-        mmio_write32(mapped(&g->cpu), GICC_APR + 4 * word, 0); /* the dead server's running priority, were it left in service */
+        mmio_write32(mapped(&g->cpu), GICC_APR + 4 * word,
+                     0); /* the dead server's running priority, were it left in service */
     }
     mmio_write32(mapped(&g->cpu), GICC_PMR, PMR_ALL);
     uint32_t bypass = mmio_read32(mapped(&g->cpu), GICC_CTLR) & GICC_CTLR_BYPASS;

@@ -16,14 +16,16 @@
 
 enum {
     SPEED_DEFAULT = 115200,
-    FIFO_LEN_MIN = 16,       /* of all revisions: r1p5 has 32, those before it 16 */
-    DRAIN_READS_MAX = 100000 /* of UARTFR: more than the 3 ms that 32 bytes take at 115200, at 50 ns or more a read */
+    FIFO_LEN_MIN = 16, /* of all revisions: r1p5 has 32, those before it 16 */
+    DRAIN_READS_MAX =
+        100000 /* of UARTFR: more than the 3 ms that 32 bytes take at 115200, at 50 ns or more a read */
 };
 
 struct pl011 {
     struct mmio regs;
-    uint32_t divisor;  /* UARTCLK / (16 * speed) in 1/64ths; 0: not known, firmware's is better */
-    uint32_t fallback; /* the same for SPEED_DEFAULT, for a chip that firmware left alone; 0: clock not known */
+    uint32_t divisor; /* UARTCLK / (16 * speed) in 1/64ths; 0: not known, firmware's is better */
+    uint32_t
+        fallback; /* the same for SPEED_DEFAULT, for a chip that firmware left alone; 0: clock not known */
     struct ring rx, tx; /* touched only from the event loop, so no lock */
     bool tx_refused;    /* a write came up short: the client waits for SERIAL_EV_WRITABLE */
     uint32_t client;    /* badge of the one that attached; valid while buf is not NULL */
@@ -77,7 +79,8 @@ static void pl011_signal(struct pl011 *u)
     bool writable = !u->tx_refused || ring_count(&u->tx) <= RING_LEN / 2;
 
     u->tx_refused = !writable;
-    event_signal((ring_empty(&u->rx) ? 0 : SERIAL_EV_READABLE) | (writable ? SERIAL_EV_WRITABLE : 0));
+    event_signal((ring_empty(&u->rx) ? 0 : SERIAL_EV_READABLE) |
+                 (writable ? SERIAL_EV_WRITABLE : 0));
 }
 
 /* Moves bytes both ways, then derives the interrupt mask from what is left to do. The causes are cleared before the
@@ -111,7 +114,8 @@ static bool pl011_keeps_divisor(struct pl011 *u)
  * messages) gets a bounded time to leave; what was typed before stays in the receive FIFO. */
 static void pl011_start(struct pl011 *u)
 {
-    for (unsigned n = 0; n < DRAIN_READS_MAX && (mmio_read32(&u->regs, UARTFR) & FR_BUSY) != 0; n++) {
+    for (unsigned n = 0; n < DRAIN_READS_MAX && (mmio_read32(&u->regs, UARTFR) & FR_BUSY) != 0;
+         n++) {
     }
     mmio_write32(&u->regs, UARTCR, 0); /* off while the line settings change */
     mmio_write32(&u->regs, UARTIMSC, 0);
@@ -138,7 +142,8 @@ static void pl011_detach(struct pl011 *u)
 }
 
 /* The notify handle passes to the frame. On an error the frame closes both. */
-static status_t pl011_attach(struct pl011 *u, uint32_t badge, uint64_t base, handle_t port, handle_t memory)
+static status_t pl011_attach(struct pl011 *u, uint32_t badge, uint64_t base, handle_t port,
+                             handle_t memory)
 {
     uint64_t len = 0, pa = 0;
 
@@ -208,7 +213,8 @@ static status_t pl011_serve(struct pl011 *u, uint32_t badge, struct msg *m)
     case SERIAL_OP_READ:
         return attached ? pl011_read(u, m) : E_NOTFOUND;
     case SERIAL_OP_STAT:
-        m->w[0] = u->rx_count, m->w[1] = u->tx_count, m->w[2] = u->lost_count, m->w[3] = u->irq_count;
+        m->w[0] = u->rx_count, m->w[1] = u->tx_count, m->w[2] = u->lost_count,
+        m->w[3] = u->irq_count;
         return E_OK;
     default:
         return E_NOSYS;
@@ -231,7 +237,8 @@ int main(void)
         if (node_u32(node, "current-speed", &speed) == E_OK) {
             uart.divisor = pl011_divisor(clk_hz, speed);
             if (uart.divisor == 0) {
-                log_error("a clock of %u Hz cannot give current-speed %u", (unsigned)clk_hz, (unsigned)speed);
+                log_error("a clock of %u Hz cannot give current-speed %u", (unsigned)clk_hz,
+                          (unsigned)speed);
                 return E_INVAL;
             }
         }
