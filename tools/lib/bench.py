@@ -151,8 +151,9 @@ def symbols(path, *options):
 
 
 def kernel_text():
-    """Bytes of code by where it comes from: {'core': n, 'boot': n, 'libfdt': n}; core is what is left of .text when
-    libfdt's functions and those of kernel/boot are taken away."""
+    """Bytes of code by where it comes from: {'core': n, 'boot': n, 'tree': n, 'libfdt': n}; core is what is left of .text
+    when libfdt's functions, those of libsys/tree (which the kernel uses during the boot only) and those of kernel/boot
+    are taken away."""
     folder = os.path.join(build.BUILD, "kernel")
     kernel = os.path.join(folder, "kernel.elf")
     headers = subprocess.run(["aarch64-linux-gnu-size", "-A", kernel], check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -162,7 +163,10 @@ def kernel_text():
     for name in os.listdir(kernel + ".p"):
         if name.startswith("boot_"):
             boot |= set(symbols(os.path.join(kernel + ".p", name)))
-    parts = {"libfdt": sum(size for name, size in linked.items() if re.match(r"_?fdt_", name)),
+    tree = symbols(os.path.join(folder, "libtree-kernel.a"))
+    string = {"memchr", "memcmp", "memcpy", "memmove", "memset", "strlen", "strnlen", "strrchr"}  # these stay in use
+    parts = {"tree": sum(size for name, size in linked.items() if name in tree and name not in string),
+             "libfdt": sum(size for name, size in linked.items() if re.match(r"_?fdt_", name)),
              "boot": sum(size for name, size in linked.items() if name in boot)}
     return {"core": text - sum(parts.values()), **parts}
 
@@ -206,7 +210,7 @@ def beside(result):
     if "after_pc" in result:
         return f"after the user instruction at {result['after_pc']:#x}, {number(result['at_total'])} after reset"
     if "libfdt" in result:
-        return f"beside it boot {number(result['boot'])}, libfdt {number(result['libfdt'])}"
+        return f"beside it boot {number(result['boot'])}, tree {number(result['tree'])}, libfdt {number(result['libfdt'])}"
     return ""
 
 
