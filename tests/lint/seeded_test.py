@@ -46,6 +46,14 @@ def test_no_test_at_all_is_not_success(tmp_path, capsys):
     capsys.readouterr()
 
 
+def test_a_test_that_did_not_run_is_a_failure(tmp_path, capsys):
+    """As when Meson itself ends early."""
+    log = tmp_path / "testlog.json"
+    log.write_text(json.dumps({"name": "cambium:host / a", "result": "OK", "stdout": ""}) + "\n")
+    assert test_tool.summary(str(log), ["a", "b"]) == 1
+    assert "b: did not run\n1 passed, 1 failed\n" in capsys.readouterr().out
+
+
 def run_pytest(tmp_path, text):
     case = tmp_path / "seed_test.py"
     case.write_text(text)

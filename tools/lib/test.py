@@ -71,17 +71,22 @@ def counts(test):
     return passed, failures, skips
 
 
-def summary(log):
-    """Prints the last lines; the exit status."""
-    passed, failures, skips = 0, [], []
+def summary(log, names=()):
+    """Prints the last lines; the exit status. A test of `names` that is not in the log did not run: a failure."""
+    passed, failures, skips, missing = 0, [], [], list(names)
     if os.path.exists(log):
         with open(log, encoding="utf-8") as lines:
             for line in lines:
-                p, f, s = counts(json.loads(line))
+                test = json.loads(line)
+                test["name"] = test["name"].rpartition(" / ")[2]
+                if test["name"] in missing:
+                    missing.remove(test["name"])
+                p, f, s = counts(test)
                 passed, failures, skips = passed + p, failures + f, skips + s
-    for title, names in (("failed", failures), ("skipped", skips)):
-        for name in names:
-            print(f"  {title}: {name}")
+    failures += [f"{name}: did not run" for name in missing]
+    for title, lines in (("failed", failures), ("skipped", skips)):
+        for line in lines:
+            print(f"  {title}: {line}")
     print(f"{passed} passed, {len(failures)} failed" + (f", {len(skips)} skipped" if skips else ""))
     return 0 if passed and not failures else 1
 
@@ -100,7 +105,7 @@ def main():
         os.remove(log)
     subprocess.run(["meson", "test", "-C", build.BUILD, "--no-rebuild", "--num-processes", "2", "--print-errorlogs",
                     *(["--verbose"] if args.verbose else []), *names], cwd=build.ROOT)
-    return summary(log)
+    return summary(log, names)
 
 
 if __name__ == "__main__":
