@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-SECONDS = 60            # for one search; hang detection, the searches are far shorter
+SECONDS = 60            # of the CPU, for one search; hang detection, the searches are far shorter
 MEMORY_MIB = 2048
 DEPTH = 2_000_000
 HASH_BITS = 23
@@ -38,9 +38,11 @@ class Model:
                     self.bugs[int(words[2])] = (words[3], words[4], text)
 
 
-def limit_memory():
+def limit():
+    """A minute of the CPU, not of the clock: on a busy machine a proof takes longer and is as good."""
     size = MEMORY_MIB << 20
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
 
 
 def run(command, cwd, **options):
@@ -70,9 +72,13 @@ def search(model, options, bug, work):
         cover = set(re.findall(r'"reached: %s\\n", "(\w+)"', f.read()))
     start = time.monotonic()
     try:
-        out = run(pan, work, timeout=SECONDS, preexec_fn=limit_memory).stdout
+        done = run(pan, work, timeout=10 * SECONDS, preexec_fn=limit)
     except subprocess.TimeoutExpired as e:
-        raise RuntimeError('no end after %d s\n%s' % (SECONDS, (e.stdout or b'').decode()[-2000:])) from e
+        raise RuntimeError('no end after %d s\n%s' % (10 * SECONDS, (e.stdout or b'').decode()[-2000:])) from e
+    if done.returncode < 0:
+        raise RuntimeError('ended by signal %d after at most %d s of the CPU\n%s' %
+                           (-done.returncode, SECONDS, done.stdout[-2000:]))
+    out = done.stdout
     return out, cover, time.monotonic() - start
 
 
@@ -116,7 +122,7 @@ def trail(model, work):
     """The last steps before the error, readable."""
     if not os.path.exists(os.path.join(work, model.name + '.pml.trail')):
         return ''
-    out = run(['./pan', '-r', model.name + '.pml.trail'], work, timeout=SECONDS).stdout
+    out = run(['./pan', '-r', model.name + '.pml.trail'], work, timeout=10 * SECONDS).stdout
     return '\n'.join(out.splitlines()[-120:])
 
 
