@@ -11,7 +11,7 @@
     struct core *core = this_core();                                                               \
     register int64_t result __asm__("x0") = 0;                                                     \
     __asm__ volatile("adr x9, 1f\n\tstr x9, %[fixup]\n\t" access "\n1:\tstr xzr, %[fixup]"         \
-                     : "+r"(result), [value] "+r"(value), [fixup] "=m"(core->fixup)                 \
+                     : "+r"(result), [value] "+r"(value), [fixup] "=m"(core->fixup)                \
                      : [va] "r"(va)                                                                \
                      : "x9", "memory")
 
