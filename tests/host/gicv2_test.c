@@ -674,11 +674,33 @@ static void no_index_reaches_another_nodes_line(void **state)
     (void)state;
     (void)attached();
     gic_model.active[UART] = true;
-    for (uint64_t high = 0; high < (uint64_t)sizeof(blob); high++) {
-        ask(node_edge, IRQ_OP_ACK, high << 32);
+    for (unsigned shift = 0; shift <= 40; shift += 8) {
+        for (uint64_t index = 1; index < sizeof(blob); index++) {
+            ask(node_edge, IRQ_OP_ACK, index << shift);
+            turn();
+            assert_int_equal(fake.reply_status, E_NOTFOUND);
+            fake_trace_clear();
+        }
+    }
+    assert_true(gic_model.active[UART]);
+}
+
+/* A receive that fails, or something else than a call, is taken for no ACK whatever its words are. */
+static void only_calls_acknowledge(void **state)
+{
+    static const int64_t from[] = { (int64_t)RECV_EVENTS << 32,
+                                    (int64_t)RECV_CLOSED << 32 | 0xffffff,
+                                    (int64_t)RECV_FAULT << 32 };
+    (void)state;
+    (void)attached();
+    gic_model.active[UART] = true;
+    for (unsigned i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
+        fake_receive(from[i] | (i == 1 ? 0 : node_uart), IRQ_OP_ACK, 0, 0, 0);
         turn();
-        assert_int_equal(fake.reply_status, E_NOTFOUND);
-        fake_trace_clear();
+    }
+    for (int64_t error = E_BROKEN; error < 0; error++) {
+        fake_receive(error, IRQ_OP_ACK, 0, 0, 0);
+        turn();
     }
     assert_true(gic_model.active[UART]);
 }
@@ -696,7 +718,7 @@ static void forgotten_hint_costs_time_only(void **state)
     turn();
     assert_int_equal(fake.reply_status, E_OK);
     assert_false(gic_model.active[UART]);
-    assert_ptr_equal(*recent_slot(gic, (uint32_t)node_uart, 0), &gic->lines[UART]);
+    assert_ptr_equal(gic->recent[recent_slot((uint32_t)node_uart)], &gic->lines[UART]);
 }
 
 static void detach_masks_and_forgets(void **state)
@@ -752,6 +774,8 @@ static void quiesce_detaches_a_childs_lines(void **state)
 
 /* ---- storm, statistics, the rest ---- */
 
+enum { STORM_EVENTS = SAMPLE_EVENTS * STORM_SAMPLES };
+
 static void fire_and_ack(unsigned times)
 {
     for (unsigned i = 0; i < times; i++) {
@@ -767,13 +791,13 @@ static void storm_is_masked_and_said_and_attach_ends_it(void **state)
     (void)state;
     (void)attached();
     gic_model.level[UART] = true;
-    fire_and_ack(STORM_REFIRES - 1);
+    fire_and_ack(STORM_EVENTS - 1);
     assert_true(gic_model.enabled[UART]);
     assert_int_equal(fake.log_lines, 0);
     fire_and_ack(1);
     assert_false(gic_model.enabled[UART]);
     assert_int_equal(fake.log_lines, 1);
-    assert_non_null(strstr(fake.log, "/uart"));
+    assert_non_null(strstr(fake.log, "interrupt 0 of /uart"));
     ask(node_uart, IRQ_OP_STAT, 0);
     turn();
     assert_int_equal(fake.reply.w[3], IRQ_STAT_STORM);
@@ -784,17 +808,42 @@ static void storm_is_masked_and_said_and_attach_ends_it(void **state)
     assert_int_equal(fake.reply.w[3], 0);
 }
 
-static void progress_in_between_is_no_storm(void **state)
+static void line_that_is_quiet_when_looked_at_is_no_storm(void **state)
 {
     (void)state;
     (void)attached();
     gic_model.level[UART] = true;
-    fire_and_ack(STORM_REFIRES - 1);
-    gic_model.level[UART] = false;
-    fire_and_ack(1);
+    fire_and_ack(STORM_EVENTS - 1);
+    interrupt();
+    turn();
+    gic_model.level[UART] = false; /* its driver clears the device, this once */
+    ask(node_uart, IRQ_OP_ACK, 0);
+    turn();
     gic_model.level[UART] = true;
-    fire_and_ack(STORM_REFIRES - 1);
+    fire_and_ack(STORM_EVENTS - 1);
     assert_true(gic_model.enabled[UART]);
+    fire_and_ack(1);
+    assert_false(gic_model.enabled[UART]);
+}
+
+static void edges_are_no_storm(void **state)
+{
+    (void)state;
+    gic = started();
+    ask_attach(node_edge, 0, 1, PORT_B);
+    turn();
+    for (unsigned i = 0; i < STORM_EVENTS; i++) {
+        fake_trace_clear();
+        gic_model.latch[EDGE] = true;
+        interrupt();
+        turn();
+        gic_model.latch[EDGE] = true; /* the next comes before the ACK */
+        ask(node_edge, IRQ_OP_ACK, 0);
+        turn();
+        assert_int_equal(fake.reply_status, E_OK);
+    }
+    assert_true(gic_model.enabled[EDGE]);
+    assert_int_equal(gic->lines[EDGE].events, STORM_EVENTS);
 }
 
 static void statistics_name_every_attached_line(void **state)
@@ -885,12 +934,14 @@ int main(void)
         T(acknowledge_opens_the_line_again),
         T(acknowledge_needs_an_attachment),
         T(no_index_reaches_another_nodes_line),
+        T(only_calls_acknowledge),
         T(forgotten_hint_costs_time_only),
         T(detach_masks_and_forgets),
         T(closed_badge_loses_its_lines_only),
         T(quiesce_detaches_a_childs_lines),
         T(storm_is_masked_and_said_and_attach_ends_it),
-        T(progress_in_between_is_no_storm),
+        T(line_that_is_quiet_when_looked_at_is_no_storm),
+        T(edges_are_no_storm),
         T(statistics_name_every_attached_line),
         T(set_pending_fires_the_own_line),
         T(nonsense_is_answered_and_its_handle_closed),

@@ -26,36 +26,45 @@
 
 enum {
     LINE_PRIORITY = 0xa0, /* of every line: drivers' urgency is the scheduler's business */
-    STORM_REFIRES =
-        100000, /* ACKs in a row that left a level line asserted: a tenth of a second of nothing else */
-    RECENT_LEN = 1024, /* a power of two */
-    ROUTES_MAX = 1024, /* interrupts of all nodes below this controller */
+    SAMPLE_EVENTS =
+        4096, /* of a line between two looks at whether its ACK left it asserted; a power of two */
+    STORM_SAMPLES = 24, /* that did, in a row: a tenth of a second with nothing else */
+    RECENT_LEN = 1024,  /* a power of two */
+    ROUTES_MAX = 1024,  /* interrupts of all nodes below this controller */
     LINES_PER_WORD = 32
 };
 #define INFO_TAKE_ONE ((uint64_t)1 << INFO_ACCEPT_SHIFT) /* one handle per message: ATTACH's */
-#define KEY_NONE      UINT64_MAX /* no route_key() has this value: nodes have 24 bits */
+#define KEY_NONE      ((uint64_t)0x80 << 32) /* no line_key() has this: there is no such RECV_KIND */
 
+/* What an interrupt and an ACK need. 32 bytes: found by a shift. */
 struct gicv2_line {
-    uint64_t bits;   /* set at `port` when the line fires */
-    handle_t port;   /* NOTIFY of the driver's port; 0: nobody has the line */
-    uint32_t events; /* delivered */
-    uint64_t key;    /* who has it: route_key(), or KEY_NONE */
-    uint32_t word;   /* where its bit is in registers with one bit per INTID */
-    uint32_t bit;
-    uint32_t acks;
-    uint32_t refires; /* ACKs in a row after which the line was still asserted */
-    uint32_t flags;   /* IRQ_STAT_EDGE, IRQ_STAT_STORM */
+    uint64_t bits;      /* set at `port` when the line fires */
+    handle_t port;      /* NOTIFY of the driver's port; 0: nobody has the line */
+    uint32_t events;    /* delivered */
+    uint64_t key;       /* who has it: line_key(), or KEY_NONE */
+    uint32_t active_at; /* its word of GICD_ICACTIVER */
+    uint32_t bit; /* and the bit in it; beside active_at, so that one instruction loads both */
+};
+static_assert(sizeof(struct gicv2_line) == 32, "lines are found by a shift");
+
+/* The rest about a line. */
+struct gicv2_watch {
+    uint8_t flags;   /* IRQ_STAT_EDGE, IRQ_STAT_STORM */
+    uint8_t samples; /* looks in a row that found the line asserted after its ACK */
 };
 
 /* What the tree says about one interrupt of one node. */
 struct gicv2_route {
-    uint64_t key; /* route_key() */
-    uint32_t intid;
+    uint32_t node, index;
+    uint32_t intid; /* INTID_SPECIAL: the controller has no such line */
     uint32_t edge;
 };
 
 struct gicv2 {
     struct gicv2_line lines[INTID_SPECIAL + 1]; /* the last one is never attached */
+    struct gicv2_watch watch[INTID_SPECIAL + 1];
+    struct gicv2_line **recent; /* whose ACK came last, by recent_slot(); only a hint, never NULL */
+    struct gicv2_line *recent_table[RECENT_LEN]; /* what it points to */
     struct mmio dist, cpu;
     handle_t port;
     struct node node;
@@ -66,7 +75,6 @@ struct gicv2 {
     uint32_t route_count;
     struct gicv2_route routes
         [ROUTES_MAX]; /* ascending; read from the tree once, which takes too long to do masked */
-    struct gicv2_line *recent[RECENT_LEN]; /* where a key was found last; only a hint, never NULL */
 };
 
 DEV_MATCH_TABLE struct dev_match gicv2_match[] = {
@@ -79,11 +87,11 @@ DEV_MATCH_TABLE struct dev_match gicv2_match[] = {
 
 /* ---- arithmetic ---- */
 
-/* An interrupt as drivers name it: their badge, which is the node's offset, and the index in that node. The index is
- * cut to 32 bits: nothing in a request may reach the half that says who asks. */
-static inline uint64_t route_key(uint32_t node, uint32_t index)
+/* An interrupt as an ACK names it: what the receive returned - RECV_CALL, which is 0, and the badge, which is the node's
+ * offset - and the index in that node. Whatever the index, the low 40 bits say who asks, and how. */
+static inline uint64_t line_key(uint64_t from, uint64_t index)
 {
-    return (uint64_t)node << 32 | index;
+    return from + (index << 40);
 }
 
 static uint32_t line_bit(uint32_t intid)
@@ -175,8 +183,9 @@ static void line_reset(struct gicv2 *g, uint32_t intid, uint32_t edge)
 /* Nobody has the line. */
 static void line_clear(struct gicv2 *g, uint32_t intid)
 {
-    g->lines[intid] =
-        (struct gicv2_line){ .key = KEY_NONE, .word = line_word(0, intid), .bit = line_bit(intid) };
+    g->lines[intid] = (struct gicv2_line){ .key = KEY_NONE,
+                                           .bit = line_bit(intid),
+                                           .active_at = line_word(GICD_ICACTIVER, intid) };
 }
 
 static void line_detach(struct gicv2 *g, uint32_t intid)
@@ -191,49 +200,52 @@ static void line_detach(struct gicv2 *g, uint32_t intid)
 static void gicv2_detach_node(struct gicv2 *g, uint32_t node)
 {
     for (uint32_t intid = 0; intid < g->line_count; intid++) {
-        if (g->lines[intid].port != 0 && g->lines[intid].key >> 32 == node) {
+        if (g->lines[intid].port != 0 && (uint32_t)g->lines[intid].key == node) {
             line_detach(g, intid);
         }
     }
 }
 
-/* Keys of different nodes rarely meet here: offsets are multiples of four, and a node with interrupts is longer. */
-static inline struct gicv2_line **recent_slot(struct gicv2 *g, uint32_t node, uint32_t index)
+/* Nodes rarely meet here: offsets are multiples of four, and a node with interrupts is longer. */
+static inline uint64_t recent_slot(uint64_t from)
 {
-    return &g->recent[(node / 4 + index) % RECENT_LEN];
+    return from / 4 % RECENT_LEN;
 }
 
-/* The attached line of (node, index); NULL: none. */
-static struct gicv2_line *gicv2_find(struct gicv2 *g, uint32_t node, uint32_t index)
-{
-    for (uint32_t intid = 0; intid < g->line_count; intid++) {
-        if (g->lines[intid].key == route_key(node, index)) {
-            *recent_slot(g, node, index) = &g->lines[intid];
-            return &g->lines[intid];
-        }
-    }
-    return NULL;
-}
-
-static const struct gicv2_route *gicv2_route(const struct gicv2 *g, uint64_t key)
+static const struct gicv2_route *gicv2_route(const struct gicv2 *g, uint32_t node, uint64_t index)
 {
     uint32_t low = 0, high = g->route_count;
 
     while (low < high) { /* at most 10 times */
         uint32_t middle = (low + high) / 2;
-        if (g->routes[middle].key < key) {
+        const struct gicv2_route *r = &g->routes[middle];
+        if (r->node < node || (r->node == node && r->index < index)) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return low < g->route_count && g->routes[low].key == key ? &g->routes[low] : NULL;
+    const struct gicv2_route *found = &g->routes[low];
+    return low < g->route_count && found->node == node && found->index == index ? found : NULL;
 }
 
-static status_t gicv2_attach(struct gicv2 *g, uint32_t node, uint32_t index, uint64_t bits,
+/* The attached line of (node, index); NULL: none. */
+static struct gicv2_line *gicv2_find(struct gicv2 *g, uint32_t node, uint64_t index)
+{
+    const struct gicv2_route *route = gicv2_route(g, node, index);
+    struct gicv2_line *line = route != NULL ? &g->lines[route->intid] : NULL;
+
+    if (line == NULL || line->key != line_key(node, index)) {
+        return NULL;
+    }
+    g->recent[recent_slot(node)] = line;
+    return line;
+}
+
+static status_t gicv2_attach(struct gicv2 *g, uint32_t node, uint64_t index, uint64_t bits,
                              handle_t port)
 {
-    const struct gicv2_route *route = gicv2_route(g, route_key(node, index));
+    const struct gicv2_route *route = gicv2_route(g, node, index);
 
     if (route == NULL) {
         return E_NOTFOUND;
@@ -243,7 +255,7 @@ static status_t gicv2_attach(struct gicv2 *g, uint32_t node, uint32_t index, uin
         return E_RANGE;
     }
     struct gicv2_line *line = &g->lines[intid];
-    if (intid == g->timer_intid || (line->port != 0 && line->key != route->key)) {
+    if (intid == g->timer_intid || (line->port != 0 && line->key != line_key(node, index))) {
         return E_BUSY;
     }
     if (port == 0 || bits == 0) {
@@ -256,9 +268,9 @@ static status_t gicv2_attach(struct gicv2 *g, uint32_t node, uint32_t index, uin
     line_clear(g, intid);
     line->bits = bits;
     line->port = port;
-    line->key = route->key;
-    line->flags = route->edge ? IRQ_STAT_EDGE : 0;
-    *recent_slot(g, node, index) = line;
+    line->key = line_key(node, index);
+    g->watch[intid] = (struct gicv2_watch){ .flags = route->edge ? IRQ_STAT_EDGE : 0 };
+    g->recent[recent_slot(node)] = line;
     line_unmask(g, intid);
     (void)sys_notify(port, bits); /* the one spurious event; a dead driver is *closed* soon */
     return E_OK;
@@ -276,48 +288,66 @@ static __attribute__((noinline)) void gicv2_complete(struct gicv2 *g, uint32_t i
     line_deactivate(g, intid);
 }
 
-/* Acknowledges what the CPU signals, once. The line whose driver is to be told; one with port 0: nobody. */
-static inline struct gicv2_line *gicv2_take(struct gicv2 *g)
+/* Makes the next ACK of the line take the long way, which looks whether its driver has cleared the device. */
+static __attribute__((noinline)) void gicv2_sample(struct gicv2 *g, const struct gicv2_line *line)
 {
-    uint32_t iar = mmio_read32(mapped(&g->cpu), GICC_IAR);
+    g->recent[recent_slot(line->key)] = &g->lines[INTID_SPECIAL];
+}
+
+/* Acknowledges what the CPU signals, once. The line whose driver is to be told; one with port 0: nobody. */
+static inline const struct gicv2_line *gicv2_take(struct gicv2 *g, const struct mmio *cpu)
+{
+    uint32_t iar = mmio_read32(mapped(cpu), GICC_IAR);
     uint32_t intid = field_get(IAR_INTID, iar);
 
     if (intid >= INTID_SPECIAL) {
-        return &g->lines
-                    [INTID_SPECIAL]; /* gone again: nothing was acknowledged, so nothing to complete */
+        return &g->lines[INTID_SPECIAL]; /* gone again: nothing to complete */
     }
-    mmio_write32(mapped(&g->cpu), GICC_EOIR, iar);
+    mmio_write32(mapped(cpu), GICC_EOIR, iar);
     struct gicv2_line *line = &g->lines[intid];
     if (line->port == 0) {
         gicv2_complete(g, intid);
         return line;
     }
-    line->events++;
+    if (++line->events % SAMPLE_EVENTS == 0) {
+        gicv2_sample(g, line);
+    }
     return line;
 }
 
-static __attribute__((noinline)) void gicv2_storm(struct gicv2 *g, struct gicv2_line *line)
+static void gicv2_storm(struct gicv2 *g, const struct gicv2_line *line)
 {
     char path[TREE_PATH_LEN];
 
-    line->refires = 0;
-    if ((line->flags & IRQ_STAT_EDGE) != 0) {
-        return; /* each further edge is a further event */
-    }
-    line_mask(g, (uint32_t)(line - g->lines));
-    line->flags |= IRQ_STAT_STORM;
-    tree_path(g->node.tree, (int)(line->key >> 32), path, sizeof(path));
+    uint32_t intid = (uint32_t)(line - g->lines);
+    line_mask(g, intid);
+    g->watch[intid] = (struct gicv2_watch){ .flags = IRQ_STAT_STORM };
+    tree_path(g->node.tree, (int)(uint32_t)line->key, path, sizeof(path));
     log_warn("line %u, interrupt %u of %s, stays asserted: masked until its driver attaches again",
-             (unsigned)(line - g->lines), (unsigned)(uint32_t)line->key, path);
+             (unsigned)intid, (unsigned)(line->key >> 40), path);
 }
 
-/* The driver is done with the event: the line may fire again. */
-static inline void gicv2_ack(struct gicv2 *g, struct gicv2_line *line)
+/* The driver is done with the event: the line may fire again. The short way of the same stands in gicv2_run. */
+static status_t gicv2_ack(struct gicv2 *g, uint32_t node, uint64_t index)
 {
-    mmio_write32(mapped(&g->dist), GICD_ICACTIVER + line->word, line->bit);
-    line->acks++;
-    bool asserted = (mmio_read32(mapped(&g->dist), GICD_ISPENDR + line->word) & line->bit) != 0;
-    line->refires = asserted ? line->refires + 1 : 0;
+    struct gicv2_line *line = gicv2_find(g, node, index);
+
+    if (line == NULL) {
+        return E_NOTFOUND;
+    }
+    uint32_t intid = (uint32_t)(line - g->lines);
+    struct gicv2_watch *watch = &g->watch[intid];
+    line_deactivate(g, intid);
+    if (line->events % SAMPLE_EVENTS != 0 || (watch->flags & IRQ_STAT_EDGE) != 0) {
+        return E_OK; /* a further edge is a further event */
+    }
+    bool asserted =
+        (mmio_read32(mapped(&g->dist), line_word(GICD_ISPENDR, intid)) & line->bit) != 0;
+    watch->samples = asserted ? watch->samples + 1 : 0;
+    if (watch->samples == STORM_SAMPLES) {
+        gicv2_storm(g, line);
+    }
+    return E_OK;
 }
 
 /* ---- requests and commands ---- */
@@ -333,11 +363,11 @@ static status_t gicv2_stat(struct gicv2 *g, struct msg *m)
             mmio_read32(mapped(&g->dist), line_word(GICD_ISACTIVER, (uint32_t)intid)) &
             line_bit((uint32_t)intid);
         m->w[0] = intid;
-        m->w[1] = line->key >> 32;
+        m->w[1] = (uint32_t)line->key;
         m->w[2] = line->events;
-        m->w[3] = line->flags | (active != 0 ? IRQ_STAT_ACTIVE : 0u);
-        m->w[4] = (uint32_t)line->key;
-        m->w[5] = line->acks;
+        m->w[3] = g->watch[intid].flags | (active != 0 ? IRQ_STAT_ACTIVE : 0u);
+        m->w[4] = line->key >> 40;
+        m->w[5] = line->events - (active != 0); /* a line fires again only after its ACK */
         return E_OK;
     }
     return E_NOTFOUND;
@@ -350,19 +380,15 @@ static __attribute__((noinline)) status_t gicv2_serve(struct gicv2 *g, uint32_t 
     struct gicv2_line *line = NULL;
 
     switch (info_op(m->info)) {
-    case IRQ_OP_ACK: /* the first of a line: gicv2_run answers the others */
-        line = gicv2_find(g, node, (uint32_t)m->w[0]);
-        err = line != NULL ? E_OK : E_NOTFOUND;
-        if (line != NULL) {
-            gicv2_ack(g, line);
-        }
+    case IRQ_OP_ACK:
+        err = gicv2_ack(g, node, m->w[0]);
         break;
     case IRQ_OP_ATTACH:
-        err = gicv2_attach(g, node, (uint32_t)m->w[0], m->w[1], given);
+        err = gicv2_attach(g, node, m->w[0], m->w[1], given);
         given = err ? given : 0; /* the line has it now */
         break;
     case IRQ_OP_DETACH:
-        line = gicv2_find(g, node, (uint32_t)m->w[0]);
+        line = gicv2_find(g, node, m->w[0]);
         err = line != NULL ? E_OK : E_NOTFOUND;
         if (line != NULL) {
             line_detach(g, (uint32_t)(line - g->lines));
@@ -372,7 +398,7 @@ static __attribute__((noinline)) status_t gicv2_serve(struct gicv2 *g, uint32_t 
         err = gicv2_stat(g, m);
         break;
     case IRQ_OP_SET_PENDING:
-        line = gicv2_find(g, node, (uint32_t)m->w[0]);
+        line = gicv2_find(g, node, m->w[0]);
         err = line != NULL ? E_OK : E_NOTFOUND;
         if (line != NULL) {
             uint32_t intid = (uint32_t)(line - g->lines);
@@ -414,8 +440,7 @@ static void gicv2_read_tree(struct gicv2 *g)
     for (int node = tree_next(tree, -1, &depth); node >= 0; node = tree_next(tree, node, &depth)) {
         unsigned count = tree_interrupt_count(tree, node);
         for (unsigned index = 0; index < count && g->route_count < ROUTES_MAX; index++) {
-            struct gicv2_route route = { .key = route_key((uint32_t)node, index),
-                                         .intid = INTID_SPECIAL };
+            struct gicv2_route route = { (uint32_t)node, index, INTID_SPECIAL, 0 };
             if (tree_interrupt(tree, node, index, &ref) != E_OK || ref.node != g->node.offset ||
                 gicv2_decode(&ref, g->line_count, &route.intid, &route.edge) == E_FORMAT) {
                 continue; /* another controller's, or nonsense */
@@ -461,6 +486,7 @@ static status_t gicv2_start(struct gicv2 *g)
     for (uint32_t intid = 0; intid <= INTID_SPECIAL; intid++) {
         line_clear(g, intid);
     }
+    g->recent = g->recent_table;
     for (uint32_t slot = 0; slot < RECENT_LEN; slot++) {
         g->recent[slot] = &g->lines[INTID_SPECIAL];
     }
@@ -507,33 +533,29 @@ static __attribute__((noinline)) int64_t gicv2_event(struct gicv2 *g, int64_t fr
  * instructions: they call no function, and nobody gets m's address, so that its words stay in registers. */
 static status_t gicv2_run(struct gicv2 *g)
 {
+    struct gicv2_line *const *recent = g->recent; /* these stay in registers */
+    const struct mmio dist = g->dist, cpu = g->cpu;
+    const handle_t port = g->port;
     struct msg m = { .info = INFO_TAKE_ONE };
-    int64_t from = ipc_notify_receive(0, 0, g->port, &m);
+    int64_t from = ipc_notify_receive(0, 0, port, &m);
 
     for (;;) {
-        int64_t kind = from >> 32;
+        const struct gicv2_line *line = recent[recent_slot((uint64_t)from)];
 
-        if (kind == RECV_INTERRUPT) {
-            const struct gicv2_line *line = gicv2_take(g);
+        if (line->key == line_key((uint64_t)from, m.w[0]) && m.info == IRQ_OP_ACK) {
+            mmio_write32(mapped(&dist), line->active_at, line->bit);
+            m.info = INFO_TAKE_ONE; /* and status E_OK */
+            from = ipc_reply_receive(port, &m);
+        } else if (__builtin_expect(from >> 32 == RECV_INTERRUPT, 1)) {
+            line = gicv2_take(g, &cpu);
             m.info = INFO_TAKE_ONE;
-            from = ipc_notify_receive(line->port, line->bits, g->port, &m);
-        } else if (kind == RECV_CALL) {
-            uint32_t node = (uint32_t)from, index = (uint32_t)m.w[0];
-            struct gicv2_line *line = *recent_slot(g, node, index);
-            if (m.info == msg_info(IRQ_OP_ACK, 0, 0) && line->key == route_key(node, index)) {
-                gicv2_ack(g, line);
-                if (line->refires >= STORM_REFIRES) {
-                    gicv2_storm(g, line);
-                    m = (struct msg){ .info = 0 };
-                }
-                m.info = INFO_TAKE_ONE; /* and status E_OK */
-            } else {
-                struct msg request = m;
-                status_t err = gicv2_serve(g, node, &request);
-                m = request;
-                m.info = INFO_TAKE_ONE | (uint32_t)err;
-            }
-            from = ipc_reply_receive(g->port, &m);
+            from = ipc_notify_receive(line->port, line->bits, port, &m);
+        } else if (from >> 32 == RECV_CALL) {
+            struct msg request = m;
+            status_t err = gicv2_serve(g, (uint32_t)from, &request);
+            m = request;
+            m.info = INFO_TAKE_ONE | (uint32_t)err;
+            from = ipc_reply_receive(port, &m);
         } else {
             struct msg next;
             from = gicv2_event(g, from, &next);
