@@ -6,7 +6,8 @@
  * One attachment per badge; attaching again replaces; *closed* ends it. WRITE and READ without an attachment are E_NOTFOUND:
  * the server is a new incarnation, attach again and repeat (libsys's serial_* does).
  *
- * mux: a session is a badge. '\n' goes out as "\r\n". The SHORT requests need no attachment.
+ * mux: a session is a badge, with one READ and one WRITE at a time (E_BUSY for a second). '\n' goes out as "\r\n". The SHORT
+ * requests need no attachment.
  */
 #pragma once
 
