@@ -78,7 +78,7 @@ static handle_t handle_fill(struct process *p, struct handle_entry *e, unsigned 
                             uint32_t meta)
 {
     uint32_t generation =
-        e->meta % GENERATION_MAX + 1; /* meta of a free entry: the last generation */
+        (e->meta >> 8) % GENERATION_MAX + 1; /* of a free entry: the last generation */
 
     e->object = object;
     e->meta = meta;
@@ -91,7 +91,7 @@ static void handle_clear(struct process *p, struct handle_entry *e)
 {
     unsigned index = e->self & INDEX_MASK;
 
-    e->meta = e->self >> HANDLE_INDEX_BITS;
+    e->meta = e->self >> HANDLE_INDEX_BITS << 8; /* no rights: self is 0, which a caller may say */
     e->self = 0;
     e->object = NULL;
     p->handle_count--;
