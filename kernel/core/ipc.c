@@ -79,6 +79,7 @@ void ipc_queue_unlink(struct thread *t)
         port->tail = t->prev;
     }
     t->queued_at = NULL;
+    t->state = TS_RUN; /* off the queue: thread_end must not look for it there again */
     if (port->head == NULL) {
         port->attention &= ~(uint64_t)ATTENTION_CALLERS;
         port->top = 0;
