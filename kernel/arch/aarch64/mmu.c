@@ -37,7 +37,8 @@ static void tlbi_va(uint64_t va, uint64_t asid_bits)
 
 void mmu_flush_page(struct process *process, uint64_t va)
 {
-    if (process->state == PROCESS_LIVE) { /* a dying one was flushed as a whole, and runs no more */
+    /* a dying one is flushed as a whole, once none of its threads is left to run */
+    if (process->state == PROCESS_LIVE || process->threads != NULL) {
         tlbi_va(va, process->ttbr0 & 0xffff000000000000ull);
     }
 }
