@@ -136,6 +136,7 @@ bool space_unmap_step(struct process *p, uint64_t *va, uint64_t end);
 struct device *device_create_root(struct process *payer, uint32_t flags);
 bool device_release_step(struct device *d);
 void window_detach(struct window *w);
+bool window_unmap_step(struct window *w);
 bool ram_overlaps(uint64_t pa, uint64_t len); /* boot/ram.c: RAM or a reservation */
 bool device_contains(const struct device *d, uint64_t pa, uint64_t len);
 

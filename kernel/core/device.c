@@ -54,30 +54,35 @@ static void device_unlink(struct device *d)
     }
 }
 
+/* Takes all of a window's mapping away; its progress lies in the window. */
+bool window_unmap_step(struct window *w)
+{
+    struct process *p = w->process;
+
+    if (w->unmap_va < w->va) {
+        w->unmap_va = w->va;
+    }
+    while (w->unmap_va < w->va + w->mapped_len) {
+        uint64_t skip, va = w->unmap_va, *entry = mmu_entry(p, va, &skip);
+
+        w->unmap_va += PAGE_SIZE;
+        if (entry != NULL && (*entry & PTE_DEVICE)) {
+            *entry = 0;
+            mmu_flush_page(p, va);
+        }
+        if (w->unmap_va % (16 * PAGE_SIZE) == 0 && preempt_pending()) {
+            return false;
+        }
+    }
+    window_detach(w);
+    return true;
+}
+
 static bool device_unmap_step(struct device *d)
 {
     for (unsigned i = 0; i < d->count; i++) {
-        struct window *w = &d->window[i];
-
-        while (w->process != NULL) {
-            uint64_t va = w->va, end = w->va + w->mapped_len;
-            struct process *p = w->process;
-
-            while (
-                w->unmap_va <
-                end) { /* progress lies in the window: the first cleared entry ends its mapping */
-                uint64_t skip, *entry = mmu_entry(p, w->unmap_va > va ? w->unmap_va : va, &skip);
-
-                w->unmap_va = (w->unmap_va > va ? w->unmap_va : va) + PAGE_SIZE;
-                if (entry != NULL && (*entry & PTE_DEVICE)) {
-                    *entry = 0;
-                    mmu_flush_page(p, w->unmap_va - PAGE_SIZE);
-                }
-                if (w->unmap_va % (16 * PAGE_SIZE) == 0 && preempt_pending()) {
-                    return false;
-                }
-            }
-            window_detach(w);
+        if (d->window[i].process != NULL && !window_unmap_step(&d->window[i])) {
+            return false;
         }
     }
     return true;
@@ -106,14 +111,18 @@ static bool device_revoke_step(struct device *d)
         while (leaf->child != NULL) {
             leaf = leaf->child;
         }
+        leaf->object.dead =
+            1; /* before its pages go: it must not be mapped again between two steps */
         if (!device_unmap_step(leaf)) {
             return false;
         }
-        leaf->object.dead = 1;
         device_unlink(leaf);
-        leaf->parent->object
-            .refs--; /* the parent is held by us or by its own parent's list: never the last */
+        leaf->parent->object.refs--; /* not freed here: as the next leaf, or it is ours */
         leaf->parent = NULL;
+        if (leaf->object.refs == 0) { /* nobody but its children held it */
+            object_counts[OBJECT_DEVICE]--;
+            object_free(leaf);
+        }
     }
     return d->child == NULL && device_unmap_step(d);
 }
@@ -129,7 +138,9 @@ bool device_release_step(struct device *d)
 
         device_unlink(d);
         d->parent = NULL;
-        (void)object_release_step(&parent->object); /* depth is limited: PROCESS_DEPTH levels */
+        while (
+            !object_release_step(&parent->object)) { /* progress lies there; PROCESS_DEPTH levels */
+        }
     }
     return true;
 }
@@ -162,7 +173,7 @@ int64_t sys_device_derive(struct thread *t, uint64_t *x)
     for (unsigned i = 0; i < count; i++) {
         uint64_t pa = x[2 + 2 * i], len = x[3 + 2 * i];
 
-        if (len == 0 || pa + len < pa || ram_overlaps(pa, len) ||
+        if (len == 0 || pa + len < pa || pa + len > PTE_ADDRESS || ram_overlaps(pa, len) ||
             (!(parent->flags & DEVICE_ALL) && !device_contains(parent, pa, len))) {
             return E_RANGE;
         }

@@ -70,7 +70,7 @@ status_t memory_create(struct process *payer, uint64_t pages, uint32_t flags, ui
             order--;
         }
         if (number == 0) {
-            budget_return(payer, left);
+            budget_return(payer, contiguous ? charged : left);
             m->pages -= left;
             m->object.refs = 1;
             while (!object_release_step(
@@ -111,6 +111,7 @@ struct memory *memory_adopt(struct process *payer, uint64_t pa, uint64_t pages)
 
 bool memory_free_step(struct memory *m)
 {
+    m->pages = 0; /* a handle still leads here between two steps: nothing is in range any more */
     for (unsigned i = 0; i < FREE_BATCH && m->first != 0; i++) {
         struct frame *f = frame_at(m->first);
         uint64_t number = m->first;
@@ -235,6 +236,9 @@ static int64_t map_device(struct process *p, struct device *d, uint64_t *x, uint
         status_t error = mmu_map_page(p, x[4], w->pa + x[2], attributes);
 
         if (error != E_OK) {
+            if (w->mapped_len == 0) {
+                window_detach(w); /* not mapped here after all */
+            }
             return error;
         }
         w->mapped_len += PAGE_SIZE;
@@ -284,18 +288,21 @@ int64_t sys_map(struct thread *t, uint64_t *x)
     return result;
 }
 
-static void window_unmapped(struct process *p, uint64_t va)
+/* A window goes as a whole: a part is as good as nothing to a driver, and what stayed would outlive its revocation. */
+static bool device_entry_clear(struct process *p, uint64_t *entry, uint64_t va)
 {
-    struct window **link = &p->windows;
+    while (*entry & PTE_DEVICE) {
+        struct window *w = p->windows;
 
-    while (*link != NULL &&
-           va - (*link)->va >= (*link)->mapped_len) { /* as many as devices mapped here */
-        link = &(*link)->next;
+        while (w != NULL && va - w->va >= w->mapped_len) { /* as many as devices mapped here */
+            w = w->next;
+        }
+        assert(w != NULL);
+        if (!window_unmap_step(w)) {
+            return false;
+        }
     }
-    if (*link !=
-        NULL) { /* from here on it counts as not mapped: a part is as good as nothing to a driver */
-        window_detach(*link);
-    }
+    return true;
 }
 
 /* Clears one entry. A memory whose last trace this is, is freed first, in steps; meanwhile the entry, invalid for the
@@ -305,15 +312,14 @@ static bool entry_clear(struct process *p, uint64_t *entry, uint64_t va)
     uint64_t pte = *entry;
     struct memory *m;
 
+    if (pte & PTE_DEVICE) {
+        return device_entry_clear(p, entry, va);
+    }
     if (pte & PTE_DYING) {
         m = pa_to_va(pte & ~(PTE_DYING | 63));
     } else {
         *entry = 0;
         mmu_flush_page(p, va);
-        if (pte & PTE_DEVICE) {
-            window_unmapped(p, va);
-            return true;
-        }
         m = frame_at((pte & PTE_ADDRESS) >> PAGE_SHIFT)->owner;
     }
     if (m->mapped == 1 && m->object.refs == 0) {
