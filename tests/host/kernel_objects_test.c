@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The kernel's objects at their ends and between the steps of long calls, where one call meets what another left half done:
+ * nothing dangles, nothing is lost, no right outlives its revocation. The whole of kernel/core runs (kernel_native.h).
+ */
+#include "kernel_world.h"
+
+#define X(n) (world_thread->x[n])
+enum { VA = 0x10000000 };
+
+static void a_closed_handles_entry_carries_no_rights(void **state)
+{
+    handle_t h;
+
+    (void)state;
+    assert_int_equal(CALL_OF(port_create), E_OK);
+    h = (handle_t)X(1);
+    assert_int_equal(CALL_OF(handle_close, h), E_OK);
+    /* fastpath.S takes an entry whose `self` equals x0, and tests rights in `meta`: entry 0, free, has self 0 */
+    assert_int_equal(world_init->handle_page[0][h % 256].self, 0);
+    assert_int_equal(world_init->handle_page[0][h % 256].meta & 0xff, 0);
+    assert_int_equal(CALL_OF(port_create), E_OK);
+    assert_int_not_equal(X(1), h); /* and the next use has another generation */
+    assert_int_equal(X(1) & 0xfff, h & 0xfff);
+}
+
+static void a_fault_queued_at_a_port_that_ends_takes_its_thread_along(void **state)
+{
+    struct process *p;
+    struct thread *t;
+    handle_t port, process;
+
+    (void)state;
+    assert_int_equal(CALL_OF(port_create), E_OK);
+    port = (handle_t)X(1);
+    p = world_process(100, port, &process);
+    t = world_thread_of(p, process);
+    cores[0].current = t;
+    thread_fault(t, FAULT_READ, 0, 0, 0);
+    assert_int_equal(t->state, TS_QUEUED);
+    cores[0].current = world_thread;
+    assert_int_equal(CALL_OF(port_reset, port, 1), E_OK);
+    assert_null(p->threads);
+    assert_int_equal(CALL_OF(process_kill, process), E_OK);
+    assert_int_equal(CALL_OF(handle_close, process), E_OK);
+}
+
+static void a_memory_that_is_being_freed_cannot_be_used(void **state)
+{
+    handle_t h;
+
+    (void)state;
+    assert_int_equal(CALL_OF(memory_create, 511 * PAGE_SIZE, 0, 0),
+                     E_OK); /* 256, 128, ... 1: nine blocks */
+    h = (handle_t)X(1);
+    fake_isr = 1; /* an interrupt waits: every entry does one step, of eight blocks */
+    memset(world_thread->x, 0, sizeof(world_thread->x));
+    X(0) = h;
+    assert_int_equal(world_enter(world_thread, sys_handle_close), CALL_RESTART);
+    assert_int_equal(CALL_OF(memory_info, h, 510 * PAGE_SIZE), E_RANGE);
+    assert_int_equal(CALL_OF(map, HANDLE_SELF, h, 510 * PAGE_SIZE, PAGE_SIZE, VA, MAP_READ),
+                     E_RANGE);
+    assert_int_equal(CALL_OF(handle_close, h), E_OK);
+    fake_isr = 0;
+}
+
+static void a_refused_contiguous_memory_costs_nothing(void **state)
+{
+    uint64_t used = world_init->pages_used;
+
+    (void)state;
+    assert_int_equal(CALL_OF(memory_create, 5 * PAGE_SIZE, MEMORY_CONTIGUOUS, PAGE_SIZE), E_NOMEM);
+    assert_int_equal(world_init->pages_used, used);
+}
+
+static void a_dead_parents_share_returns_with_its_child(void **state)
+{
+    uint64_t used = world_init->pages_used;
+    struct process *p, *child;
+    struct thread *t;
+    handle_t process, self, out;
+
+    (void)state;
+    p = world_process(200, 0, &process);
+    t = world_thread_of(p, process);
+    assert_int_equal(CALL_OF(process_grant, process, process, RIGHTS_ALL, 0), E_OK);
+    self = (handle_t)X(1);
+    assert_int_equal(CALL_AS(t, process_create, self, 0x64, 0, 50, 10, 0, 0), E_OK);
+    child = (struct process *)handle_lookup(p, (handle_t)t->x[1])->object;
+    assert_int_equal(handle_install(world_init, &child->object, RIGHT_MANAGE, 0, world_init, &out),
+                     E_OK);
+    assert_int_equal(CALL_OF(process_kill, process), E_OK);
+    assert_int_equal(CALL_OF(handle_close, process), E_OK);
+    assert_int_equal(CALL_OF(process_kill, out), E_OK);
+    assert_int_equal(CALL_OF(handle_close, out), E_OK);
+    assert_int_equal(world_init->pages_used, used);
+}
+
+static void a_thread_that_runs_on_in_a_dying_process_sees_no_freed_page(void **state)
+{
+    struct process *p;
+    struct thread *t;
+    handle_t process;
+    unsigned before;
+
+    (void)state;
+    p = world_process(200, 0, &process);
+    for (unsigned i = 0; i < 12; i++) {
+        (void)world_thread_of(p, process);
+    }
+    fake_isr = 1;
+    memset(world_thread->x, 0, sizeof(world_thread->x));
+    X(0) = process;
+    assert_int_equal(world_enter(world_thread, sys_process_kill), CALL_RESTART);
+    t = p->threads;
+    assert_non_null(t); /* the kill goes in steps, and meanwhile it runs */
+    before = fake_asm;
+    mmu_flush_page(p, VA);
+    assert_int_not_equal(fake_asm, before);
+    fake_isr = 0;
+    assert_int_equal(CALL_OF(process_kill, process), E_OK);
+    assert_int_equal(CALL_OF(handle_close, process), E_OK);
+}
+
+/* ---- devices ---- */
+
+static handle_t derive(handle_t parent, uint64_t pa, uint64_t len)
+{
+    assert_int_equal(CALL_OF(device_derive, parent, 1ull << 32, pa, len), E_OK);
+    return (handle_t)X(1);
+}
+
+static bool mapped(struct process *p, uint64_t va)
+{
+    uint64_t skip, *entry = mmu_entry(p, va, &skip);
+
+    return entry != NULL && *entry != 0;
+}
+
+static void a_window_unmapped_in_part_is_gone_after_revocation(void **state)
+{
+    handle_t parent = derive(world_root, 0x9000000, 4 * PAGE_SIZE),
+             h = derive(parent, 0x9000000, 4 * PAGE_SIZE);
+
+    (void)state;
+    assert_int_equal(CALL_OF(map, HANDLE_SELF, h, 0, 4 * PAGE_SIZE, VA, MAP_READ), E_OK);
+    assert_int_equal(CALL_OF(unmap, HANDLE_SELF, VA, PAGE_SIZE), E_OK);
+    assert_int_equal(CALL_OF(device_revoke, parent), E_OK);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_false(mapped(world_init, VA + i * PAGE_SIZE));
+    }
+    assert_int_equal(CALL_OF(handle_close, h), E_OK);
+    assert_int_equal(CALL_OF(handle_close, parent), E_OK);
+}
+
+static void a_map_that_failed_leaves_the_window_free(void **state)
+{
+    handle_t h = derive(world_root, 0x9000000, PAGE_SIZE), m;
+
+    (void)state;
+    assert_int_equal(CALL_OF(memory_create, PAGE_SIZE, 0, 0), E_OK);
+    m = (handle_t)X(1);
+    assert_int_equal(CALL_OF(map, HANDLE_SELF, m, 0, PAGE_SIZE, VA, MAP_READ), E_OK);
+    assert_int_equal(CALL_OF(map, HANDLE_SELF, h, 0, PAGE_SIZE, VA, MAP_READ), E_BUSY);
+    assert_int_equal(CALL_OF(map, HANDLE_SELF, h, 0, PAGE_SIZE, VA + PAGE_SIZE, MAP_READ), E_OK);
+    assert_int_equal(CALL_OF(unmap, HANDLE_SELF, VA, 2 * PAGE_SIZE), E_OK);
+    assert_int_equal(CALL_OF(handle_close, h), E_OK);
+    assert_int_equal(CALL_OF(handle_close, m), E_OK);
+}
+
+static void a_device_kept_by_its_child_only_goes_with_the_revocation(void **state)
+{
+    uint64_t count = object_counts[OBJECT_DEVICE];
+    handle_t top = derive(world_root, 0x9000000, PAGE_SIZE),
+             middle = derive(top, 0x9000000, PAGE_SIZE),
+             leaf = derive(middle, 0x9000000, PAGE_SIZE);
+
+    (void)state;
+    assert_int_equal(CALL_OF(handle_close, middle), E_OK);
+    assert_int_equal(CALL_OF(device_revoke, top), E_OK);
+    assert_int_equal(CALL_OF(handle_close, leaf), E_OK);
+    assert_int_equal(CALL_OF(handle_close, top), E_OK);
+    assert_int_equal(object_counts[OBJECT_DEVICE], count);
+}
+
+static void a_closed_parent_goes_with_its_child_although_interrupts_wait(void **state)
+{
+    uint64_t count = object_counts[OBJECT_DEVICE];
+    handle_t parent = derive(world_root, 0x9000000, 64 * PAGE_SIZE),
+             child = derive(parent, 0x9000000, PAGE_SIZE);
+
+    (void)state;
+    assert_int_equal(CALL_OF(map, HANDLE_SELF, parent, 0, 64 * PAGE_SIZE, VA, MAP_READ), E_OK);
+    assert_int_equal(CALL_OF(handle_close, parent), E_OK);
+    fake_isr = 1;
+    assert_int_equal(CALL_OF(handle_close, child), E_OK);
+    fake_isr = 0;
+    assert_int_equal(object_counts[OBJECT_DEVICE], count);
+    assert_false(mapped(world_init, VA + 63 * PAGE_SIZE));
+}
+
+static void an_address_that_a_page_table_cannot_hold_is_no_window(void **state)
+{
+    (void)state;
+    /* cut to 48 bits it would be RAM */
+    assert_int_equal(
+        CALL_OF(device_derive, world_root, 1ull << 32, 1ull << 48 | FAKE_RAM, PAGE_SIZE), E_RANGE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_closed_handles_entry_carries_no_rights, world_up),
+        cmocka_unit_test_setup(a_fault_queued_at_a_port_that_ends_takes_its_thread_along, world_up),
+        cmocka_unit_test_setup(a_memory_that_is_being_freed_cannot_be_used, world_up),
+        cmocka_unit_test_setup(a_refused_contiguous_memory_costs_nothing, world_up),
+        cmocka_unit_test_setup(a_dead_parents_share_returns_with_its_child, world_up),
+        cmocka_unit_test_setup(a_thread_that_runs_on_in_a_dying_process_sees_no_freed_page,
+                               world_up),
+        cmocka_unit_test_setup(a_window_unmapped_in_part_is_gone_after_revocation, world_up),
+        cmocka_unit_test_setup(a_map_that_failed_leaves_the_window_free, world_up),
+        cmocka_unit_test_setup(a_device_kept_by_its_child_only_goes_with_the_revocation, world_up),
+        cmocka_unit_test_setup(a_closed_parent_goes_with_its_child_although_interrupts_wait,
+                               world_up),
+        cmocka_unit_test_setup(an_address_that_a_page_table_cannot_hold_is_no_window, world_up),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    (void)cmocka_run_group_tests(tests, NULL, NULL); /* the TAP lines tell */
+    return 0;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * See kernel_world.h.
+ */
+#include "kernel_world.h"
+
+unsigned fake_asm;
+char fake_ram[FAKE_PAGES * 4096] __attribute__((aligned(4096)));
+uint64_t fake_now, fake_isr;
+uint64_t kernel_l1[512], window_l3[512];
+struct port *log_port;
+struct process *world_init;
+struct thread *world_thread;
+handle_t world_self, world_root;
+static struct frame frames[FAKE_PAGES];
+static bool range_added;
+
+/* ---- what assembly, boot/ and log.c provide ---- */
+
+void assert_failed(const char *expression, const char *file, int line)
+{
+    fail_msg("%s:%d: kernel assertion failed: %s", file, line, expression);
+    abort();
+}
+void panic(const char *format, ...)
+{
+    fail_msg("kernel panic: %s", format);
+    abort();
+}
+void kprintf(const char *format, ...)
+{
+    (void)format;
+}
+bool ram_overlaps(uint64_t pa, uint64_t len)
+{
+    return pa < FAKE_RAM + sizeof(fake_ram) && FAKE_RAM < pa + len;
+}
+void log_port_gone(struct port *port)
+{
+    log_port = log_port == port ? NULL : log_port;
+}
+int64_t sys_log(struct thread *t, uint64_t *x)
+{
+    (void)t, (void)x;
+    return E_NOSYS;
+}
+int user_load32(uint64_t va, uint32_t *out)
+{
+    (void)va;
+    *out = 0;
+    return 0;
+}
+int device_load(uint64_t va, unsigned width, uint64_t *out)
+{
+    (void)va, (void)width;
+    *out = 0;
+    return 0;
+}
+int device_store(uint64_t va, unsigned width, uint64_t value)
+{
+    (void)va, (void)width, (void)value;
+    return 0;
+}
+void fp_save(struct fp_state *fp)
+{
+    (void)fp;
+}
+void fp_load(const struct fp_state *fp)
+{
+    (void)fp;
+}
+void kernel_unlock(void) {}
+void kernel_lock_take(void) {}
+void psci_system(bool reboot)
+{
+    (void)reboot;
+}
+uint64_t boot_table_alloc(void)
+{
+    return 0;
+}
+uint64_t *boot_table_va(uint64_t pa)
+{
+    return pa_to_va(pa);
+}
+
+/* ---- the world ---- */
+
+int world_up(void **state)
+{
+    (void)state;
+    fake_isr = 0;
+    fake_now = 1000;
+    memset(&cores[0], 0, sizeof(cores[0]));
+    cores[0].armed = (uint64_t)DEADLINE_NEVER;
+    if (!range_added) { /* later worlds live in what earlier ones left */
+        frames_add_range(FAKE_RAM, sizeof(fake_ram), frames);
+        frames_add_free(FAKE_RAM, sizeof(fake_ram) / 2, false);
+        frames_add_free(FAKE_RAM + sizeof(fake_ram) / 2, sizeof(fake_ram) / 2, true);
+        range_added = true;
+    }
+    process_all = NULL;
+    world_init = process_create(NULL, "init", 1500, PRIORITY_COUNT - 1);
+    assert_non_null(world_init);
+    assert_int_equal(thread_create(world_init, 0x1000, 0x2000, 0, 20, 0, &world_thread), E_OK);
+    sched_unready(world_thread);
+    cores[0].current = world_thread;
+    struct device *root = device_create_root(world_init, DEVICE_ALL | DERIVE_IRQ_ROOT);
+    assert_int_equal(handle_install(world_init, &world_init->object, RIGHT_READ | RIGHT_MANAGE, 0,
+                                    world_init, &world_self),
+                     E_OK);
+    assert_int_equal(handle_install(world_init, &root->object,
+                                    RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER, 0,
+                                    world_init, &world_root),
+                     E_OK);
+    return 0;
+}
+
+int64_t world_enter(struct thread *t, syscall_fn *call)
+{
+    int64_t result;
+
+    cores[0].current = t;
+    result = call(t, t->x);
+    if (result < CALL_BLOCKED) {
+        t->x[0] = (uint64_t)result;
+    }
+    return result;
+}
+
+int64_t world_call(struct thread *t, syscall_fn *call, const uint64_t *x, unsigned count)
+{
+    int64_t result;
+
+    memset(t->x, 0, sizeof(t->x));
+    memcpy(t->x, x, count * sizeof(*x));
+    t->deadline = (uint64_t)DEADLINE_NEVER;
+    do {
+        result = world_enter(t, call);
+    } while (result == CALL_RESTART);
+    return result;
+}
+
+struct process *world_process(uint64_t pages, handle_t fault_port, handle_t *out)
+{
+    assert_int_equal(CALL_OF(process_create, world_self, 0x74736574, 0, pages, 25, fault_port, 7),
+                     E_OK);
+    *out = (handle_t)world_thread->x[1];
+    return (struct process *)handle_lookup(world_init, *out)->object;
+}
+
+struct thread *world_thread_of(struct process *p, handle_t process)
+{
+    assert_int_equal(CALL_OF(thread_create, process, 0x1000, 0x2000, 0, 10, 0), E_OK);
+    assert_int_equal(CALL_OF(handle_close, world_thread->x[1]), E_OK);
+    sched_unready(p->threads);
+    return p->threads;
+}
+
+/* Nothing here is malloc'ed, and the leak checker stumbles over threads and stacks that are none. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
