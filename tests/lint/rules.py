@@ -218,6 +218,21 @@ def references_resolve(tree):
                 yield f"{where}: {target} has no {symbol}"
 
 
+def abi_is_described(tree):
+    """C9: kernel/abi/README.md has an entry for each call of calls.def and each status of err.def, and for nothing else."""
+    page, calls, errors = (f"kernel/abi/{name}" for name in ("README.md", "calls.def", "err.def"))
+    if calls not in tree.paths or page not in tree.paths:
+        return
+    listed = {(n, name) for n, name in re.findall(r"^CALL\((\d+), (\w+)\)", tree.text(calls), re.M)}
+    entries = re.findall(r"^### (\d+) `(\w+)`", tree.text(page), re.M)
+    listed |= {(n, name) for name, n in re.findall(r"^ERR\((\w+), +(-?\d+),", tree.text(errors), re.M)}
+    entries += [(n, name) for name, n in re.findall(r"^\| `(E_\w+)` \| (-?\d+) \|", tree.text(page), re.M)]
+    for n, name in sorted(listed - set(entries)):
+        yield f"{page}: {n} {name} has no entry"
+    for n, name in sorted(set(entries) - listed) + sorted({e for e in entries if entries.count(e) > 1}):
+        yield f"{page}: {n} {name} is not on the list, or twice"
+
+
 MATCH = re.compile(r'\bDEV_MATCH\(\s*"([^"]+)"\s*,[^)]*?\)', re.S)
 
 
@@ -313,6 +328,7 @@ RULES = {
     "every TODO names its condition": (todo_names_its_condition, True),
     "no path of one machine": (machine_paths, True),
     "references in documents resolve": (references_resolve, True),
+    "kernel/abi/README.md describes every call and error": (abi_is_described, True),
     "compatible strings have a binding page and a host test": (bindings_documented_and_tested, True),
     "C files are formatted by .clang-format": (format_is_kept, True),
     "generated files are not committed": (generated_files, True),

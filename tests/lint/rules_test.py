@@ -27,6 +27,10 @@ SEEDS = {
     rules.machine_paths: ({"README.md": "see /ho" "me/me/x"}, {"README.md": "see build/home/x, /soc/serial@0"}),
     rules.references_resolve: ({"README.md": "`kernel/x.c:gone`", "kernel/x.c": "int here;"},
                                {"README.md": "`kernel/x.c:here`", "kernel/x.c": "int here;"}),
+    rules.abi_is_described: (
+        {"kernel/abi/calls.def": "CALL(0, call)\n", "kernel/abi/err.def": "", "kernel/abi/README.md": "### 1 `call`\n"},
+        {"kernel/abi/calls.def": "CALL(0, call)\n", "kernel/abi/err.def": 'ERR(E_OK,  0, "x")\n',
+         "kernel/abi/README.md": "### 0 `call`\n| `E_OK` | 0 | x |\n"}),
     rules.bindings_documented_and_tested: (
         {"servers/drv/x/x.c": 'DEV_MATCH("a,x", "serial", "", 0)'},
         {"servers/drv/x/x.c": 'DEV_MATCH("a,x", "serial", "", 0)', "servers/drv/x/README.md": "a,x",
