@@ -72,4 +72,4 @@ def everything(install=True, tests=True, build=BUILD, options=()):
     if not os.path.exists(os.path.join(build, "build.ninja")):
         fetch(install)
     configure(build, options)
-    compile_all(build)
+    compile_all(build, ["all", "meson-test-prereq"] if tests else ["kernel/Image"])

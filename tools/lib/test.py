@@ -94,7 +94,6 @@ def summary(log, names=()):
 def main():
     args = options()
     build.everything(install=not args.no_install)
-    build.compile_all(targets=["all", "meson-test-prereq"])
     names = chosen(args)
     if not names:
         print("no test has that name", file=sys.stderr)
