@@ -175,7 +175,9 @@ bool port_release_step(struct port *port)
         port->server->serving = NULL;
     }
     for (unsigned i = 0; i < CORES; i++) {
-        if (cores[i].irq_port == port) {
+        if (cores[i].irq_port ==
+            port) { /* an ordinary thread again: it must not spin with IRQs masked */
+            cores[i].irq_thread->spsr0 &= ~SPSR_I;
             cores[i].irq_port = NULL;
             cores[i].irq_thread = NULL;
         }

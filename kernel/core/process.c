@@ -284,13 +284,9 @@ int64_t sys_process_grant(struct thread *t, uint64_t *x)
 int64_t sys_process_exit(struct thread *t, uint64_t *x)
 {
     /* the others stop first: nobody runs on in a process that said it has ended */
-    for (struct thread *other = t->process->threads; other != NULL;) {
-        struct thread *next = other->process_next;
-
-        if (other != t) {
-            thread_end(other);
-        }
-        other = next;
+    while (t->process->thread_count >
+           1) { /* ending one may end another that it served: start anew */
+        thread_end(t->process->threads != t ? t->process->threads : t->process_next);
     }
     thread_fault(t, FAULT_EXIT, 0, 0, (uint64_t)(int64_t)(int)x[0]);
     return CALL_BLOCKED;

@@ -163,6 +163,8 @@ device_irq:
     ldr     x13, [x12, #PORT_RECEIVER]
     cmp     x13, x11
     b.ne    .Lirq_slow
+    ldr     w13, [x11, #THREAD_FAST_IN]
+    tbnz    w13, #8, .Lirq_slow                 /* FAST_NEVER: it waits with a deadline */
     ldr     x13, [x11, #THREAD_NEXT]
     str     x13, [x12, #PORT_RECEIVER]
     str     xzr, [x11, #THREAD_WAIT]

@@ -201,6 +201,7 @@ status_t mmu_map_page(struct process *process, uint64_t va, uint64_t pa, uint64_
             if (new == 0) {
                 return E_BUDGET;
             }
+            dsb_ishst(); /* its zeroes, before a walker can find it */
             *entry = new | PTE_TABLE | PTE_VALID;
         }
         table = pa_to_va(*entry & PTE_ADDRESS);
