@@ -45,8 +45,8 @@
 
 /* Rights of a handle. CALL, NOTIFY and RECEIVE exist for ports only, so one bit tells type and right. */
 #define RIGHT_CALL    0x01 /* port: call */
-#define RIGHT_NOTIFY  0x02 /* port: notify, timer_set */
-#define RIGHT_RECEIVE 0x04 /* port: receive. When the last such handle goes, callers get E_DEAD */
+#define RIGHT_NOTIFY  0x02 /* port: notify */
+#define RIGHT_RECEIVE 0x04 /* port: receive, timer_set. When the last such handle goes, callers get E_DEAD */
 #define RIGHT_READ    0x08 /* memory, device: map or access for reading */
 #define RIGHT_WRITE   0x10 /* memory, device: likewise for writing; /chosen: write the log */
 #define RIGHT_EXEC    0x20 /* memory: map executable */

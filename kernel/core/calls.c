@@ -310,7 +310,7 @@ int64_t sys_memory_info(struct thread *t, uint64_t *x)
 int64_t sys_timer_set(struct thread *t, uint64_t *x)
 {
     struct port *port;
-    status_t error = port_get(t, x[0], RIGHT_NOTIFY, &port, NULL);
+    status_t error = port_get(t, x[0], RIGHT_RECEIVE, &port, NULL);
 
     if (error != E_OK) {
         return error;

@@ -205,7 +205,7 @@ static const struct use uses[] = {
       false },
     { "thread_create", use_thread_create, PROCESS, RIGHT_MANAGE, false },
     { "thread_control", use_thread_control, THREAD, RIGHT_MANAGE, false },
-    { "timer_set", use_timer_set, PORT, RIGHT_NOTIFY, false },
+    { "timer_set", use_timer_set, PORT, RIGHT_RECEIVE, false },
     { "futex_wait's owner", use_futex_owner, THREAD, 0, false },
     { "log to write", use_log_write, DEVICE, RIGHT_WRITE, false },
     { "log to read", use_log_read, DEVICE, RIGHT_READ, false },

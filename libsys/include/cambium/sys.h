@@ -78,7 +78,7 @@ _Noreturn void sys_process_exit(int code);
 status_t sys_thread_create(handle_t process, uint64_t entry, uint64_t sp, uint64_t arg,
                            unsigned priority, uint64_t tp, handle_t *out) WARN_UNUSED;
 status_t sys_thread_control(handle_t thread, uint32_t op, uint64_t value, uint64_t *out);
-/* Sets `bits` at `port` (RIGHT_NOTIFY) when `deadline` is reached; one timer per port, a later call replaces it. */
+/* Sets `bits` at `port` (RIGHT_RECEIVE) when `deadline` is reached; one timer per port, a later call replaces it. */
 status_t sys_timer_set(handle_t port, uint64_t deadline, uint64_t bits);
 /* Waits while *word == expected: E_AGAIN if it is not. `owner`: a thread of this process that inherits the priority,
  * or 0. */

@@ -157,7 +157,7 @@ static status_t run_timer_tick(struct bench *b)
     status_t err = E_OK;
 
     for (int tick = 0; tick < 20 && !err; tick++) {
-        err = sys_timer_set(b->own_notify, time_deadline(2000), 2);
+        err = sys_timer_set(b->port, time_deadline(2000), 2);
         for (int i = 0; i < 1500; i++) {
             MARK(MARK_LAP);
         }
