@@ -80,7 +80,7 @@
 typedef uint32_t handle_t; /* 0 is never a handle */
 
 enum syscall {
-#define CALL(number, name) SYS_##name = number,
+#define CALL(number, name, ...) SYS_##name = number,
 #include "calls.def"
 #undef CALL
     SYS_COUNT
@@ -137,7 +137,19 @@ enum {
     LOG_READ, /* RIGHT_READ; x2 = sequence number of the first byte wanted -> x1 = sequence number of the first
                      * byte returned, x2 = number of bytes, x3..x9 = up to 56 bytes */
     LOG_SUBSCRIBE, /* RIGHT_READ; x2 = port (RIGHT_NOTIFY), x3 = bits to set when a line was added; one subscriber */
-    LOG_CONSOLE /* RIGHT_MANAGE; x2 = 1 early console on, 0 off -> x1 = sequence number of the next byte */
+    LOG_CONSOLE, /* RIGHT_MANAGE; x2 = 1 early console on, 0 off -> x1 = sequence number of the next byte */
+    LOG_TRACE, /* RIGHT_READ; x2 = 1: record what happens (enum trace_event) from now on, 0: no more */
+    LOG_TRACE_READ /* RIGHT_READ; x2 = number of the first record wanted -> x1 = number of the one returned, x2 = of the
+                     * next to be written, x3 = CNTVCT_EL0, x4 = event | core << 8 | thread id << 32, x5 = argument */
+};
+/* What the trace records of a thread, and the argument. */
+enum trace_event {
+    TRACE_SWITCH = 1, /* it runs now */
+    TRACE_CALL,       /* its call, or its fault, was received by thread (argument) */
+    TRACE_REPLY,      /* it answered thread (argument) */
+    TRACE_NOTIFY,     /* event bits (argument) woke it */
+    TRACE_IRQ,        /* the root interrupt server got an interrupt: INTID (argument) */
+    TRACE_FAULT       /* it stopped: FAULT_* (argument) */
 };
 /* A line in the ring: "[seconds.micros] text", and for other levels than info "[seconds.micros] warn: text" ("error: ",
  * "debug: "). */

@@ -26,13 +26,18 @@ static uint64_t pages_of(uint64_t len)
     return (len + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
 
+static uint64_t page_pa(const struct memory *m, uint64_t page)
+{
+    return (m->first + page) << PAGE_SHIFT; /* contiguous, or adopted from one piece of RAM */
+}
+
 /* The first `len` bytes; a contiguous memory may be longer than was asked. */
 static void map(struct process *p, struct memory *m, uint64_t len, uint64_t va, uint32_t flags)
 {
     uint64_t attributes = mmu_user_attributes(flags, false, false);
 
     for (uint64_t i = 0; i < pages_of(len); i++) {
-        uint64_t pa = memory_page_pa(m, i);
+        uint64_t pa = page_pa(m, i);
 
         if (mmu_map_page(p, va + i * PAGE_SIZE, pa, attributes) != E_OK) {
             halt_with_reason("no memory to map init");
@@ -48,13 +53,15 @@ static void map(struct process *p, struct memory *m, uint64_t len, uint64_t va, 
 static struct memory *memory_new(struct process *p, uint64_t len, void **out_va)
 {
     struct memory *m;
-    uint64_t progress = 0;
+    status_t error;
 
-    if (memory_create(p, pages_of(len), MEMORY_CONTIGUOUS, 0, &m) != E_OK) {
+    error = memory_create(p, pages_of(len), MEMORY_CONTIGUOUS, 0, &m);
+    while (error == E_OK && (error = memory_fill_step(m)) == E_AGAIN) {
+        error = E_OK;
+    }
+    if (error != E_OK) {
         halt_with_reason("no contiguous %llu KiB of memory for init",
                          (unsigned long long)(len >> 10));
-    }
-    while (!memory_zero_step(m, &progress)) {
     }
     *out_va = pa_to_va(m->first << PAGE_SHIFT);
     return m;
@@ -65,10 +72,13 @@ static void give(struct process *p, struct start_info *info, const char *name, s
 {
     struct start_handle *h = &info->handles[info->handle_count++];
 
+    uint64_t handle;
+
     memcpy(h->name, name, strlen(name));
-    if (handle_install(p, o, rights, 0, p, &h->handle) != E_OK) {
+    if (handle_install(p, o, rights, 0, p, &handle) != E_OK) {
         halt_with_reason("no memory for init's handles");
     }
+    h->handle = (handle_t)handle;
 }
 
 /* ---- the tree ---- */
@@ -220,7 +230,6 @@ void start_init(const void *fdt, uint64_t tree_pa, struct boot_range archive)
         process_create(NULL, "init", frames_free_count + frames_dma_free, PRIORITY_COUNT - 1);
     struct memory *m, *tree, *archive_memory;
     struct start_info *info;
-    struct thread *t;
     const char *image;
     uint64_t entry;
     void *va;
@@ -266,16 +275,15 @@ void start_init(const void *fdt, uint64_t tree_pa, struct boot_range archive)
     info->priority_ceiling = PRIORITY_COUNT - 1;
     info->strings = sizeof(*info);
     give(p, info, "self", &p->object, RIGHT_READ | RIGHT_MANAGE);
-    give(p, info, "chosen", &device_create_root(p, DERIVE_CHOSEN)->object,
+    give(p, info, "chosen", &device_create(p, DERIVE_CHOSEN)->object,
          RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER);
-    give(p, info, "root", &device_create_root(p, DEVICE_ALL | DERIVE_IRQ_ROOT)->object,
+    give(p, info, "root", &device_create(p, DEVICE_ALL | DERIVE_IRQ_ROOT)->object,
          RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER);
-    give(p, info, "power", &device_create_root(p, DERIVE_POWER)->object,
-         RIGHT_MANAGE | RIGHT_TRANSFER);
+    give(p, info, "power", &device_create(p, DERIVE_POWER)->object, RIGHT_MANAGE | RIGHT_TRANSFER);
     give(p, info, "tree", &tree->object, RIGHT_READ | RIGHT_TRANSFER);
     give(p, info, "archive", &archive_memory->object, RIGHT_READ | RIGHT_TRANSFER);
     map(p, m, sizeof(*info), START_VA, MAP_READ);
-    if (thread_create(p, entry, STACK_TOP, START_VA, INIT_PRIORITY, 0, &t) != E_OK) {
+    if (thread_create(p, entry, STACK_TOP, START_VA, INIT_PRIORITY, 0) == NULL) {
         halt_with_reason("no memory for init's thread");
     }
 }

@@ -33,12 +33,9 @@ static uint64_t uart_va;
 static unsigned uart_shift, uart_width = 4;
 static bool enabled = true;
 
-bool console_on(bool on)
+void console_on(bool on)
 {
-    bool was = enabled;
-
     enabled = on;
-    return was;
 }
 
 static uint32_t uart_read(unsigned offset)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * What the kernel's files offer each other. All of it runs with the kernel lock held and interrupts masked.
+ *
+ * thing_step() does a bounded part of something long and says whether it is finished; until then the object is consistent
+ * but useless, and the call is entered again.
  */
 #pragma once
 #include "objects.h"
 #include <arch/aarch64/cpu.h>
 
-/* ---- assertions and ends (panic.c, boot/halt) ---- */
+/* ---- log.c: assertions, ends, the log ---- */
 
 /* For what only our own bug can break; on in every build. Prints file, line and the expression. */
 #define assert(x) ((x) ? (void)0 : assert_failed(#x, __FILE__, __LINE__))
@@ -13,28 +16,44 @@ _Noreturn void assert_failed(const char *expression, const char *file, int line)
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The boot cannot go on and nobody's code is wrong: says why, stops. */
 _Noreturn void halt_with_reason(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* ---- log.c ---- */
 void kprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void log_text(const char *text, uint64_t len);
-void console_bind(const void *fdt); /* console.c: early console, by /chosen stdout-path */
-void console_put(const char *text, uint64_t len);
-bool console_on(bool on);
-void console_flush(void);     /* prints what the log held before there was a console */
-extern struct port *log_port; /* subscriber, or NULL */
 void log_port_gone(struct port *port);
+enum { LINE_LEN = 252 };
+
+/* ---- console.c: the early console ---- */
+void console_bind(const void *fdt); /* by /chosen stdout-path */
+void console_put(const char *text, uint64_t len);
+void console_on(bool on);
+void console_flush(void); /* prints what the log held before there was a console */
+
+/* ---- trace.c ---- */
+extern bool trace_on;
+void trace_record(enum trace_event event, const struct thread *t, uint64_t argument);
+void trace_switch(bool on);
+status_t trace_read(uint64_t *x);
+static inline void trace(enum trace_event event, const struct thread *t, uint64_t argument)
+{
+    if (trace_on) {
+        trace_record(event, t, argument);
+    }
+}
+/* fast_in of a thread that needs no care. */
+static inline uint32_t fast_core(const struct core *core)
+{
+    return trace_on ? FAST_NEVER : core->number;
+}
 
 /* ---- frames.c: pages of RAM ---- */
-struct frame { /* 16 bytes per page of RAM */
-    struct memory
-        *owner; /* whose block this page belongs to; of a free block: 1 if it is the DMA pool's */
-    uint32_t
-        next : 27; /* frame number of the next block (of a memory, or free); 0: none. Block heads only */
-    uint32_t order : 5; /* block heads */
+enum { FRAME_ORDERS = 19, FRAME_NUMBER = (1 << 27) - 1 }; /* blocks of 2^0 .. 2^18 pages */
+struct frame {                                            /* 16 bytes per page of RAM */
+    /* whose block this page belongs to; of a free block: 1 if it is the DMA pool's */
+    struct memory *owner;
+    /* frame number of the next block (of a memory, or free), 0: none; block heads only, as is order */
+    uint32_t next : 27;
+    uint32_t order : 5;
     uint32_t prev : 27; /* free blocks */
     uint32_t free : 1;  /* head of a free block */
 };
-enum { FRAME_ORDERS = 19 }; /* blocks of 2^0 .. 2^18 pages */
 /* Boot: declares [pa, pa+len) to be RAM, with its frame array at `frames` (zeroed); then gives parts of it to the
  * allocator. */
 void frames_add_range(uint64_t pa, uint64_t len, struct frame *frames);
@@ -54,67 +73,73 @@ uint64_t *boot_table_va(uint64_t pa);
 status_t budget_take(struct process *p, uint64_t pages);
 void budget_return(struct process *p, uint64_t pages);
 void *object_alloc(struct process *payer, uint64_t size); /* zeroed; NULL: E_BUDGET (or no RAM) */
-void object_free(void *p);
+void object_free(void *p);                                /* p may point into it */
 /* One page for tables, zeroed and charged; 0: none. */
 uint64_t page_alloc(struct process *payer);
 void page_free(struct process *payer, uint64_t pa);
-extern uint64_t object_counts[OBJECT_TYPES], badge_count, reply_count;
+extern uint64_t object_counts[OBJECT_TYPES], badge_count;
 
 /* ---- handle.c ---- */
-struct handle_entry *handle_lookup(struct process *p, handle_t h);
-/* An entry of this type with these rights: E_HANDLE, E_TYPE, E_RIGHTS. */
-status_t handle_get(struct process *p, handle_t h, enum object_type type, uint32_t rights,
-                    struct object **out);
-/* A new handle: takes a reference (and counts the badge). E_FULL, E_BUDGET, E_BUSY (badge still closing). */
+struct handle_entry *handle_lookup(struct process *p, uint64_t h);
+/* The object of a handle of this type with these rights. NULL, and *error: E_HANDLE, E_TYPE (so for a kept reply), E_RIGHTS. */
+void *object_get(struct process *p, uint64_t h, enum object_type type, uint32_t rights,
+                 status_t *error);
+/* A new handle: takes a reference (and counts the badge). E_FULL, E_BUDGET, E_DEAD (p is ending), E_BUSY (badge still
+ * closing). */
 status_t handle_install(struct process *p, struct object *o, uint32_t rights, uint32_t badge,
-                        struct process *payer, handle_t *out);
-status_t handle_install_reply(struct process *p, struct thread *caller, handle_t *out);
-/* Closes the entry; false: not finished, call again. */
+                        struct process *payer, uint64_t *out);
+/* A new object's first handle, in t's process; on failure the object goes again. */
+status_t handle_install_new(struct thread *t, struct object *o, uint32_t rights, uint64_t *out);
+status_t handle_install_reply(struct process *p, struct thread *caller, uint64_t *out);
 bool handle_close_step(struct process *p, struct handle_entry *e);
-/* Drops one reference that is not a handle's; false: call again (nothing is dropped until it returns true). */
+void object_init(struct object *o, enum object_type type, struct process *payer);
+void object_delete(struct object *o);
+/* Drops one reference that is not a handle's; nothing is dropped until it returns true. */
 bool object_release_step(struct object *o);
+static inline struct thread *object_thread(struct object *o)
+{
+    return CONTAINER(o, struct thread, object);
+}
+#define RIGHTS_DEVICE (RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER)
 
 /* ---- port.c ---- */
-struct port *port_create(struct process *payer);
 bool port_release_step(struct port *port);
 bool port_fail_callers_step(struct port *port, status_t error);
 void port_notify(struct port *port, uint64_t bits);
 status_t badge_count_up(struct port *port, uint32_t badge, struct process *payer);
 void badge_count_call(struct port *port, uint32_t badge); /* a queued call counts like a handle */
 void badge_count_down(struct port *port, uint32_t badge);
-void port_receive_handle_added(struct port *port);
-void port_timer_expired(struct port *port);
-bool port_reset_step(struct port *port, bool fail_callers);
+uint32_t badge_take_closed(struct port *port);
 
 /* ---- ipc.c ---- */
-enum {
-    CALL_BLOCKED = 1 << 30,
-    CALL_RESTART
-}; /* besides status_t: frame is complete, or is to be entered again */
 int64_t ipc_call(struct thread *t, struct port *port, uint32_t badge, uint64_t deadline);
 int64_t ipc_receive(struct thread *t, struct port *port, uint64_t deadline);
-int64_t ipc_reply(struct thread *t, struct thread *caller);
 void ipc_fail_caller(struct thread *caller, status_t error);
-/* Wakes a thread that waits with this status in x0. */
-void ipc_wake_status(struct thread *t, int64_t status);
+/* Wakes a thread that waits, off every list, with x0. */
+void ipc_wake(struct thread *t, int64_t x0);
+void ipc_wake_receiver(struct port *port, int64_t kind, uint64_t x2);
 void ipc_queue_unlink(struct thread *t);
 void ipc_pool_unlink(struct thread *t);
 
 /* ---- thread.c ---- */
-status_t thread_create(struct process *p, uint64_t entry, uint64_t sp, uint64_t arg,
-                       unsigned priority, uint64_t tp, struct thread **out);
+/* NULL: no budget. It is ready. */
+struct thread *thread_create(struct process *p, uint64_t entry, uint64_t sp, uint64_t arg,
+                             unsigned priority, uint64_t tp);
 /* Ends it, whatever it does or waits for. Its caller, if any, gets E_DEAD. */
 void thread_end(struct thread *t);
 /* Lets it wait no more, without result. */
 void thread_unblock(struct thread *t);
 void thread_raise(struct thread *t, unsigned level);
 void thread_fault(struct thread *t, uint32_t cause, uint64_t address, uint64_t esr, uint64_t code);
+void thread_serror(struct thread *t, uint64_t esr);
 void fp_trap(struct thread *t);
 
 /* ---- sched.c ---- */
+void queue_push(struct queue *q, struct thread *t);
+void queue_remove(struct queue *q, struct thread *t);
 void sched_ready(struct thread *t); /* tail of its level */
-void sched_ready_head(struct thread *t);
 void sched_unready(struct thread *t);
+void sched_set_level(struct thread *t, unsigned level);
 void sched_yield(struct thread *t);
 void sched_deadline(struct thread *t, uint64_t deadline); /* arms; DEADLINE_NEVER: nothing */
 void sched_cancel(struct thread *t);
@@ -126,34 +151,28 @@ bool preempt_pending(void); /* an interrupt waits: leave a long call at a consis
 /* ---- memory.c, device.c ---- */
 status_t memory_create(struct process *payer, uint64_t pages, uint32_t flags, uint64_t limit,
                        struct memory **out);
-/* A memory made of RAM that is not the allocator's (boot archive, tree). */
+status_t memory_fill_step(struct memory *m);
+/* A memory made of RAM that is not the allocator's (boot archive). */
 struct memory *memory_adopt(struct process *payer, uint64_t pa, uint64_t pages);
 bool memory_free_step(struct memory *m);
-bool memory_zero_step(struct memory *m, uint64_t *progress);
-uint64_t memory_page_pa(struct memory *m, uint64_t page); /* walks; for contiguous ones one step */
-/* Takes [va, va + len) out of p's space, step by step: advances *va, false: call again. */
+/* Takes [va, va + len) out of p's space, step by step: advances *va. */
 bool space_unmap_step(struct process *p, uint64_t *va, uint64_t end);
-struct device *device_create_root(struct process *payer, uint32_t flags);
+struct device *device_create(struct process *payer, uint32_t flags);
 bool device_release_step(struct device *d);
 void window_detach(struct window *w);
 bool window_unmap_step(struct window *w);
 bool ram_overlaps(uint64_t pa, uint64_t len); /* boot/ram.c: RAM or a reservation */
-bool device_contains(const struct device *d, uint64_t pa, uint64_t len);
 
 /* ---- process.c, futex.c ---- */
+extern struct link *process_all;
 struct process *process_create(struct process *parent, const char *name, uint64_t pages,
                                unsigned ceiling);
 bool process_kill_step(struct process *p);
-void process_try_free(
-    struct process *p); /* when it is gone, unreferenced and nothing is charged to it any more */
-extern struct process *process_all;
-status_t process_get(struct thread *t, uint64_t h, struct process **out);
-status_t port_get(struct thread *t, uint64_t h, uint32_t right, struct port **out,
-                  uint32_t *out_badge);
-int64_t handle_duplicate(struct thread *t, struct process *to, uint64_t *x);
-/* A new object's first handle, into *out; on failure the object goes again. */
-int64_t handle_install_new(struct thread *t, struct object *o, uint32_t rights, uint64_t *out);
+/* Frees it when it is gone, unreferenced and nothing is charged to it any more. */
+void process_try_free(struct process *p);
+struct process *process_next(const struct process *p); /* of all; NULL: the first, or after the last */
 void futex_unlink(struct thread *t);
+void futex_rebase(struct thread *owner);
 void futex_owner_gone(struct thread *owner);
 
 /* ---- irq.c ---- */
@@ -164,21 +183,26 @@ static inline bool irq_waiting(const struct core *core)
     return core->irq_thread != NULL && core->irq_port->receiver == core->irq_thread;
 }
 void irq_thread_gone(struct thread *t);
+void irq_port_gone(struct port *port);
 
 /* ---- calls.c ---- */
-typedef int64_t syscall_fn(struct thread *t, uint64_t *x);
-#define CALL(number, name) syscall_fn sys_##name;
+enum { CALL_BLOCKED = 1 << 30, CALL_RESTART }; /* what a call returns besides status_t */
+typedef int64_t syscall_fn(struct thread *t, uint64_t *x, void *object, uint32_t meta);
+/* A system call: x = x0..x9; the object that calls.def wants in x0, and badge << 8 | rights of its handle. */
+#define SYSCALL(name)                                                                              \
+    int64_t sys_##name(struct thread *t __attribute__((unused)),                                   \
+                       uint64_t *x __attribute__((unused)), void *object __attribute__((unused)),  \
+                       uint32_t meta __attribute__((unused)))
+#define CALL(number, name, ...) SYSCALL(name);
 #include <abi/calls.def>
 #undef CALL
-extern syscall_fn *const syscalls[SYS_COUNT];
 
 /* ---- what vectors.S and fastpath.S call ---- */
-int64_t do_abi_version(void);
-int64_t exception_unknown_call(struct thread *t, uint64_t number);
+int64_t syscall(struct thread *t, uint64_t *x, uint64_t number);
 void exception_sync(struct thread *t);
 void exception_serror(struct thread *t);
-void irq_slow(struct thread *current);
-bool timer_tick(struct thread *current, struct core *core);
+void irq_slow(void);
+void timer_tick(struct thread *current);
 struct thread *schedule(void);
 _Noreturn void kernel_exception(uint64_t sp, uint64_t lr);
 

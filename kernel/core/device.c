@@ -6,52 +6,39 @@
 #include "core.h"
 #include <arch/aarch64/mmu.h>
 
-static struct device *device_new(struct process *payer)
+/* NULL: no budget. */
+struct device *device_create(struct process *payer, uint32_t flags)
 {
     struct device *d = object_alloc(payer, sizeof(*d));
 
     if (d != NULL) {
-        d->object.type = OBJECT_DEVICE;
-        d->object.payer = payer;
-        object_counts[OBJECT_DEVICE]++;
-    }
-    return d;
-}
-
-struct device *device_create_root(struct process *payer, uint32_t flags)
-{
-    struct device *d = device_new(payer);
-
-    if (d != NULL) {
+        object_init(&d->object, OBJECT_DEVICE, payer);
         d->flags = flags;
     }
     return d;
 }
 
-bool device_contains(const struct device *d, uint64_t pa, uint64_t len)
+static bool device_contains(const struct device *d, uint64_t pa, uint64_t len)
 {
     for (unsigned i = 0; i < d->count; i++) {
-        if (pa >= d->window[i].pa && pa - d->window[i].pa < d->window[i].len &&
-            len <= d->window[i].len - (pa - d->window[i].pa)) {
+        uint64_t offset = pa - d->window[i].pa;
+
+        if (offset < d->window[i].len && len <= d->window[i].len - offset) {
             return true;
         }
     }
-    return false;
+    return d->flags & DEVICE_ALL;
 }
 
-static void device_unlink(struct device *d)
-{
-    struct device **link;
+/* ---- ends ---- */
 
-    if (d->parent == NULL) {
-        return;
-    }
-    /* doubly linked through prev_link: constant time whatever the number of siblings */
-    link = d->prev_link;
-    *link = d->sibling;
-    if (d->sibling != NULL) {
-        d->sibling->prev_link = link;
-    }
+/* Takes a window off its process's list. */
+void window_detach(struct window *w)
+{
+    link_remove(&w->process_link);
+    w->process = NULL;
+    w->mapped_len = 0;
+    w->unmap_va = 0;
 }
 
 /* Takes all of a window's mapping away; its progress lies in the window. */
@@ -88,55 +75,39 @@ static bool device_unmap_step(struct device *d)
     return true;
 }
 
-/* Takes a window off its process's list. */
-void window_detach(struct window *w)
-{
-    struct window **link = &w->process->windows;
-
-    while (*link != w) {
-        link = &(*link)->next;
-    }
-    *link = w->next;
-    w->process = NULL;
-    w->mapped_len = 0;
-    w->unmap_va = 0;
-}
-
 /* Ends the deepest descendants first, one per step. */
 static bool device_revoke_step(struct device *d)
 {
-    for (unsigned i = 0; i < 8 && d->child != NULL; i++) {
-        struct device *leaf = d->child;
+    for (unsigned i = 0; i < 8 && d->children != NULL; i++) {
+        struct device *leaf = d;
 
-        while (leaf->child != NULL) {
-            leaf = leaf->child;
+        while (leaf->children != NULL) { /* PROCESS_DEPTH levels */
+            leaf = CONTAINER(leaf->children, struct device, sibling);
         }
-        leaf->object.dead =
-            1; /* before its pages go: it must not be mapped again between two steps */
+        leaf->object.dead = 1; /* first: it must not be mapped again between two steps */
         if (!device_unmap_step(leaf)) {
             return false;
         }
-        device_unlink(leaf);
+        link_remove(&leaf->sibling);
         leaf->parent->object.refs--; /* not freed here: as the next leaf, or it is ours */
         leaf->parent = NULL;
         if (leaf->object.refs == 0) { /* nobody but its children held it */
-            object_counts[OBJECT_DEVICE]--;
-            object_free(leaf);
+            object_delete(&leaf->object);
         }
     }
-    return d->child == NULL && device_unmap_step(d);
+    return d->children == NULL && device_unmap_step(d);
 }
 
-/* The last handle is going. Children keep their parent, so there are none. */
+/* The last reference is going. Children keep their parent, so there are none. */
 bool device_release_step(struct device *d)
 {
+    struct device *parent = d->parent;
+
     if (!device_unmap_step(d)) {
         return false;
     }
-    if (d->parent != NULL) {
-        struct device *parent = d->parent;
-
-        device_unlink(d);
+    if (parent != NULL) {
+        link_remove(&d->sibling);
         d->parent = NULL;
         while (
             !object_release_step(&parent->object)) { /* progress lies there; PROCESS_DEPTH levels */
@@ -148,23 +119,13 @@ bool device_release_step(struct device *d)
 /* ---- calls ---- */
 
 /* x0 parent, x1 flags | count << 32, x2.. pa, len pairs -> x1 */
-int64_t sys_device_derive(struct thread *t, uint64_t *x)
+SYSCALL(device_derive)
 {
+    struct device *parent = object, *d;
     unsigned count = (unsigned)(x[1] >> 32);
-    uint32_t flags = (uint32_t)x[1];
-    struct object *o;
-    struct device *parent, *d;
-    status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_DEVICE, RIGHT_MANAGE, &o);
-    handle_t h;
+    status_t error;
 
-    if (error != E_OK) {
-        return error;
-    }
-    parent = (struct device *)o;
-    if (parent->object.dead) {
-        return E_REVOKED;
-    }
-    if (count > DEVICE_WINDOWS || (flags & ~parent->flags) != 0) {
+    if (count > DEVICE_WINDOWS || ((uint32_t)x[1] & ~parent->flags) != 0) {
         return count > DEVICE_WINDOWS ? E_INVAL : E_RIGHTS;
     }
     if (parent->depth == PROCESS_DEPTH) {
@@ -174,51 +135,31 @@ int64_t sys_device_derive(struct thread *t, uint64_t *x)
         uint64_t pa = x[2 + 2 * i], len = x[3 + 2 * i];
 
         if (len == 0 || pa + len < pa || pa + len > PTE_ADDRESS || ram_overlaps(pa, len) ||
-            (!(parent->flags & DEVICE_ALL) && !device_contains(parent, pa, len))) {
+            !device_contains(parent, pa, len)) {
             return E_RANGE;
         }
     }
-    d = device_new(t->process);
+    d = device_create(t->process, (uint32_t)x[1]);
     if (d == NULL) {
         return E_BUDGET;
     }
-    d->flags = flags;
     d->depth = (uint16_t)(parent->depth + 1);
     d->count = (uint16_t)count;
     for (unsigned i = 0; i < count; i++) {
-        d->window[i].pa = x[2 + 2 * i];
-        d->window[i].len = x[3 + 2 * i];
-        d->window[i].device = d;
+        d->window[i] = (struct window){ .pa = x[2 + 2 * i], .len = x[3 + 2 * i] };
     }
-    error = handle_install(t->process, &d->object,
-                           RIGHTS_ALL & ~(RIGHT_CALL | RIGHT_NOTIFY | RIGHT_RECEIVE | RIGHT_EXEC),
-                           0, t->process, &h);
-    if (error != E_OK) {
-        object_counts[OBJECT_DEVICE]--;
-        object_free(d);
-        return error;
+    error = handle_install_new(t, &d->object, RIGHTS_DEVICE, &x[1]);
+    if (error == E_OK) {
+        d->parent = parent;
+        link_add(&parent->children, &d->sibling);
+        parent->object.refs++;
     }
-    d->parent = parent;
-    d->sibling = parent->child;
-    d->prev_link = &parent->child;
-    if (d->sibling != NULL) {
-        d->sibling->prev_link = &d->sibling;
-    }
-    parent->child = d;
-    parent->object.refs++;
-    x[1] = h;
-    return E_OK;
+    return error;
 }
 
-int64_t sys_device_revoke(struct thread *t, uint64_t *x)
+SYSCALL(device_revoke)
 {
-    struct object *o;
-    status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_DEVICE, RIGHT_MANAGE, &o);
-
-    if (error != E_OK) {
-        return error;
-    }
-    while (!device_revoke_step((struct device *)o)) {
+    while (!device_revoke_step(object)) {
         if (preempt_pending()) {
             return CALL_RESTART;
         }
@@ -227,36 +168,28 @@ int64_t sys_device_revoke(struct thread *t, uint64_t *x)
 }
 
 /* x0 device, x1 window, x2 width | DEVICE_WRITE, x3 offset, x4 value -> x1 */
-int64_t sys_device_access(struct thread *t, uint64_t *x)
+SYSCALL(device_access)
 {
+    struct device *d = object;
     bool write = x[2] & DEVICE_WRITE;
-    uint64_t width = x[2] & ~(uint64_t)DEVICE_WRITE, va, value = 0;
-    struct object *o;
-    struct device *d;
-    status_t error =
-        handle_get(t->process, (handle_t)x[0], OBJECT_DEVICE, write ? RIGHT_WRITE : RIGHT_READ, &o);
-    int failed;
+    uint64_t width = x[2] & ~(uint64_t)DEVICE_WRITE, va;
+    const struct window *w;
 
-    if (error != E_OK) {
-        return error;
-    }
-    d = (struct device *)o;
-    if (d->object.dead) {
-        return E_REVOKED;
+    if (!(meta & (write ? RIGHT_WRITE : RIGHT_READ))) {
+        return E_RIGHTS;
     }
     if ((width != 1 && width != 2 && width != 4 && width != 8) || x[3] % width != 0) {
         return E_INVAL;
     }
-    if (x[1] >= d->count || x[3] >= d->window[x[1]].len || width > d->window[x[1]].len - x[3] ||
-        (d->window[x[1]].pa + x[3]) % width != 0) {
+    w = &d->window[x[1] < d->count ? x[1] : 0];
+    if (x[1] >= d->count || x[3] >= w->len || width > w->len - x[3] ||
+        (w->pa + x[3]) % width != 0) {
         return E_RANGE;
     }
-    va = (uint64_t)mmu_register(d->window[x[1]].pa + x[3]);
-    failed =
-        write ? device_store(va, (unsigned)width, x[4]) : device_load(va, (unsigned)width, &value);
-    if (failed) {
-        return E_IO;
-    }
-    x[1] = value;
-    return E_OK;
+    va = (uint64_t)mmu_register(w->pa + x[3]);
+    x[1] = 0;
+    return (write ? device_store(va, (unsigned)width, x[4])
+                  : device_load(va, (unsigned)width, &x[1])) != 0
+               ? E_IO
+               : E_OK;
 }

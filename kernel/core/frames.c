@@ -7,7 +7,7 @@
 #include "core.h"
 #include <arch/aarch64/mmu.h>
 
-enum { RANGES = 64, FRAME_NUMBER = (1 << 27) - 1 };
+enum { RANGES = 64 };
 
 struct range {
     uint64_t first, count; /* frame numbers */

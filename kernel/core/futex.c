@@ -2,53 +2,40 @@
  * The futex-like word: wait while a word of the own memory has a value, wake those who wait on it. A waiter may name
  * the thread that owns what the word guards; that thread then runs with at least the waiter's priority.
  *
- * Waiters of a process are one list; it holds at most THREADS_PER_PROCESS, which bounds every walk here.
+ * Waiters of a process are one queue; it holds at most THREADS_PER_PROCESS, which bounds every walk here.
  */
 #include "core.h"
 #include <arch/aarch64/mmu.h>
 #include <arch/aarch64/sysreg.h>
 
 /* Recomputes the owner's inherited level from those who still wait on it. */
-static void futex_rebase(struct thread *owner)
+void futex_rebase(struct thread *owner)
 {
-    uint8_t top = owner->own, level;
-    bool ready = owner->ready;
+    uint8_t top = owner->own;
 
-    for (struct thread *w = owner->process->futex_waiters; w != NULL; w = w->next) {
+    for (struct thread *w = owner->process->futex_waiters.head; w != NULL; w = w->next) {
         if (w->futex_owner == owner && w->level > top) {
             top = w->level;
         }
     }
     owner->base = top;
-    level = owner->caller != NULL && owner->caller->level > top ? owner->caller->level : top;
-    if (level > owner->level) {
-        thread_raise(owner, level);
-    } else if (level < owner->level) {
-        if (ready) {
-            sched_unready(owner);
-        }
-        owner->level = level;
-        if (ready) {
-            sched_ready(owner);
-        }
+    if (owner->caller != NULL && owner->caller->level > top) {
+        top = owner->caller->level;
+    }
+    if (top > owner->level) {
+        thread_raise(owner, top);
+    } else if (top < owner->level) {
+        sched_set_level(owner, top);
         owner->core->dirty = true; /* it may be the one that runs */
     }
 }
 
-/* Off the list; whoever it boosted loses that. The caller sets its new state. */
+/* Off the queue; whoever it boosted loses that. The caller sets its new state. */
 void futex_unlink(struct thread *t)
 {
-    struct process *p = t->process;
     struct thread *owner = t->futex_owner;
 
-    if (t->prev != NULL) {
-        t->prev->next = t->next;
-    } else {
-        p->futex_waiters = t->next;
-    }
-    if (t->next != NULL) {
-        t->next->prev = t->prev;
-    }
+    queue_remove(&t->process->futex_waiters, t);
     t->futex_owner = NULL;
     t->state = TS_RUN;
     if (owner != NULL) {
@@ -58,47 +45,35 @@ void futex_unlink(struct thread *t)
 
 void futex_owner_gone(struct thread *owner)
 {
-    for (struct thread *w = owner->process->futex_waiters; w != NULL; w = w->next) {
+    for (struct thread *w = owner->process->futex_waiters.head; w != NULL; w = w->next) {
         if (w->futex_owner == owner) {
             w->futex_owner = NULL;
         }
     }
 }
 
-static status_t futex_owner_get(struct thread *t, handle_t h, struct thread **out)
+/* The owner that handle h names; NULL: none, it has ended, or *error. */
+static struct thread *futex_owner_get(struct thread *t, uint64_t h, status_t *error)
 {
-    struct object *o;
-    status_t error;
+    struct object *o = h != 0 ? object_get(t->process, h, OBJECT_THREAD, 0, error) : NULL;
+    struct thread *owner = o != NULL ? object_thread(o) : NULL;
 
-    *out = NULL;
-    if (h == 0) {
-        return E_OK;
+    if (owner != NULL && (owner->process != t->process || owner == t)) {
+        *error = E_INVAL;
     }
-    error = handle_get(t->process, h, OBJECT_THREAD, 0, &o);
-    if (error != E_OK) {
-        return error;
-    }
-    if (object_thread(o)->process != t->process || object_thread(o) == t) {
-        return E_INVAL;
-    }
-    if (object_thread(o)->state != TS_DEAD) {
-        *out = object_thread(o);
-    }
-    return E_OK;
+    return owner != NULL && owner->state != TS_DEAD ? owner : NULL;
 }
 
 /* x0 address, x1 expected, x2 owner */
-int64_t sys_futex_wait(struct thread *t, uint64_t *x)
+SYSCALL(futex_wait)
 {
-    struct process *p = t->process;
-    struct thread *owner, **link = &p->futex_waiters, *last = NULL;
+    status_t error = E_OK;
+    struct thread *owner = futex_owner_get(t, x[2], &error);
     uint32_t value;
-    status_t error;
 
     if (x[0] % 4 != 0 || x[0] >= USER_END) {
         return x[0] % 4 != 0 ? E_INVAL : E_FAULT;
     }
-    error = futex_owner_get(t, (handle_t)x[2], &owner);
     if (error != E_OK) {
         return error;
     }
@@ -111,13 +86,7 @@ int64_t sys_futex_wait(struct thread *t, uint64_t *x)
     if (t->deadline <= cntvct_read()) {
         return E_TIMEOUT;
     }
-    while (*link != NULL) {
-        last = *link;
-        link = &last->next;
-    }
-    t->next = NULL;
-    t->prev = last;
-    *link = t;
+    queue_push(&t->process->futex_waiters, t);
     t->state = TS_FUTEX;
     t->futex_address = x[0];
     t->futex_owner = owner;
@@ -128,40 +97,42 @@ int64_t sys_futex_wait(struct thread *t, uint64_t *x)
     return CALL_BLOCKED;
 }
 
-/* x0 address, x1 count, x2 owner of the rest -> x1 woken */
-int64_t sys_futex_wake(struct thread *t, uint64_t *x)
+/* The most urgent of those who wait at the address; among equals the first. */
+static struct thread *futex_best(struct process *p, uint64_t address)
 {
-    struct thread *owner;
-    status_t error = futex_owner_get(t, (handle_t)x[2], &owner);
+    struct thread *best = NULL;
+
+    for (struct thread *w = p->futex_waiters.head; w != NULL; w = w->next) {
+        if (w->futex_address == address && (best == NULL || w->level > best->level)) {
+            best = w;
+        }
+    }
+    return best;
+}
+
+/* x0 address, x1 count, x2 owner of the rest -> x1 woken */
+SYSCALL(futex_wake)
+{
+    status_t error = E_OK;
+    struct thread *owner = futex_owner_get(t, x[2], &error), *best;
     uint64_t woken = 0;
 
     if (error != E_OK) {
         return error;
     }
-    while (woken < x[1]) {
-        struct thread *best = NULL;
-
-        for (struct thread *w = t->process->futex_waiters; w != NULL; w = w->next) {
-            if (w->futex_address == x[0] && (best == NULL || w->level > best->level)) {
-                best = w;
-            }
-        }
-        if (best == NULL) {
-            break;
-        }
+    while (woken < x[1] && (best = futex_best(t->process, x[0])) != NULL) {
         thread_unblock(best);
-        ipc_wake_status(best, E_OK);
+        ipc_wake(best, E_OK);
         woken++;
-        if (woken < x[1] &&
-            preempt_pending()) { /* the rest in another entry; its count is the one returned */
-            x[1] -= woken;
+        if (woken < x[1] && preempt_pending()) {
+            x[1] -= woken; /* the rest in another entry; its count is the one returned */
             return CALL_RESTART;
         }
     }
-    for (struct thread *w = t->process->futex_waiters; w != NULL; w = w->next) {
-        if (w->futex_address == x[0] && w->futex_owner != owner) {
-            struct thread *old = w->futex_owner;
+    for (struct thread *w = t->process->futex_waiters.head; w != NULL; w = w->next) {
+        struct thread *old = w->futex_owner;
 
+        if (w->futex_address == x[0] && old != owner) {
             w->futex_owner = owner == w ? NULL : owner;
             if (old != NULL) {
                 futex_rebase(old);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Handle tables: pages of 256 entries, the first looked up by the fast paths too. A handle is generation << 12 | index.
+ * Handle tables: pages of 256 entries, the first looked up by the fast paths too. A handle is generation << 12 | index;
+ * index 0 is not used, so that 0 never is a handle.
  *
  * Entry states: free (self 0; meta keeps the generation for the next use), object (rights != 0), kept reply (rights 0).
  * Every object entry holds one reference and, for a badged port, one count of the badge.
@@ -9,150 +10,152 @@
 
 enum { INDEX_MASK = (1 << HANDLE_INDEX_BITS) - 1, GENERATION_MAX = 0x7ffff };
 
-struct handle_entry *handle_lookup(struct process *p, handle_t h)
+static struct handle_entry *entry_at(struct process *p, unsigned index)
 {
-    unsigned index = h & INDEX_MASK;
-    struct handle_entry *page = p->handle_page[index / HANDLES_PER_PAGE];
-    struct handle_entry *e;
-
-    if (h == 0 || page == NULL) {
-        return NULL;
-    }
-    e = &page[index % HANDLES_PER_PAGE];
-    return e->self == h ? e : NULL;
+    return &p->handle_page[index / HANDLES_PER_PAGE][index % HANDLES_PER_PAGE];
 }
 
-status_t handle_get(struct process *p, handle_t h, enum object_type type, uint32_t rights,
-                    struct object **out)
+struct handle_entry *handle_lookup(struct process *p, uint64_t h)
+{
+    unsigned index = h & INDEX_MASK;
+    struct handle_entry *e = index < p->handle_top && index != 0 ? entry_at(p, index) : NULL;
+
+    return e != NULL && e->self == (handle_t)h && h != 0 ? e : NULL;
+}
+
+void *object_get(struct process *p, uint64_t h, enum object_type type, uint32_t rights,
+                 status_t *error)
 {
     struct handle_entry *e = handle_lookup(p, h);
-    struct object *o;
+    struct object *o = e != NULL && (e->meta & RIGHTS_ALL) != 0 ? e->object : NULL;
 
-    if (e == NULL) {
-        return E_HANDLE;
+    *error = e == NULL                      ? E_HANDLE
+             : o == NULL || o->type != type ? E_TYPE
+             : (e->meta & rights) != rights ? E_RIGHTS
+                                            : E_OK;
+    return *error == E_OK ? o : NULL;
+}
+
+/* Makes sure that handle_fill finds a slot. Tables grow by a page, charged to the process. */
+static status_t handle_room(struct process *p)
+{
+    unsigned page = p->handle_top / HANDLES_PER_PAGE;
+    uint64_t pa;
+
+    if (p->state != PROCESS_LIVE) {
+        return E_DEAD;
     }
-    if ((e->meta & 0xff) == 0) {
-        return E_TYPE; /* a kept reply */
+    if (p->handle_free != 0 || (page < HANDLE_PAGES && p->handle_page[page] != NULL)) {
+        return E_OK;
     }
-    o = e->object;
-    if (o->type != type) {
-        return E_TYPE;
+    if (page == HANDLE_PAGES) {
+        return E_FULL;
     }
-    if ((e->meta & rights) != rights) {
-        return E_RIGHTS;
+    pa = page_alloc(p);
+    if (pa == 0) {
+        return E_BUDGET;
     }
-    *out = o;
+    p->handle_page[page] = pa_to_va(pa);
     return E_OK;
 }
 
-/* A free entry, and the index it has. Tables grow by a page, charged to the process. */
-static struct handle_entry *handle_slot(struct process *p, unsigned *out_index)
+static struct handle_entry *handle_fill(struct process *p, void *object, uint32_t meta)
 {
-    unsigned total = p->handle_pages * HANDLES_PER_PAGE;
+    unsigned index = p->handle_free != 0 ? p->handle_free : p->handle_top++;
+    struct handle_entry *e = entry_at(p, index);
 
-    if (p->handle_count == total) {
-        uint64_t pa;
-
-        if (p->handle_pages == HANDLE_PAGES || (pa = page_alloc(p)) == 0) {
-            return NULL;
-        }
-        p->handle_page[p->handle_pages++] = pa_to_va(pa);
-        p->handle_free = total;
-        total += HANDLES_PER_PAGE;
+    if (index == p->handle_free) {
+        p->handle_free = (uint32_t)(uintptr_t)e->object;
     }
-    for (unsigned i = 0; i < total; i++) { /* at most 4096; freed slots lower the start */
-        unsigned index = p->handle_free;
-        struct handle_entry *e =
-            &p->handle_page[index / HANDLES_PER_PAGE][index % HANDLES_PER_PAGE];
-
-        p->handle_free = index + 1 < total ? index + 1 : 0;
-        if (e->self == 0) {
-            *out_index = index;
-            return e;
-        }
-    }
-    return NULL;
-}
-
-static handle_t handle_fill(struct process *p, struct handle_entry *e, unsigned index, void *object,
-                            uint32_t meta)
-{
-    uint32_t generation =
-        (e->meta >> 8) % GENERATION_MAX + 1; /* of a free entry: the last generation */
-
+    e->self = ((e->meta >> 8) % GENERATION_MAX + 1) << HANDLE_INDEX_BITS | index;
     e->object = object;
     e->meta = meta;
-    e->self = generation << HANDLE_INDEX_BITS | index;
     p->handle_count++;
-    return e->self;
+    return e;
 }
 
+/* fastpath.S does the same when it answers a kept reply. */
 static void handle_clear(struct process *p, struct handle_entry *e)
 {
     unsigned index = e->self & INDEX_MASK;
 
     e->meta = e->self >> HANDLE_INDEX_BITS << 8; /* no rights: self is 0, which a caller may say */
     e->self = 0;
-    e->object = NULL;
+    e->object = (void *)(uintptr_t)p->handle_free;
+    p->handle_free = index;
     p->handle_count--;
-    if (index < p->handle_free) {
-        p->handle_free = index;
-    }
 }
 
 status_t handle_install(struct process *p, struct object *o, uint32_t rights, uint32_t badge,
-                        struct process *payer, handle_t *out)
+                        struct process *payer, uint64_t *out)
 {
-    unsigned index;
-    struct handle_entry *e;
+    status_t error = handle_room(p);
+    struct port *port = (struct port *)o;
 
-    assert((rights & 0xff) != 0);
-    if (p->state != PROCESS_LIVE) {
-        return E_DEAD;
+    assert((rights & RIGHTS_ALL) != 0);
+    if (error == E_OK && o->type == OBJECT_PORT && badge != 0) {
+        error = badge_count_up(port, badge, payer);
     }
-    e = handle_slot(p, &index);
-    if (e == NULL) {
-        return p->handle_count < HANDLE_PAGES * HANDLES_PER_PAGE ? E_BUDGET : E_FULL;
+    if (error != E_OK) {
+        return error;
     }
     if (o->type == OBJECT_PORT) {
-        struct port *port = object_port(o);
-
-        if (badge != 0) {
-            status_t error = badge_count_up(port, badge, payer);
-
-            if (error != E_OK) {
-                return error;
-            }
-        }
         port->receive_handles += (rights & RIGHT_RECEIVE) != 0;
     }
     o->refs++;
-    *out = handle_fill(p, e, index, o, badge << 8 | rights);
+    *out = handle_fill(p, o, badge << 8 | rights)->self;
     return E_OK;
 }
 
-status_t handle_install_reply(struct process *p, struct thread *caller, handle_t *out)
+status_t handle_install_reply(struct process *p, struct thread *caller, uint64_t *out)
 {
-    unsigned index;
-    struct handle_entry *e = handle_slot(p, &index);
+    status_t error = handle_room(p);
 
-    if (e == NULL) {
-        return p->handle_count < HANDLE_PAGES * HANDLES_PER_PAGE ? E_BUDGET : E_FULL;
+    if (error == E_OK) {
+        struct handle_entry *e = handle_fill(p, caller, 0);
+
+        caller->wait = (uintptr_t)&e->object;
+        caller->kept = true;
+        this_core()->replies++;
+        *out = e->self;
     }
-    *out = handle_fill(p, e, index, caller, 0);
-    caller->wait = (uintptr_t)&e->object;
-    caller->kept = true;
-    reply_count++;
-    return E_OK;
+    return error;
 }
 
-/* Finalises an object whose last reference is going; false: call again. */
-static bool object_finalise_step(struct object *o)
+status_t handle_install_new(struct thread *t, struct object *o, uint32_t rights, uint64_t *out)
+{
+    status_t error = handle_install(t->process, o, rights, 0, t->process, out);
+
+    if (error != E_OK) {
+        o->refs = 1;
+        while (!object_release_step(o)) { /* new: it has nothing yet that takes long */
+        }
+    }
+    return error;
+}
+
+/* ---- ends ---- */
+
+void object_init(struct object *o, enum object_type type, struct process *payer)
+{
+    o->type = (uint8_t)type;
+    o->payer = payer;
+    object_counts[type]++;
+}
+
+void object_delete(struct object *o)
+{
+    object_counts[o->type]--;
+    object_free(o);
+}
+
+/* Takes an object apart whose last reference is going; false: call again. */
+static bool object_end_step(struct object *o)
 {
     switch (o->type) {
     case OBJECT_PORT:
-        return port_release_step(object_port(o));
-    case OBJECT_MEMORY:
+        return port_release_step((struct port *)o);
+    case OBJECT_MEMORY: /* if it is mapped the last unmap does it */
         return ((struct memory *)o)->mapped != 0 || memory_free_step((struct memory *)o);
     case OBJECT_DEVICE:
         return device_release_step((struct device *)o);
@@ -167,36 +170,15 @@ bool object_release_step(struct object *o)
         o->refs--;
         return true;
     }
-    if (!object_finalise_step(o)) {
+    if (!object_end_step(o)) {
         return false;
     }
     o->refs = 0;
-    switch (o->type) {
-    case OBJECT_PORT:
-        object_counts[OBJECT_PORT]--;
-        object_free(object_port(o));
-        break;
-    case OBJECT_THREAD:
-        if (object_thread(o)->state == TS_DEAD) {
-            object_counts[OBJECT_THREAD]--;
-            object_free(object_thread(o));
-        }
-        break;
-    case OBJECT_MEMORY:
-        if (((struct memory *)o)->mapped == 0) { /* else the last unmap does it */
-            object_counts[OBJECT_MEMORY]--;
-            object_free(o);
-        }
-        break;
-    case OBJECT_DEVICE:
-        object_counts[OBJECT_DEVICE]--;
-        object_free(o);
-        break;
-    case OBJECT_PROCESS:
+    if (o->type == OBJECT_PROCESS) {
         process_try_free((struct process *)o);
-        break;
-    default:
-        assert(false);
+    } else if (!(o->type == OBJECT_THREAD && object_thread(o)->state != TS_DEAD) &&
+               !(o->type == OBJECT_MEMORY && ((struct memory *)o)->mapped != 0)) {
+        object_delete(o);
     }
     return true;
 }
@@ -204,38 +186,89 @@ bool object_release_step(struct object *o)
 bool handle_close_step(struct process *p, struct handle_entry *e)
 {
     struct object *o = e->object;
-    uint32_t badge = e->meta >> 8;
+    struct port *port = (struct port *)o;
+    uint32_t meta = e->meta;
 
-    if ((e->meta & 0xff) == 0) { /* a kept reply: dropping it fails its caller */
+    if ((meta & RIGHTS_ALL) == 0) { /* a kept reply: dropping it fails its caller */
         struct thread *caller = e->object;
 
         handle_clear(p, e);
-        reply_count--;
+        this_core()->replies--;
         if (caller != NULL) {
             caller->kept = false;
             ipc_fail_caller(caller, E_DEAD);
         }
         return true;
     }
-    if (o->type == OBJECT_PORT) {
-        struct port *port = object_port(o);
-
-        if ((e->meta & RIGHT_RECEIVE) && port->receive_handles == 1 &&
-            !port_fail_callers_step(port, E_DEAD)) {
-            return false;
-        }
-        if (o->refs == 1 && !object_finalise_step(o)) {
-            return false;
-        }
-        port->receive_handles -= (e->meta & RIGHT_RECEIVE) != 0;
-        if (badge != 0) {
-            badge_count_down(port, badge);
-        }
-    } else if (o->refs == 1 && !object_finalise_step(o)) {
+    if (o->type == OBJECT_PORT && (meta & RIGHT_RECEIVE) && port->receive_handles == 1 &&
+        !port_fail_callers_step(port, E_DEAD)) {
         return false;
     }
+    if (o->refs == 1 && !object_end_step(o)) {
+        return false;
+    }
+    if (o->type == OBJECT_PORT) {
+        port->receive_handles -= (meta & RIGHT_RECEIVE) != 0;
+        badge_count_down(port, meta >> 8);
+    }
     handle_clear(p, e);
-    while (!object_release_step(o)) { /* finalised above: at most what changed since, one step */
+    while (!object_release_step(o)) { /* taken apart above: at most what changed since, one step */
     }
     return true;
+}
+
+/* ---- calls ---- */
+
+/* x0 handle, x1 rights, x2 badge -> a handle of process `to` in x1 (sys_process_grant shifts its arguments). */
+static status_t handle_duplicate(struct thread *t, struct process *to, uint64_t *x)
+{
+    struct handle_entry *e = handle_lookup(t->process, x[0]);
+    uint32_t rights = e != NULL ? (uint32_t)x[1] & e->meta & RIGHTS_ALL : 0;
+    uint64_t badge = x[2];
+    struct object *o;
+
+    if (e == NULL) {
+        return E_HANDLE;
+    }
+    o = e->object;
+    if ((e->meta & RIGHTS_ALL) == 0 || (badge != 0 && o->type != OBJECT_PORT)) {
+        return E_TYPE;
+    }
+    if (rights == 0 || badge > BADGE_MAX) {
+        return E_INVAL;
+    }
+    if (!(e->meta & (badge != 0 ? RIGHT_MANAGE : RIGHT_TRANSFER | RIGHT_MANAGE))) {
+        return E_RIGHTS;
+    }
+    return handle_install(to, o, rights, badge != 0 ? (uint32_t)badge : e->meta >> 8, t->process,
+                          &x[1]);
+}
+
+SYSCALL(handle_dup)
+{
+    return handle_duplicate(t, t->process, x);
+}
+
+/* x0 process, x1 handle, x2 rights, x3 badge -> x1 */
+SYSCALL(process_grant)
+{
+    status_t error = handle_duplicate(t, object, &x[1]);
+
+    x[1] = x[2];
+    return error;
+}
+
+SYSCALL(handle_close)
+{
+    struct handle_entry *e = handle_lookup(t->process, x[0]);
+
+    if (e == NULL) {
+        return E_HANDLE;
+    }
+    while (!handle_close_step(t->process, e)) {
+        if (preempt_pending()) {
+            return CALL_RESTART;
+        }
+    }
+    return E_OK;
 }

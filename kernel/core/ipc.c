@@ -15,17 +15,17 @@
  * Model: tests/models/ipc.pml.
  */
 #include "core.h"
-#include <arch/aarch64/mmu.h>
 #include <arch/aarch64/sysreg.h>
 
 /* ---- waking ---- */
 
 /* A message resumes t: nothing of its old scratch registers may survive, and the flags are not its own any more. */
-static void ipc_wake(struct thread *t)
+void ipc_wake(struct thread *t, int64_t x0)
 {
-    uint64_t *x = &t->x[10];
-
-    x[0] = x[1] = x[2] = x[3] = x[4] = x[5] = x[6] = x[7] = x[8] = 0;
+    t->x[0] = (uint64_t)x0;
+    for (unsigned i = 10; i < 19; i++) {
+        t->x[i] = 0;
+    }
     t->spsr = t->spsr0;
     sched_cancel(t);
     t->wait = 0;
@@ -33,24 +33,42 @@ static void ipc_wake(struct thread *t)
     sched_ready(t);
 }
 
-void ipc_wake_status(struct thread *t, int64_t status)
+/* The first receiver of a pool, which has one, gets something that is no call: x1 and x3..x9 are 0. */
+void ipc_wake_receiver(struct port *port, int64_t kind, uint64_t x2)
 {
-    if (t->state == TS_DEAD) {
-        return;
+    struct thread *t = port->receiver;
+
+    port->receiver = t->next;
+    for (unsigned i = 1; i < 10; i++) {
+        t->x[i] = 0;
     }
-    t->x[0] = (uint64_t)status;
-    ipc_wake(t);
+    t->x[2] = x2;
+    t->wait = 0;
+    t->level = t->base;
+    ipc_wake(t, kind);
+}
+
+/* Nobody is left who could say how a thread that stopped in a fault goes on: it is sent where it faults again. Not ended
+ * here, since it may be the handler of others' faults, and those of others again. */
+static void ipc_resume_fault(struct thread *t, bool doomed)
+{
+    t->wait = 0;
+    t->kept = false;
+    t->fault = false;
+    t->doomed = doomed;
+    t->elr = doomed ? 0 : t->elr;
+    sched_cancel(t);
+    t->fast_in = fast_core(t->core);
+    sched_ready(t);
 }
 
 void ipc_fail_caller(struct thread *caller, status_t error)
 {
-    caller->wait = 0;
     if (caller->fault) {
-        caller->fault = false;
-        thread_end(caller); /* nobody is left who could say how it goes on */
-        return;
+        ipc_resume_fault(caller, true);
+    } else if (caller->state != TS_DEAD) {
+        ipc_wake(caller, error);
     }
-    ipc_wake_status(caller, error);
 }
 
 void ipc_pool_unlink(struct thread *t)
@@ -68,53 +86,39 @@ void ipc_queue_unlink(struct thread *t)
 {
     struct port *port = t->queued_at;
 
-    if (t->prev != NULL) {
-        t->prev->next = t->next;
-    } else {
-        port->head = t->next;
-    }
-    if (t->next != NULL) {
-        t->next->prev = t->prev;
-    } else {
-        port->tail = t->prev;
-    }
+    queue_remove(&port->callers, t);
     t->queued_at = NULL;
     t->state = TS_RUN; /* off the queue: thread_end must not look for it there again */
-    if (port->head == NULL) {
+    if (port->callers.head == NULL) {
         port->attention &= ~(uint64_t)ATTENTION_CALLERS;
         port->top = 0;
     }
-    if (!t->fault && t->badge != 0) {
+    if (!t->fault) {
         badge_count_down(port, t->badge);
     }
 }
 
 /* ---- moving a message ---- */
 
-/* Copies the last `count` words' handles into the receiver's table: w[i] is what word 7 - i becomes. All or none. */
+/* Copies the last `count` words' handles into the receiver's table; w[i] becomes word 7 - i. All or none. */
 static status_t ipc_move_handles(struct thread *from, struct thread *to, uint64_t *w,
                                  unsigned count)
 {
     status_t error = E_OK;
-    unsigned done;
+    unsigned done = 0;
 
-    for (done = 0; done < count && error == E_OK; done++) {
-        struct handle_entry *e =
-            handle_lookup(from->process, (handle_t)from->x[2 + MSG_WORDS - 1 - done]);
-        handle_t h = 0;
+    for (; done < count && error == E_OK; done++) {
+        struct handle_entry *e = handle_lookup(from->process, from->x[2 + MSG_WORDS - 1 - done]);
 
-        if (e == NULL || !(e->meta & RIGHT_TRANSFER)) {
-            error = e == NULL ? E_HANDLE : E_RIGHTS;
-        } else {
-            error = handle_install(to->process, e->object, e->meta & 0xff, e->meta >> 8,
-                                   from->process, &h);
-        }
-        w[done] = h;
+        error = e == NULL ? E_HANDLE
+                : !(e->meta & RIGHT_TRANSFER)
+                    ? E_RIGHTS
+                    : handle_install(to->process, e->object, e->meta & RIGHTS_ALL, e->meta >> 8,
+                                     from->process, &w[done]);
     }
-    for (unsigned i = 0; error != E_OK && i + 1 < done;
-         i++) { /* the one that failed was not installed */
-        /* installed beside the sender's own: never the last, so one step */
-        (void)handle_close_step(to->process, handle_lookup(to->process, (handle_t)w[i]));
+    /* installed beside the sender's own: never the last, so one step; the one that failed was not installed */
+    for (unsigned i = 0; error != E_OK && i + 1 < done; i++) {
+        (void)handle_close_step(to->process, handle_lookup(to->process, w[i]));
     }
     return error;
 }
@@ -123,60 +127,49 @@ static status_t ipc_move_handles(struct thread *from, struct thread *to, uint64_
 static status_t ipc_move(struct thread *from, struct thread *to)
 {
     unsigned handles = info_handles(from->x[1]);
-    uint64_t *in = &from->x[2], *out = &to->x[2];
+    const uint64_t *in = &from->x[2];
+    uint64_t *out = &to->x[2], w[MSG_HANDLES];
 
     if (handles != 0) {
-        uint64_t w[MSG_HANDLES];
-        status_t error;
+        status_t error = handles > MSG_HANDLES             ? E_INVAL
+                         : handles > info_accept(to->x[1]) ? E_FULL
+                                                           : ipc_move_handles(from, to, w, handles);
 
-        if (handles > MSG_HANDLES || handles > info_accept(to->x[1])) {
-            return handles > MSG_HANDLES ? E_INVAL : E_FULL;
-        }
-        error = ipc_move_handles(from, to, w, handles);
         if (error != E_OK) {
             return error;
         }
-        for (unsigned i = 0; i < MSG_WORDS - handles; i++) {
-            out[i] = in[i];
-        }
-        for (unsigned i = 0; i < handles; i++) {
-            out[MSG_WORDS - 1 - i] = w[i];
-        }
-    } else {
-        out[0] = in[0], out[1] = in[1], out[2] = in[2], out[3] = in[3];
-        out[4] = in[4], out[5] = in[5], out[6] = in[6], out[7] = in[7];
+    }
+    for (unsigned i = 0; i < MSG_WORDS; i++) {
+        out[i] = i < MSG_WORDS - handles ? in[i] : w[MSG_WORDS - 1 - i];
     }
     to->x[1] = msg_info(info_op(from->x[1]), handles, 0);
     return E_OK;
 }
 
-static void ipc_fault_message(struct thread *from, struct thread *to)
-{
-    to->x[1] = msg_info(from->fault_cause, 0, 0);
-    to->x[2] = from->fault_cause;
-    to->x[3] = from->fault_address;
-    to->x[4] = from->elr;
-    to->x[5] = from->fault_esr;
-    to->x[6] = from->sp_el0;
-    to->x[7] = from->id;
-    to->x[8] = from->fault_code;
-    to->x[9] = 0;
-}
-
 /* Gives from's call to the receiver `to`, which is on no list. E_OK, or why the caller must get an error instead. */
-static status_t ipc_deliver(struct thread *from, struct thread *to, uint32_t badge)
+static status_t ipc_deliver(struct thread *from, struct thread *to)
 {
+    int64_t kind = from->fault ? RECV_FAULT : RECV_CALL;
+
     if (from->fault) {
-        ipc_fault_message(from, to);
-        to->x[0] = (uint64_t)RECV_FAULT << 32 | badge;
+        to->x[1] = from->fault_cause;
+        to->x[2] = from->fault_cause;
+        to->x[3] = from->fault_address;
+        to->x[4] = from->elr;
+        to->x[5] = from->fault_esr;
+        to->x[6] = from->sp_el0;
+        to->x[7] = from->id;
+        to->x[8] = from->fault_code;
+        to->x[9] = 0;
     } else {
         status_t error = ipc_move(from, to);
 
         if (error != E_OK) {
             return error;
         }
-        to->x[0] = (uint64_t)RECV_CALL << 32 | badge;
     }
+    trace(TRACE_CALL, from, to->id);
+    to->x[0] = (uint64_t)kind << 32 | from->badge;
     to->caller = from;
     from->state = TS_RUN;
     from->wait = (uintptr_t)&to->caller;
@@ -196,28 +189,20 @@ int64_t ipc_call(struct thread *t, struct port *port, uint32_t badge, uint64_t d
     }
     t->badge = badge;
     if (receiver != NULL) {
-        status_t error;
+        status_t error = ipc_deliver(t, receiver);
 
-        error = ipc_deliver(t, receiver, badge);
         if (error != E_OK) {
             return error; /* the receiver waits on */
         }
         port->receiver = receiver->next;
-        ipc_wake(receiver);
+        ipc_wake(receiver, (int64_t)receiver->x[0]);
     } else {
         if (deadline <= cntvct_read()) {
             return E_TIMEOUT;
         }
         t->state = TS_QUEUED;
         t->queued_at = port;
-        t->next = NULL;
-        t->prev = port->tail;
-        if (t->prev != NULL) {
-            t->prev->next = t;
-        } else {
-            port->head = t;
-        }
-        port->tail = t;
+        queue_push(&port->callers, t);
         port->attention |= ATTENTION_CALLERS;
         if (!t->fault) {
             badge_count_call(port, badge);
@@ -233,20 +218,20 @@ int64_t ipc_call(struct thread *t, struct port *port, uint32_t badge, uint64_t d
 
 /* ---- receive ---- */
 
-static void ipc_take_closed(struct thread *t, struct port *port)
+/* At most one thread serves a port, and a thread one port: both links or none. */
+static void ipc_serve(struct thread *t, struct port *port)
 {
-    struct badge *b = port->closed;
-
-    port->closed = b->next;
-    if (port->closed == NULL) {
-        port->closed_tail = NULL;
-        port->attention &= ~(uint64_t)ATTENTION_CLOSED;
+    if (port->server == t) {
+        return;
     }
-    t->x[0] = (uint64_t)RECV_CLOSED << 32 | b->node.key;
-    t->x[1] = 0;
-    ordered_remove(&port->badges, &b->node);
-    object_free(b);
-    badge_count--;
+    if (port->server != NULL) {
+        port->server->serving = NULL;
+    }
+    if (t->serving != NULL) {
+        t->serving->server = NULL;
+    }
+    t->serving = port;
+    port->server = t;
 }
 
 int64_t ipc_receive(struct thread *t, struct port *port, uint64_t deadline)
@@ -257,20 +242,11 @@ int64_t ipc_receive(struct thread *t, struct port *port, uint64_t deadline)
         t->caller = NULL;
         ipc_fail_caller(caller, E_DEAD);
     }
-    if (port->server !=
-        t) { /* one thread at most serves a port, one port at most a thread: both links or none */
-        if (port->server != NULL) {
-            port->server->serving = NULL;
-        }
-        if (t->serving != NULL) {
-            t->serving->server = NULL;
-        }
-        t->serving = port;
-        port->server = t;
-    }
+    ipc_serve(t, port);
     t->level = t->base;
     if (port->closed != NULL) {
-        ipc_take_closed(t, port);
+        t->x[0] = (uint64_t)RECV_CLOSED << 32 | badge_take_closed(port);
+        t->x[1] = 0;
         return CALL_BLOCKED;
     }
     if (port->events != 0) {
@@ -280,15 +256,15 @@ int64_t ipc_receive(struct thread *t, struct port *port, uint64_t deadline)
         port->events = 0;
         return CALL_BLOCKED;
     }
-    while (port->head != NULL) {
-        struct thread *from = port->head;
+    while (port->callers.head != NULL) {
+        struct thread *from = port->callers.head;
         uint8_t top = port->top;
         status_t error;
 
         ipc_queue_unlink(from);
-        error = ipc_deliver(from, t, from->badge);
+        error = ipc_deliver(from, t);
         if (error == E_OK) {
-            if (port->head != NULL && top > t->level) {
+            if (port->callers.head != NULL && top > t->level) {
                 t->level = top; /* somebody urgent still waits behind */
             }
             return CALL_BLOCKED;
@@ -310,31 +286,144 @@ int64_t ipc_receive(struct thread *t, struct port *port, uint64_t deadline)
 
 /* ---- reply ---- */
 
-int64_t ipc_reply(struct thread *t, struct thread *caller)
+/* Answers a caller that waits for t. On an error it waits on, and may be answered otherwise. */
+static status_t ipc_reply(struct thread *t, struct thread *caller)
 {
+    status_t error = caller->fault ? E_OK : ipc_move(t, caller);
+
+    if (error != E_OK) {
+        return error;
+    }
+    trace(TRACE_REPLY, t, caller->id);
+    caller->kept = false;
+    if (!caller->fault) {
+        ipc_wake(caller, E_OK);
+    } else if (info_op(t->x[1]) == E_OK && caller->fault_cause != FAULT_EXIT) {
+        ipc_resume_fault(caller, false); /* its registers are as they were */
+    } else {
+        caller->wait = 0;
+        thread_end(caller);
+    }
+    return E_OK;
+}
+
+/* What the caller of this thread lent goes with it. */
+static void ipc_caller_gone(struct thread *t)
+{
+    t->caller = NULL;
+    t->core->dirty |= t->level != t->base;
+    t->level = t->base;
+}
+
+static status_t reply_current(struct thread *t)
+{
+    status_t error = t->caller != NULL ? ipc_reply(t, t->caller) : E_DEAD;
+
+    if (error == E_OK) {
+        ipc_caller_gone(t);
+    }
+    return error;
+}
+
+static status_t reply_kept(struct thread *t, uint64_t h)
+{
+    struct handle_entry *e = handle_lookup(t->process, h);
     status_t error;
 
-    if (caller->fault) {
-        bool again = info_op(t->x[1]) == E_OK && caller->fault_cause != FAULT_EXIT;
+    if (e == NULL || (e->meta & RIGHTS_ALL) != 0) {
+        return e == NULL ? E_HANDLE : E_TYPE;
+    }
+    error = e->object != NULL ? ipc_reply(t, e->object) : E_DEAD;
+    if (error == E_OK) {
+        e->object = NULL; /* answered */
+    }
+    if (error == E_OK || error == E_DEAD) { /* or gone, or its process is dying: it gets E_DEAD */
+        (void)handle_close_step(t->process, e); /* of a reply one step */
+    }
+    return error;
+}
 
-        caller->wait = 0;
-        caller->kept = false;
-        caller->fault = false;
-        if (again) { /* its registers are as they were */
-            sched_cancel(caller);
-            caller->fast_in = caller->core->number;
-            sched_ready(caller);
-        } else {
-            thread_end(caller);
-        }
-        return E_OK;
+/* ---- calls ---- */
+
+SYSCALL(call)
+{
+    return ipc_call(t, object, meta >> 8, (uint64_t)DEADLINE_NEVER);
+}
+
+SYSCALL(call_deadline)
+{
+    return ipc_call(t, object, meta >> 8, t->deadline);
+}
+
+SYSCALL(receive)
+{
+    return ipc_receive(t, object, t->deadline);
+}
+
+/* An answer went out, if there was one to give: a restarted receive must not look at its handles again. */
+static int64_t receive_after_reply(struct thread *t, struct port *port, status_t error)
+{
+    if (error != E_OK && error != E_DEAD) {
+        return error;
     }
-    error = ipc_move(t, caller);
+    t->x[1] &= ~((uint64_t)7 << INFO_HANDLES_SHIFT);
+    return ipc_receive(t, port, (uint64_t)DEADLINE_NEVER);
+}
+
+SYSCALL(reply_receive)
+{
+    return receive_after_reply(t, object, reply_current(t));
+}
+
+/* x10: a kept reply, or 0 */
+SYSCALL(reply_to_receive)
+{
+    status_t error = t->deadline != 0 ? reply_kept(t, t->deadline) : E_OK;
+
+    if (error == E_OK || error == E_DEAD) {
+        t->deadline = 0; /* done, should the receive be entered again */
+    }
+    return receive_after_reply(t, object, error);
+}
+
+/* x0 target or 0, x1 bits, x2 own port, x3 info */
+SYSCALL(notify_receive)
+{
+    status_t error;
+    struct port *port = object_get(t->process, x[2], OBJECT_PORT, RIGHT_RECEIVE, &error);
+    struct port *target = port != NULL && x[0] != 0
+                              ? object_get(t->process, x[0], OBJECT_PORT, RIGHT_NOTIFY, &error)
+                              : NULL;
+
     if (error != E_OK) {
-        return error; /* the caller still waits; the server may answer otherwise */
+        return error;
     }
-    caller->kept = false;
-    caller->x[0] = E_OK;
-    ipc_wake(caller);
+    if (target != NULL) {
+        port_notify(target, x[1]);
+        x[0] = 0; /* done, should the receive be entered again */
+    }
+    x[1] = x[3]; /* where a receiver's info is looked for */
+    return ipc_receive(t, port, (uint64_t)DEADLINE_NEVER);
+}
+
+SYSCALL(notify)
+{
+    port_notify(object, x[1]);
     return E_OK;
+}
+
+SYSCALL(reply)
+{
+    return x[0] == 0 ? reply_current(t) : reply_kept(t, x[0]);
+}
+
+SYSCALL(reply_keep)
+{
+    status_t error =
+        t->caller != NULL ? handle_install_reply(t->process, t->caller, &x[1]) : E_DEAD;
+
+    if (error == E_OK) {
+        ipc_caller_gone(t);
+    }
+    return error;
 }

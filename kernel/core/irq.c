@@ -4,33 +4,24 @@
  * further state is needed. fastpath.S has the common case; this is the rest. Model: tests/models/irq_root.pml.
  */
 #include "core.h"
-#include <arch/aarch64/mmu.h>
 #include <arch/aarch64/sysreg.h>
 
 /* Hands an IRQ to the waiting root server; false: none waits. */
 bool irq_deliver(struct core *core)
 {
-    struct thread *t = core->irq_thread;
-
     if (!irq_waiting(core)) {
         return false;
     }
-    core->irq_port->receiver = t->next;
-    t->wait = 0;
-    for (unsigned i = 1; i < 10; i++) {
-        t->x[i] = 0;
-    }
-    t->x[2] = (uint64_t)INTID_UNKNOWN;
-    ipc_wake_status(t, (int64_t)RECV_INTERRUPT << 32);
+    trace(TRACE_IRQ, core->irq_thread, 0);
+    ipc_wake_receiver(core->irq_port, (int64_t)RECV_INTERRUPT << 32, (uint64_t)INTID_UNKNOWN);
     return true;
 }
 
-/* From fastpath.S: the IRQ could not go the short way; the interrupted thread is core->current. */
-void irq_slow(struct thread *current)
+/* From fastpath.S: the IRQ could not go the short way. */
+void irq_slow(void)
 {
     struct core *core = this_core();
 
-    (void)current;
     if (!irq_deliver(core)) {
         core->irqs_absent++;
         core->mask_once = true; /* for the immediate return only; schedule() says when */
@@ -39,43 +30,37 @@ void irq_slow(struct thread *current)
 
 void irq_thread_gone(struct thread *t)
 {
-    struct core *core = t->core;
-
-    if (core->irq_thread == t) {
-        core->irq_thread = NULL;
-        core->irq_port = NULL;
+    if (t->core->irq_thread == t) {
+        t->core->irq_thread = NULL;
+        t->core->irq_port = NULL;
     }
 }
 
-/* x0 device, x1 IRQ_ROOT_*, ... */
-int64_t sys_irq_root(struct thread *t, uint64_t *x)
+void irq_port_gone(struct port *port)
 {
-    struct object *o, *port;
-    struct core *core = t->core;
-    status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_DEVICE, RIGHT_MANAGE, &o);
+    for (unsigned i = 0; i < CORES; i++) {
+        if (cores[i].irq_port == port) { /* an ordinary thread again: it must not spin masked */
+            cores[i].irq_thread->spsr0 &= ~SPSR_I;
+            irq_thread_gone(cores[i].irq_thread);
+        }
+    }
+}
 
-    if (error != E_OK) {
-        return error;
+/* x0 device, x1 IRQ_ROOT_*, x2 port */
+SYSCALL(irq_root)
+{
+    status_t error = E_NOSYS; /* doorbells come with the second core */
+    struct port *port = x[1] == IRQ_ROOT_REGISTER
+                            ? object_get(t->process, x[2], OBJECT_PORT, RIGHT_RECEIVE, &error)
+                            : NULL;
+
+    if (error == E_OK && t->core->irq_thread != NULL) {
+        error = E_BUSY;
     }
-    if (o->dead) {
-        return E_REVOKED;
+    if (error == E_OK) {
+        t->core->irq_thread = t;
+        t->core->irq_port = port;
+        t->spsr0 |= SPSR_I;
     }
-    if (!(((struct device *)o)->flags & DERIVE_IRQ_ROOT)) {
-        return E_RIGHTS;
-    }
-    if (x[1] != IRQ_ROOT_REGISTER) {
-        return E_NOSYS; /* doorbells come with the second core */
-    }
-    error = handle_get(t->process, (handle_t)x[2], OBJECT_PORT, RIGHT_RECEIVE, &port);
-    if (error != E_OK) {
-        return error;
-    }
-    if (core->irq_thread != NULL) {
-        return E_BUSY;
-    }
-    core->irq_thread = t;
-    core->irq_port = object_port(port);
-    t->spsr0 |= SPSR_I;
-    t->irq_server = true;
-    return E_OK;
+    return error;
 }

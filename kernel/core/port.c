@@ -3,73 +3,74 @@
  *
  * A badge is counted by the handles that carry it. When the last one goes, struct badge moves to the port's closed list
  * and stays in the tree until it is delivered: until then the same badge cannot be minted again, so that a server
- * never takes a new client for the dead one. Model: tests/models/closed.pml.
+ * never takes a new client for the dead one. Badge 0 is not counted. Model: tests/models/closed.pml.
  */
 #include "core.h"
 #include <arch/aarch64/sysreg.h>
 
-struct port *port_create(struct process *payer)
+SYSCALL(port_create)
 {
-    struct port *port = object_alloc(payer, sizeof(*port));
+    struct port *port = object_alloc(t->process, sizeof(*port));
 
-    if (port != NULL) {
-        port->object.type = OBJECT_PORT;
-        port->object.payer = payer;
-        object_counts[OBJECT_PORT]++;
+    if (port == NULL) {
+        return E_BUDGET;
     }
-    return port;
+    object_init(&port->object, OBJECT_PORT, t->process);
+    return handle_install_new(t, &port->object,
+                              RIGHTS_ALL & ~(RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC), &x[1]);
 }
 
 /* One waiting receiver takes the events, else they collect. */
 void port_notify(struct port *port, uint64_t bits)
 {
-    struct thread *t = port->receiver;
-
     port->events |= bits;
-    if (t == NULL || port->events == 0) {
-        return;
+    if (port->receiver != NULL && port->events != 0) {
+        bits = port->events;
+        port->events = 0;
+        trace(TRACE_NOTIFY, port->receiver, bits);
+        ipc_wake_receiver(port, (int64_t)RECV_EVENTS << 32, bits);
     }
-    port->receiver = t->next;
-    t->x[1] = 0;
-    t->x[2] = port->events;
-    for (unsigned i = 3; i < 10; i++) {
-        t->x[i] = 0;
-    }
-    port->events = 0;
-    t->wait = 0;
-    t->level = t->base;
-    ipc_wake_status(t, (int64_t)RECV_EVENTS << 32);
 }
 
-void port_timer_expired(struct port *port)
+/* x0 port, x1 deadline, x2 bits */
+SYSCALL(timer_set)
 {
-    port_notify(port, port->timer_bits);
+    struct port *port = object;
+
+    timer_remove(port->timer_core, &port->timer);
+    if (x[1] != (uint64_t)DEADLINE_NEVER) {
+        port->timer_bits = x[2];
+        port->timer_core = t->core;
+        timer_insert(t->core, &port->timer, TIMER_PORT, x[1]);
+    }
+    return E_OK;
 }
 
 /* ---- badges ---- */
 
 status_t badge_count_up(struct port *port, uint32_t badge, struct process *payer)
 {
-    struct ordered_node *n = ordered_find(&port->badges, badge);
-    struct badge *b = (struct badge *)n;
+    struct badge *b = (struct badge *)ordered_find(&port->badges, badge);
 
     if (b != NULL) {
-        if (b->closed) {
-            return E_BUSY;
-        }
-        b->count++;
-        return E_OK;
+        b->count += !b->closed;
+        return b->closed ? E_BUSY : E_OK;
     }
     b = object_alloc(payer, sizeof(*b));
     if (b == NULL) {
         return E_BUDGET;
     }
     badge_count++;
-    b->port = port;
-    b->payer = payer;
     b->count = 1;
     ordered_insert(&port->badges, &b->node, badge);
     return E_OK;
+}
+
+static void badge_free(struct port *port, struct badge *b)
+{
+    ordered_remove(&port->badges, &b->node);
+    object_free(b);
+    badge_count--;
 }
 
 /* So that *closed* never overtakes a call that was made with the badge. */
@@ -82,35 +83,41 @@ void badge_count_call(struct port *port, uint32_t badge)
 
 void badge_count_down(struct port *port, uint32_t badge)
 {
-    struct badge *b = (struct badge *)ordered_find(&port->badges, badge);
-    struct thread *t = port->receiver;
+    struct badge *b = badge != 0 ? (struct badge *)ordered_find(&port->badges, badge) : NULL;
 
+    if (badge == 0) {
+        return;
+    }
     assert(b != NULL && b->count > 0);
     if (--b->count != 0) {
         return;
     }
-    if (port->receive_handles == 0 || t != NULL) {
-        ordered_remove(&port->badges, &b->node);
-        object_free(b);
-        badge_count--;
+    if (port->receive_handles == 0) { /* nobody is to be told */
+        badge_free(port, b);
+    } else if (port->receiver != NULL) {
+        badge_free(port, b);
+        ipc_wake_receiver(port, (int64_t)RECV_CLOSED << 32 | badge, 0);
     } else {
         b->closed = true;
         b->next = NULL;
-        if (port->closed_tail != NULL) {
-            port->closed_tail->next = b;
-        } else {
-            port->closed = b;
-        }
+        *(port->closed != NULL ? &port->closed_tail->next : &port->closed) = b;
         port->closed_tail = b;
         port->attention |= ATTENTION_CLOSED;
     }
-    if (port->receive_handles != 0 && t != NULL) { /* delivered at once */
-        port->receiver = t->next;
-        t->x[1] = 0;
-        t->wait = 0;
-        t->level = t->base;
-        ipc_wake_status(t, (int64_t)RECV_CLOSED << 32 | badge);
+}
+
+/* The oldest of the closed ones, of which there is one. */
+uint32_t badge_take_closed(struct port *port)
+{
+    struct badge *b = port->closed;
+    uint32_t badge = (uint32_t)b->node.key;
+
+    port->closed = b->next;
+    if (port->closed == NULL) {
+        port->attention &= ~(uint64_t)ATTENTION_CLOSED;
     }
+    badge_free(port, b);
+    return badge;
 }
 
 /* ---- end and reset ---- */
@@ -118,40 +125,27 @@ void badge_count_down(struct port *port, uint32_t badge)
 /* Answers queued callers with `error`, some at a time; true: none is left. */
 bool port_fail_callers_step(struct port *port, status_t error)
 {
-    for (unsigned i = 0; i < 16 && port->head != NULL; i++) {
-        struct thread *t = port->head;
+    for (unsigned i = 0; i < 16 && port->callers.head != NULL; i++) {
+        struct thread *t = port->callers.head;
 
         ipc_queue_unlink(t);
         ipc_fail_caller(t, error);
     }
-    return port->head == NULL;
+    return port->callers.head == NULL;
 }
 
-static bool port_drop_closed_step(struct port *port)
-{
-    for (unsigned i = 0; i < 16 && port->closed != NULL; i++) {
-        struct badge *b = port->closed;
-
-        port->closed = b->next;
-        ordered_remove(&port->badges, &b->node);
-        object_free(b);
-        badge_count--;
-    }
-    if (port->closed == NULL) {
-        port->closed_tail = NULL;
-        port->attention &= ~(uint64_t)ATTENTION_CLOSED;
-    }
-    return port->closed == NULL;
-}
-
-bool port_reset_step(struct port *port, bool fail_callers)
+static bool port_reset_step(struct port *port, bool fail_callers)
 {
     port->events = 0;
-    if (port->timer_core != NULL) {
-        timer_remove(port->timer_core, &port->timer);
-    }
+    timer_remove(port->timer_core, &port->timer);
     /* callers first: each that goes may be the last of its badge */
-    return (!fail_callers || port_fail_callers_step(port, E_BROKEN)) && port_drop_closed_step(port);
+    if (fail_callers && !port_fail_callers_step(port, E_BROKEN)) {
+        return false;
+    }
+    for (unsigned i = 0; i < 16 && port->closed != NULL; i++) {
+        (void)badge_take_closed(port);
+    }
+    return port->closed == NULL;
 }
 
 /* The last reference is going. */
@@ -162,11 +156,7 @@ bool port_release_step(struct port *port)
         return false;
     }
     for (unsigned i = 0; i < 16 && port->receiver != NULL; i++) {
-        struct thread *t = port->receiver;
-
-        port->receiver = t->next;
-        t->wait = 0;
-        ipc_wake_status(t, E_DEAD);
+        ipc_wake_receiver(port, E_DEAD, 0);
     }
     if (port->receiver != NULL) {
         return false;
@@ -174,14 +164,18 @@ bool port_release_step(struct port *port)
     if (port->server != NULL) {
         port->server->serving = NULL;
     }
-    for (unsigned i = 0; i < CORES; i++) {
-        if (cores[i].irq_port ==
-            port) { /* an ordinary thread again: it must not spin with IRQs masked */
-            cores[i].irq_thread->spsr0 &= ~SPSR_I;
-            cores[i].irq_port = NULL;
-            cores[i].irq_thread = NULL;
-        }
-    }
+    irq_port_gone(port);
     log_port_gone(port);
     return true;
+}
+
+/* x0 port, x1 not 0: callers fail */
+SYSCALL(port_reset)
+{
+    while (!port_reset_step(object, x[1] != 0)) {
+        if (preempt_pending()) {
+            return CALL_RESTART;
+        }
+    }
+    return E_OK;
 }

@@ -5,12 +5,23 @@
 #include "core.h"
 #include <arch/aarch64/mmu.h>
 
-struct process *process_all;
-static uint32_t process_ids;
+struct link *process_all;
 
+static struct process *process_of(struct link *l)
+{
+    return l != NULL ? CONTAINER(l, struct process, all_link) : NULL;
+}
+
+struct process *process_next(const struct process *p)
+{
+    return process_of(p != NULL ? p->all_link.next : process_all);
+}
+
+/* Its struct and its first pages; NULL: no budget, no RAM or no ASID. Without a parent it is init. */
 struct process *process_create(struct process *parent, const char *name, uint64_t pages,
                                unsigned ceiling)
 {
+    static uint32_t ids;
     struct process *p;
     uint64_t handles;
 
@@ -24,15 +35,13 @@ struct process *process_create(struct process *parent, const char *name, uint64_
             return NULL;
         }
         p->depth = (uint16_t)(parent->depth + 1);
-    } else { /* init: its struct comes from a page of its own */
+    } else { /* its struct has a page of its own */
         uint64_t number = frames_alloc(0, false, 0);
 
         assert(number != 0);
         page_zero(number << PAGE_SHIFT, false);
         p = pa_to_va(number << PAGE_SHIFT);
     }
-    p->object.type = OBJECT_PROCESS;
-    p->object.payer = parent;
     memcpy(p->name, name, strnlen(name, PROCESS_NAME_LEN));
     p->pages_limit = pages;
     p->ceiling = (uint8_t)(ceiling + 1);
@@ -47,67 +56,99 @@ struct process *process_create(struct process *parent, const char *name, uint64_
         }
         return NULL;
     }
+    object_init(&p->object, OBJECT_PROCESS, parent);
     p->handle_page[0] = pa_to_va(handles);
-    p->handle_pages = 1;
+    p->handle_top = 1;
     if (parent != NULL) {
         parent->children++;
     }
-    p->id = ++process_ids;
-    p->all_next = process_all;
-    process_all = p;
-    object_counts[OBJECT_PROCESS]++;
+    p->id = ++ids;
+    link_add(&process_all, &p->all_link);
     return p;
 }
 
 /* Called whenever one of the conditions may have become true. */
 void process_try_free(struct process *p)
 {
-    struct process **link = &process_all;
+    if (p->state == PROCESS_GONE && p->object.refs == 0 && p->pages_used == 0) {
+        link_remove(&p->all_link);
+        object_delete(&p->object);
+    }
+}
 
-    if (p->state != PROCESS_GONE || p->object.refs != 0 || p->pages_used != 0) {
-        return;
+/* ---- the end ---- */
+
+static bool kill_threads_step(struct process *p)
+{
+    p->state = PROCESS_DYING;
+    for (unsigned i = 0; i < 8 && p->threads != NULL; i++) {
+        thread_end(CONTAINER(p->threads, struct thread, process_link));
     }
-    while (*link != p) { /* as long as there are processes; pages bound them */
-        link = &(*link)->all_next;
-    }
-    *link = p->all_next;
-    object_counts[OBJECT_PROCESS]--;
-    object_free(p);
+    return p->threads == NULL;
 }
 
 static bool kill_handles_step(struct process *p)
 {
-    for (unsigned i = 0; i < 16; i++) {
-        unsigned index = p->kill_step;
-        struct handle_entry *e;
+    for (unsigned i = 0; i < 16 && p->kill_handle < p->handle_top; i++) {
+        struct handle_entry *e =
+            &p->handle_page[p->kill_handle / HANDLES_PER_PAGE][p->kill_handle % HANDLES_PER_PAGE];
 
-        if (index == p->handle_pages * HANDLES_PER_PAGE) {
-            return true;
-        }
-        e = &p->handle_page[index / HANDLES_PER_PAGE][index % HANDLES_PER_PAGE];
         if (e->self != 0 && !handle_close_step(p, e)) {
             return false;
         }
-        p->kill_step++;
+        p->kill_handle++;
     }
-    return false;
+    return p->kill_handle >= p->handle_top;
 }
 
-static struct process *process_child(const struct process *p)
+/* One step of ending a process that has no children. The order is that of the code: a state says how far it came. */
+static bool process_end_step(struct process *p)
 {
-    struct process *c = process_all;
-
-    if (p->children == 0) {
-        return NULL;
+    if (!kill_threads_step(p) || !kill_handles_step(p)) {
+        return false;
     }
-    while (c->state == PROCESS_GONE ||
-           c->object.payer != p) { /* as many as there are processes; pages bound them */
-        c = c->all_next;
+    if (p->kill_va == 0) {
+        mmu_flush_space(p);
     }
-    return c;
+    if (p->kill_va < USER_END && !space_unmap_step(p, &p->kill_va, USER_END)) {
+        return false;
+    }
+    while (p->windows != NULL) { /* at most as many as were mapped: their pages are gone */
+        window_detach(CONTAINER(p->windows, struct window, process_link));
+    }
+    if (!mmu_space_free_step(p) ||
+        (p->fault_port != NULL && !object_release_step(&p->fault_port->object))) {
+        return false;
+    }
+    p->fault_port = NULL;
+    for (unsigned i = 0; i < HANDLE_PAGES && p->handle_page[i] != NULL; i++) {
+        page_free(p, va_to_pa(p->handle_page[i]));
+        p->handle_page[i] = NULL;
+    }
+    p->handle_top = 0;
+    if (p->log_line != NULL) {
+        object_free(p->log_line);
+        p->log_line = NULL;
+    }
+    p->state = PROCESS_GONE;
+    p->object.payer->children--;
+    /* the part that nobody uses any more */
+    p->object.payer->pages_used -= p->pages_limit - p->pages_used;
+    p->pages_limit = p->pages_used;
+    return true;
 }
 
-static bool process_end_step(struct process *p);
+static struct process *process_child(const struct process *parent)
+{
+    struct process *p = NULL;
+
+    while (parent->children != 0 && (p = process_next(p)) != NULL) { /* pages bound them */
+        if (p->state != PROCESS_GONE && p->object.payer == parent) {
+            return p;
+        }
+    }
+    return NULL;
+}
 
 /* One bounded step of ending p; true: it is gone (its struct may be freed by then if nobody holds a handle). What p
  * created ends first, leaves before branches: their budget is p's, and nobody else may hold a handle to them. */
@@ -118,11 +159,7 @@ bool process_kill_step(struct process *p)
     if (p->state == PROCESS_GONE) {
         return true;
     }
-    p->state = PROCESS_DYING;
-    for (unsigned i = 0; i < 8 && p->threads != NULL; i++) {
-        thread_end(p->threads);
-    }
-    if (p->threads != NULL) {
+    if (!kill_threads_step(p)) {
         return false;
     }
     while ((child = process_child(leaf)) != NULL) { /* at most PROCESS_DEPTH times */
@@ -138,129 +175,53 @@ bool process_kill_step(struct process *p)
     return leaf == p;
 }
 
-/* The same for a process without children. The order is the order of the code: a state says how far it came. */
-static bool process_end_step(struct process *p)
-{
-    p->state = PROCESS_DYING;
-    for (unsigned i = 0; i < 8 && p->threads != NULL; i++) {
-        thread_end(p->threads);
-    }
-    if (p->threads != NULL || !kill_handles_step(p)) {
-        return false;
-    }
-    if (p->kill_va < USER_END) {
-        if (p->kill_va == 0) {
-            mmu_flush_space(p);
-        }
-        if (!space_unmap_step(p, &p->kill_va, USER_END)) {
-            return false;
-        }
-    }
-    while (p->windows != NULL) {
-        window_detach(p->windows);
-    }
-    if (!mmu_space_free_step(p)) {
-        return false;
-    }
-    if (p->fault_port != NULL) {
-        if (!object_release_step(&p->fault_port->object)) {
-            return false;
-        }
-        p->fault_port = NULL;
-    }
-    while (p->handle_pages > 0) {
-        page_free(p, va_to_pa(p->handle_page[--p->handle_pages]));
-        p->handle_page[p->handle_pages] = NULL;
-    }
-    if (p->log_line != NULL) {
-        object_free(p->log_line);
-        p->log_line = NULL;
-    }
-    p->state = PROCESS_GONE;
-    p->object.payer->children--;
-    p->object.payer->pages_used -=
-        p->pages_limit - p->pages_used; /* the part that nobody uses any more */
-    p->pages_limit = p->pages_used;
-    return true;
-}
-
 /* ---- calls ---- */
 
-/* The process that a call is about: HANDLE_SELF, or a handle with RIGHT_MANAGE to a living one. */
-status_t process_get(struct thread *t, uint64_t h, struct process **out)
-{
-    struct object *o;
-    status_t error;
-
-    if ((handle_t)h == HANDLE_SELF) {
-        *out = t->process;
-        return E_OK;
-    }
-    error = handle_get(t->process, (handle_t)h, OBJECT_PROCESS, RIGHT_MANAGE, &o);
-    if (error == E_OK && ((struct process *)o)->state != PROCESS_LIVE) {
-        error = E_DEAD;
-    }
-    if (error == E_OK) {
-        *out = (struct process *)o;
-    }
-    return error;
-}
-
 /* x0 parent, x1/x2 name, x3 pages, x4 ceiling, x5 fault port, x6 badge -> x1 */
-int64_t sys_process_create(struct thread *t, uint64_t *x)
+SYSCALL(process_create)
 {
-    struct process *parent, *p;
-    struct port *fault_port = NULL;
-    status_t error = (handle_t)x[0] == HANDLE_SELF ? E_HANDLE : process_get(t, x[0], &parent);
-    int64_t result;
+    struct process *parent = object, *p;
+    status_t error = E_OK;
+    struct port *fault_port =
+        x[5] != 0 ? object_get(t->process, x[5], OBJECT_PORT, RIGHT_MANAGE, &error) : NULL;
 
-    if (error == E_OK && x[5] != 0) {
-        error = port_get(t, x[5], RIGHT_MANAGE, &fault_port, NULL);
-    }
     if (error != E_OK) {
         return error;
     }
     if (x[3] == 0 || x[6] > BADGE_MAX) {
         return E_INVAL;
     }
-    if (x[4] >= PRIORITY_COUNT || x[4] + 1 > parent->ceiling || parent->depth == PROCESS_DEPTH) {
+    if (x[4] >= parent->ceiling || parent->depth == PROCESS_DEPTH) {
         return E_LIMIT;
     }
     p = process_create(parent, (const char *)&x[1], x[3], (unsigned)x[4]);
     if (p == NULL) {
         return E_BUDGET;
     }
-    p->fault_badge = (uint32_t)x[6];
-    result = handle_install_new(t, &p->object, RIGHT_READ | RIGHT_MANAGE | RIGHT_TRANSFER, &x[1]);
-    if (result != E_OK) {
+    error = handle_install(t->process, &p->object, RIGHT_READ | RIGHT_MANAGE | RIGHT_TRANSFER, 0,
+                           t->process, &x[1]);
+    if (error != E_OK) {
         while (!process_kill_step(p)) { /* empty: a few steps */
         }
         process_try_free(p);
-        return result;
+        return error;
     }
+    p->fault_badge = (uint32_t)x[6];
+    p->fault_port = fault_port;
     if (fault_port != NULL) {
-        p->fault_port = fault_port;
         fault_port->object.refs++;
     }
     return E_OK;
 }
 
-int64_t sys_process_kill(struct thread *t, uint64_t *x)
+SYSCALL(process_kill)
 {
-    struct object *o;
-    struct process *p;
-    status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_PROCESS, RIGHT_MANAGE, &o);
-
-    if (error != E_OK) {
-        return error;
-    }
-    p = (struct process *)o;
     for (struct process *above = t->process; above != NULL; above = above->object.payer) {
-        if (above == p) {
+        if (above == object) {
             return E_INVAL; /* process_exit is the way; nobody ends whom it depends on, init least of all */
         }
     }
-    while (!process_kill_step(p)) {
+    while (!process_kill_step(object)) {
         if (preempt_pending()) {
             return CALL_RESTART;
         }
@@ -268,25 +229,15 @@ int64_t sys_process_kill(struct thread *t, uint64_t *x)
     return E_OK;
 }
 
-/* x0 process, x1 handle, x2 rights, x3 badge -> x1 */
-int64_t sys_process_grant(struct thread *t, uint64_t *x)
+SYSCALL(process_exit)
 {
-    struct process *p;
-    int64_t error = process_get(t, x[0], &p);
+    struct process *p = t->process;
 
-    if (error == E_OK) {
-        error = handle_duplicate(t, p, &x[1]);
-        x[1] = x[2];
-    }
-    return error;
-}
-
-int64_t sys_process_exit(struct thread *t, uint64_t *x)
-{
     /* the others stop first: nobody runs on in a process that said it has ended */
-    while (t->process->thread_count >
-           1) { /* ending one may end another that it served: start anew */
-        thread_end(t->process->threads != t ? t->process->threads : t->process_next);
+    while (p->thread_count > 1) { /* ending one may end another that it served: start anew */
+        struct link *l = p->threads != &t->process_link ? p->threads : t->process_link.next;
+
+        thread_end(CONTAINER(l, struct thread, process_link));
     }
     thread_fault(t, FAULT_EXIT, 0, 0, (uint64_t)(int64_t)(int)x[0]);
     return CALL_BLOCKED;

@@ -14,77 +14,81 @@ enum { EXPIRE_BATCH = 16 };
 
 struct core cores[CORES];
 
-static inline void level_changed(struct core *core, unsigned level)
+/* ---- queues ---- */
+
+void queue_push(struct queue *q, struct thread *t)
 {
-    if (core->head[level] == NULL) {
-        core->ready &= ~(1ull << level);
-    } else {
-        core->ready |= 1ull << level;
-    }
+    t->next = NULL;
+    t->prev = q->tail;
+    *(q->tail != NULL ? &q->tail->next : &q->head) = t;
+    q->tail = t;
+}
+
+void queue_remove(struct queue *q, struct thread *t)
+{
+    *(t->prev != NULL ? &t->prev->next : &q->head) = t->next;
+    *(t->next != NULL ? &t->next->prev : &q->tail) = t->prev;
+}
+
+static inline void ready_set(struct thread *t)
+{
+    assert(!t->ready && t->state == TS_RUN && t->wait == 0);
+    t->core->ready |= 1ull << t->level;
+    t->ready = true;
 }
 
 void sched_ready(struct thread *t)
 {
-    struct core *core = t->core;
-    unsigned level = t->level;
-
-    assert(!t->ready && t->state == TS_RUN && t->wait == 0);
-    t->next = NULL;
-    t->prev = core->tail[level];
-    if (t->prev != NULL) {
-        t->prev->next = t;
-    } else {
-        core->head[level] = t;
-    }
-    core->tail[level] = t;
-    core->ready |= 1ull << level;
-    core->dirty = true;
-    t->ready = true;
+    queue_push(&t->core->queue[t->level], t);
+    t->core->dirty = true;
+    ready_set(t);
 }
 
-void sched_ready_head(struct thread *t)
+/* A thread that did not give up its turn keeps it: at the head. */
+static void sched_ready_head(struct thread *t)
 {
-    struct core *core = t->core;
-    unsigned level = t->level;
+    struct queue *q = &t->core->queue[t->level];
 
-    assert(!t->ready && t->state == TS_RUN && t->wait == 0);
     t->prev = NULL;
-    t->next = core->head[level];
-    if (t->next != NULL) {
-        t->next->prev = t;
-    } else {
-        core->tail[level] = t;
-    }
-    core->head[level] = t;
-    core->ready |= 1ull << level;
-    t->ready = true;
+    t->next = q->head;
+    *(q->head != NULL ? &q->head->prev : &q->tail) = t;
+    q->head = t;
+    ready_set(t);
 }
 
 void sched_unready(struct thread *t)
 {
-    struct core *core = t->core;
+    struct queue *q = &t->core->queue[t->level];
 
-    if (!t->ready) {
-        return;
+    if (t->ready) {
+        queue_remove(q, t);
+        t->ready = false;
+        if (q->head == NULL) {
+            t->core->ready &= ~(1ull << t->level);
+        }
     }
-    if (t->prev != NULL) {
-        t->prev->next = t->next;
-    } else {
-        core->head[t->level] = t->next;
+}
+
+void sched_set_level(struct thread *t, unsigned level)
+{
+    bool ready = t->ready;
+
+    sched_unready(t);
+    t->level = (uint8_t)level;
+    if (ready) {
+        sched_ready(t);
     }
-    if (t->next != NULL) {
-        t->next->prev = t->prev;
-    } else {
-        core->tail[t->level] = t->prev;
-    }
-    t->ready = false;
-    level_changed(core, t->level);
+}
+
+static inline bool thread_runs(const struct thread *t)
+{
+    return t->state == TS_RUN && t->wait == 0 && !t->ready;
 }
 
 /* The running thread goes behind its equals. */
 void sched_yield(struct thread *t)
 {
-    if (!t->ready && t->state == TS_RUN && t->wait == 0) {
+    if (thread_runs(t)) {
         sched_ready(t);
         t->core->slice_end = 0; /* the next one starts a slice */
     }
@@ -106,9 +110,9 @@ void timer_remove(struct core *core, struct ordered_node *n)
     }
 }
 
+/* The wait that begins ends at the deadline, if there is one. */
 void sched_deadline(struct thread *t, uint64_t deadline)
 {
-    t->timed_out = 0;
     if (deadline != (uint64_t)DEADLINE_NEVER) {
         timer_insert(t->core, &t->timer, TIMER_THREAD, deadline);
         t->fast_in = FAST_NEVER;
@@ -118,8 +122,8 @@ void sched_deadline(struct thread *t, uint64_t deadline)
 void sched_cancel(struct thread *t)
 {
     if (t->timer.linked) {
-        timer_remove(t->core, &t->timer);
-        t->fast_in = t->core->number;
+        ordered_remove(&t->core->timers, &t->timer);
+        t->fast_in = fast_core(t->core);
     }
 }
 
@@ -131,65 +135,50 @@ static inline void timer_program(struct core *core, uint64_t deadline)
     }
 }
 
-static __attribute__((noinline)) void timer_fire(struct ordered_node *n)
+/* Runs what is due; at most a batch, the rest fires again at once. */
+static void timers_expire(struct core *core, uint64_t now)
 {
-    if (n->kind == TIMER_PORT) {
-        port_timer_expired((struct port *)((char *)n - offsetof(struct port, timer)));
-    } else {
-        struct thread *t = (struct thread *)((char *)n - offsetof(struct thread, timer));
-
-        t->fast_in = t->core->number;
-        thread_unblock(t);
-        ipc_wake_status(t, E_TIMEOUT);
-    }
-}
-
-/* Runs what is due; at most a batch, the rest fires again at once. A port at which nobody waits needs no call. */
-static inline void timers_expire(struct core *core, uint64_t now)
-{
+    timer_program(core, (uint64_t)DEADLINE_NEVER);
     for (unsigned i = 0;
          i < EXPIRE_BATCH && core->timers.first != NULL && core->timers.first->key <= now; i++) {
         struct ordered_node *n = ordered_pop(&core->timers);
-        struct port *port = (struct port *)((char *)n - offsetof(struct port, timer));
 
-        if (n->kind == TIMER_PORT && port->receiver == NULL) {
-            port->events |= port->timer_bits;
+        if (n->kind == TIMER_PORT) {
+            struct port *port = CONTAINER(n, struct port, timer);
+
+            port_notify(port, port->timer_bits);
         } else {
-            timer_fire(n);
+            struct thread *t = CONTAINER(n, struct thread, timer);
+
+            t->fast_in = fast_core(core);
+            thread_unblock(t);
+            ipc_wake(t, E_TIMEOUT);
         }
     }
 }
 
-static inline void timer_rearm(struct core *core, bool peers)
+/* For the next deadline; and for the end of the slice if others of the running thread's level wait for their turn. */
+static void timer_rearm(struct core *core, bool peers)
 {
     struct ordered_node *first = core->timers.first;
     uint64_t deadline = first != NULL ? first->key : (uint64_t)DEADLINE_NEVER;
 
-    if (peers && core->slice_end < deadline) {
-        deadline = core->slice_end;
-    }
-    timer_program(core, deadline);
+    timer_program(core, peers && core->slice_end < deadline ? core->slice_end : deadline);
 }
 
-/* Called by vectors.S on a timer IRQ. True: schedule() must choose. The line is re-armed first, so that it has dropped by
- * the time of eret (design, section 5). */
-bool timer_tick(struct thread *current, struct core *core)
+/* Called by vectors.S on a timer IRQ that is more than a port's plain timer. The line is re-armed first, so that it has
+ * dropped by the time of eret (design, section 5); leave_kernel programs the next deadline. */
+void timer_tick(struct thread *current)
 {
+    struct core *core = current->core;
     uint64_t now;
 
-    cntv_cval_el0_write((uint64_t)DEADLINE_NEVER);
-    core->armed = (uint64_t)DEADLINE_NEVER;
+    timer_program(core, (uint64_t)DEADLINE_NEVER);
     now = cntvct_read(); /* its isb also completes the write above */
     timers_expire(core, now);
-    if (core->ready >> current->level != 0) {
-        if (core->head[current->level] != NULL && now >= core->slice_end) {
-            sched_yield(current);
-        }
-        core->dirty = true;
-        return true;
+    if (core->queue[current->level].head != NULL && now >= core->slice_end) {
+        sched_yield(current);
     }
-    timer_rearm(core, false);
-    return false;
 }
 
 bool preempt_pending(void)
@@ -199,6 +188,11 @@ bool preempt_pending(void)
 
 /* ---- the choice ---- */
 
+static inline bool timer_fired(void)
+{
+    return cntv_ctl_el0_read() & CNTV_CTL_ISTATUS;
+}
+
 /* Nobody is ready: wait for an interrupt with the lock open. IRQs stay masked; WFI wakes all the same. */
 static void idle(struct core *core)
 {
@@ -206,16 +200,15 @@ static void idle(struct core *core)
 
     ttbr0_el1_write(early_empty_ttbr0); /* nobody's tables: they may be freed meanwhile */
     isb();
-    while (core->ready == 0) {
-        if (cntv_ctl_el0_read() & CNTV_CTL_ISTATUS) {
-            timer_program(core, (uint64_t)DEADLINE_NEVER);
+    for (;;) {
+        if (timer_fired()) {
             timers_expire(core, cntvct_read());
         }
         if (core->ready == 0 && isr_el1_read() != 0 && irq_deliver(core)) {
             core->irqs++;
         }
         if (core->ready != 0) {
-            break;
+            return;
         }
         timer_rearm(core, false);
         isb();
@@ -229,30 +222,33 @@ static void idle(struct core *core)
     }
 }
 
-static inline bool thread_runs(const struct thread *t)
-{
-    return t->state == TS_RUN && t->wait == 0 && !t->ready;
-}
-
 /* Somebody answers IRQs: waiting for one, or at work on one. Else timers must be looked at in every entry. */
 static inline bool irq_thread_here(const struct core *core)
 {
     return core->irq_thread != NULL && !core->irq_thread->fault;
 }
 
+/* Takes the most urgent thread off its queue. */
+static struct thread *sched_pick(struct core *core)
+{
+    struct thread *t = core->queue[63 - (unsigned)__builtin_clzll(core->ready)].head;
+
+    sched_unready(t);
+    return t;
+}
+
 /* Called by vectors.S when another thread may have to run; returns the one that does, its frame complete. */
 struct thread *schedule(void)
 {
     struct core *core = this_core();
-    struct thread *t = core->current;
+    struct thread *t = core->current, *last = t;
     uint64_t now;
-    unsigned level;
 
     /* the same thread goes on: nobody more urgent is ready */
     if (t != NULL && thread_runs(t) && core->ready >> t->level <= 1 && !core->mask_once &&
         irq_thread_here(core)) {
         core->dirty = false;
-        timer_rearm(core, core->head[t->level] != NULL);
+        timer_rearm(core, core->queue[t->level].head != NULL);
         t->spsr = (t->spsr & ~SPSR_I) | (t->spsr0 & SPSR_I);
         return t;
     }
@@ -264,41 +260,31 @@ struct thread *schedule(void)
         }
     }
     core->current = NULL;
-    if (!irq_thread_here(core) && (cntv_ctl_el0_read() & CNTV_CTL_ISTATUS)) {
-        timer_program(core, (uint64_t)DEADLINE_NEVER);
+    if (!irq_thread_here(core) && timer_fired()) {
         timers_expire(core, now);
     }
     if (core->ready == 0) {
         idle(core);
         now = cntvct_fast();
     }
-    level = 63 - (unsigned)__builtin_clzll(core->ready);
-    t = core->head[level];
-    core->head[level] = t->next;
-    if (t->next != NULL) {
-        t->next->prev = NULL;
-    } else {
-        core->tail[level] = NULL;
-        core->ready &= ~(1ull << level);
-    }
-    t->ready = false;
+    t = sched_pick(core);
     core->current = t;
     core->last_switch = now;
+    if (t != last) {
+        t->from = (uint32_t)(uintptr_t)last;
+        trace(TRACE_SWITCH, t, 0);
+    }
     if (core->slice_end <= now || core->slice_thread != t) {
         core->slice_end = now + core->slice_ticks;
         core->slice_thread = t;
     }
-    timer_rearm(core, core->head[level] != NULL);
-    core->dirty =
-        !irq_thread_here(core); /* without a root server every return comes through here */
+    timer_rearm(core, core->queue[t->level].head != NULL);
+    /* without a root server every return comes through here; and after mask_once, so that the next recomputes I */
+    core->dirty = !irq_thread_here(core) || core->mask_once;
     /* I is recomputed on every full return: only the root server's thread keeps it, and one return after an IRQ that
      * nobody could take. A root server that faulted is still registered, but takes none until init has ended it: without
      * the mask the IRQ would be taken for ever and init never run (tests/models/irq_root.pml, mutation 12). */
-    t->spsr = (t->spsr & ~SPSR_I) | (t->spsr0 & SPSR_I);
-    if (core->mask_once) {
-        core->mask_once = false;
-        core->dirty = true; /* so that its next call recomputes I */
-        t->spsr |= SPSR_I;
-    }
+    t->spsr = (t->spsr & ~SPSR_I) | (core->mask_once ? SPSR_I : t->spsr0 & SPSR_I);
+    core->mask_once = false;
     return t;
 }

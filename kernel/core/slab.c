@@ -6,10 +6,18 @@
 #include "core.h"
 #include <arch/aarch64/mmu.h>
 
-enum { SLAB_HEADER = 64, SLAB_MAGIC = 0x51ab51ab };
-static const uint16_t class_size[SLAB_CLASSES] = { 64, 128, 256, 512, 1024 };
+/* At the start of the page; slots follow it, aligned to 64: struct thread's lines are cache lines. */
+struct slab {
+    struct link link; /* of the payer's slabs of this size with free slots */
+    struct process *payer;
+    void *free;
+    uint16_t used, size_class;
+    uint32_t magic;
+};
+enum { SLAB_HEADER = 64, SLAB_MAGIC = 0x51ab51ab, SLOT_MIN = 64 };
+_Static_assert(sizeof(struct slab) <= SLAB_HEADER, "the first slot follows");
 
-uint64_t object_counts[OBJECT_TYPES], badge_count, reply_count;
+uint64_t object_counts[OBJECT_TYPES], badge_count;
 
 status_t budget_take(struct process *p, uint64_t pages)
 {
@@ -36,17 +44,16 @@ void budget_return(struct process *p, uint64_t pages)
 
 uint64_t page_alloc(struct process *payer)
 {
-    uint64_t number;
+    uint64_t number = 0;
 
-    if (budget_take(payer, 1) != E_OK) {
-        return 0;
+    if (budget_take(payer, 1) == E_OK) {
+        number = frames_alloc(0, false, 0);
+        if (number == 0) {
+            budget_return(payer, 1);
+        } else {
+            page_zero(number << PAGE_SHIFT, false);
+        }
     }
-    number = frames_alloc(0, false, 0);
-    if (number == 0) {
-        budget_return(payer, 1);
-        return 0;
-    }
-    page_zero(number << PAGE_SHIFT, false);
     return number << PAGE_SHIFT;
 }
 
@@ -56,85 +63,66 @@ void page_free(struct process *payer, uint64_t pa)
     budget_return(payer, 1);
 }
 
-static void slab_link(struct slab *s)
+static struct slab *slab_create(struct process *payer, unsigned size_class)
 {
-    struct slab **head = &s->payer->slabs[s->size_class];
+    uint64_t pa = page_alloc(payer);
+    struct slab *s = pa_to_va(pa);
+    unsigned size = SLOT_MIN << size_class;
 
-    s->prev = NULL;
-    s->next = *head;
-    if (s->next != NULL) {
-        s->next->prev = s;
+    if (pa == 0) {
+        return NULL;
     }
-    *head = s;
-}
+    s->payer = payer;
+    s->size_class = (uint16_t)size_class;
+    s->magic = SLAB_MAGIC;
+    for (unsigned at = SLAB_HEADER; at + size <= PAGE_SIZE; at += size) {
+        void **slot = (void **)((char *)s + at);
 
-static void slab_unlink(struct slab *s)
-{
-    if (s->prev != NULL) {
-        s->prev->next = s->next;
-    } else {
-        s->payer->slabs[s->size_class] = s->next;
+        *slot = s->free;
+        s->free = slot;
     }
-    if (s->next != NULL) {
-        s->next->prev = s->prev;
-    }
+    link_add(&payer->slabs[size_class], &s->link);
+    return s;
 }
 
 void *object_alloc(struct process *payer, uint64_t size)
 {
-    unsigned c = 0;
+    unsigned c = size <= SLOT_MIN ? 0 : 58 - (unsigned)__builtin_clzll(size - 1);
     struct slab *s;
     void **slot;
 
-    while (class_size[c] < size) {
-        c++;
-        assert(c < SLAB_CLASSES);
-    }
-    s = payer->slabs[c];
+    assert(c < SLAB_CLASSES);
+    s = payer->slabs[c] != NULL ? CONTAINER(payer->slabs[c], struct slab, link)
+                                : slab_create(payer, c);
     if (s == NULL) {
-        uint64_t pa = page_alloc(payer);
-
-        if (pa == 0) {
-            return NULL;
-        }
-        s = pa_to_va(pa);
-        s->payer = payer;
-        s->size_class = (uint16_t)c;
-        s->magic = SLAB_MAGIC;
-        /* slots are aligned to their size up to 64: struct thread's lines are cache lines */
-        for (unsigned at = SLAB_HEADER; at + class_size[c] <= PAGE_SIZE; at += class_size[c]) {
-            slot = (void **)((char *)s + at);
-            *slot = s->free;
-            s->free = slot;
-        }
-        slab_link(s);
+        return NULL;
     }
     slot = s->free;
     s->free = *slot;
     s->used++;
     if (s->free == NULL) {
-        slab_unlink(s);
+        link_remove(&s->link);
     }
-    memset(slot, 0, class_size[c]);
+    memset(slot, 0, SLOT_MIN << c);
     return slot;
 }
 
 void object_free(void *p)
 {
-    struct slab *s = (struct slab *)((uintptr_t)p & ~(uintptr_t)(PAGE_SIZE - 1));
-    bool full = s->free == NULL;
+    uint64_t at = (uintptr_t)p % PAGE_SIZE - SLAB_HEADER;
+    struct slab *s = (struct slab *)((uintptr_t)p - (uintptr_t)p % PAGE_SIZE);
+    struct process *payer = s->payer;
+    void **slot;
 
     assert(s->magic == SLAB_MAGIC && s->used > 0);
-    *(void **)p = s->free;
-    s->free = p;
-    s->used--;
-    if (full) {
-        slab_link(s);
+    slot = (void **)((char *)s + SLAB_HEADER + at - at % (SLOT_MIN << s->size_class));
+    if (s->free == NULL) {
+        link_add(&payer->slabs[s->size_class], &s->link);
     }
-    if (s->used == 0) {
-        struct process *payer = s->payer;
-
-        slab_unlink(s);
+    *slot = s->free;
+    s->free = slot;
+    if (--s->used == 0) {
+        link_remove(&s->link);
         s->magic = 0;
         page_free(payer, va_to_pa(s));
         process_try_free(payer); /* a dead process may have waited for this page only */

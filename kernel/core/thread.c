@@ -5,28 +5,23 @@
 #include <arch/aarch64/mmu.h>
 #include <arch/aarch64/sysreg.h>
 
-static uint32_t thread_ids;
+enum { THREAD_RIGHTS = RIGHT_MANAGE | RIGHT_READ | RIGHT_TRANSFER };
 
-status_t thread_create(struct process *p, uint64_t entry, uint64_t sp, uint64_t arg,
-                       unsigned priority, uint64_t tp, struct thread **out)
+struct thread *thread_create(struct process *p, uint64_t entry, uint64_t sp, uint64_t arg,
+                             unsigned priority, uint64_t tp)
 {
-    struct thread *t;
+    static uint32_t ids;
+    struct thread *t = object_alloc(p, sizeof(*t));
 
-    if (p->thread_count >= THREADS_PER_PROCESS) {
-        return E_LIMIT;
-    }
-    t = object_alloc(p, sizeof(*t));
     if (t == NULL) {
-        return E_BUDGET;
+        return NULL;
     }
-    t->object.type = OBJECT_THREAD;
+    object_init(&t->object, OBJECT_THREAD, p);
     t->object.refs = 1; /* its being alive */
-    t->object.payer = p;
-    object_counts[OBJECT_THREAD]++;
     t->process = p;
     t->core = this_core();
     t->handles = p->handle_page[0];
-    t->fast_in = t->core->number;
+    t->fast_in = fast_core(t->core);
     t->fast_out = t->core->number;
     t->own = (uint8_t)(priority + 1);
     t->base = t->own;
@@ -36,35 +31,26 @@ status_t thread_create(struct process *p, uint64_t entry, uint64_t sp, uint64_t 
     t->sp_el0 = sp;
     t->elr = entry;
     t->x[0] = arg;
-    t->id = ++thread_ids;
-    t->process_next = p->threads;
-    p->threads = t;
+    t->id = ++ids;
+    link_add(&p->threads, &t->process_link);
     p->thread_count++;
     sched_ready(t);
-    *out = t;
-    return E_OK;
+    return t;
 }
 
+/* Lets it wait no more, without result. */
 void thread_unblock(struct thread *t)
 {
     sched_cancel(t);
-    switch (t->state) {
-    case TS_RUN:
-        if (t->wait & 1) {
-            ipc_pool_unlink(t);
-        } else if (t->wait != 0) {
-            *(struct thread **)t->wait = NULL; /* the right to answer it vanishes, wherever it is */
-            t->kept = false;
-        }
-        break;
-    case TS_QUEUED:
+    if (t->state == TS_QUEUED) {
         ipc_queue_unlink(t);
-        break;
-    case TS_FUTEX:
+    } else if (t->state == TS_FUTEX) {
         futex_unlink(t);
-        break;
-    default:
-        break;
+    } else if (t->wait & 1) {
+        ipc_pool_unlink(t);
+    } else if (t->wait != 0) {
+        *(struct thread **)t->wait = NULL; /* the right to answer it vanishes, wherever it is */
+        t->kept = false;
     }
     t->wait = 0;
     if (t->state != TS_DEAD) {
@@ -74,8 +60,7 @@ void thread_unblock(struct thread *t)
 
 void thread_end(struct thread *t)
 {
-    struct process *p = t->process;
-    struct thread **link = &p->threads;
+    struct core *core = t->core;
 
     if (t->state == TS_DEAD) {
         return;
@@ -90,28 +75,19 @@ void thread_end(struct thread *t)
         t->caller = NULL;
         ipc_fail_caller(caller, E_DEAD);
     }
-    if (t->serving != NULL && t->serving->server == t) {
+    if (t->serving != NULL) {
         t->serving->server = NULL;
     }
-    if (t->core->fp_owner == t) {
-        t->core->fp_owner = NULL;
-    }
-    if (t->core->slice_thread == t) {
-        t->core->slice_thread = NULL;
-    }
+    core->fp_owner = core->fp_owner == t ? NULL : core->fp_owner;
+    core->slice_thread = core->slice_thread == t ? NULL : core->slice_thread;
+    core->current = core->current == t ? NULL : core->current;
     if (t->fp != NULL) {
         object_free(t->fp);
         t->fp = NULL;
     }
     t->state = TS_DEAD;
-    while (*link != t) { /* at most THREADS_PER_PROCESS */
-        link = &(*link)->process_next;
-    }
-    *link = t->process_next;
-    p->thread_count--;
-    if (t->core->current == t) {
-        t->core->current = NULL;
-    }
+    link_remove(&t->process_link);
+    t->process->thread_count--;
     (void)object_release_step(&t->object); /* threads go in one step */
 }
 
@@ -120,15 +96,7 @@ void thread_end(struct thread *t)
 void thread_raise(struct thread *t, unsigned level)
 {
     for (unsigned depth = 0; t != NULL && t->level < level && depth < 16; depth++) {
-        bool ready = t->ready;
-
-        if (ready) {
-            sched_unready(t);
-        }
-        t->level = (uint8_t)level;
-        if (ready) {
-            sched_ready(t);
-        }
+        sched_set_level(t, level);
         if (t->state == TS_QUEUED) {
             struct port *port = t->queued_at;
 
@@ -136,7 +104,7 @@ void thread_raise(struct thread *t, unsigned level)
             t = port->server;
         } else if (t->state == TS_FUTEX) {
             t = t->futex_owner;
-        } else if (t->state == TS_RUN && t->wait != 0 && !(t->wait & 1) && !t->kept) {
+        } else if (t->wait != 0 && !(t->wait & 1) && !t->kept) {
             t = (struct thread *)t->wait; /* the server: its `caller` lies at offset 0 */
         } else {
             t = NULL;
@@ -149,12 +117,12 @@ void thread_fault(struct thread *t, uint32_t cause, uint64_t address, uint64_t e
 {
     struct process *p = t->process;
 
-    if (p->fault_port == NULL) {
-        if (p->id == 1) {
-            panic("init %s: cause %u, address %#llx, pc %#llx, ESR %#llx, code %lld",
-                  cause == FAULT_EXIT ? "ended" : "faulted", cause, (unsigned long long)address,
-                  (unsigned long long)t->elr, (unsigned long long)esr, (long long)code);
-        }
+    trace(TRACE_FAULT, t, cause);
+    if (p->object.payer == NULL) {
+        panic("init %s: cause %u, address %#lx, pc %#lx, ESR %#lx, code %ld",
+              cause == FAULT_EXIT ? "ended" : "faulted", cause, address, t->elr, esr, (long)code);
+    }
+    if (t->doomed) {
         thread_end(t);
         return;
     }
@@ -164,9 +132,41 @@ void thread_fault(struct thread *t, uint32_t cause, uint64_t address, uint64_t e
     t->fault_esr = esr;
     t->fault_code = code;
     t->fast_in = FAST_NEVER;
-    if (ipc_call(t, p->fault_port, p->fault_badge, (uint64_t)DEADLINE_NEVER) < 0) {
+    if (p->fault_port == NULL ||
+        ipc_call(t, p->fault_port, p->fault_badge, (uint64_t)DEADLINE_NEVER) < 0) {
         thread_end(t); /* nobody will ever answer */
     }
+}
+
+/* The thread with a device that ran before t; NULL: none. It may have ended meanwhile, so it is looked for. */
+static struct thread *thread_before(const struct thread *t)
+{
+    struct process *p = NULL;
+
+    while ((p = process_next(p)) != NULL) {
+        for (struct link *l = p->windows != NULL ? p->threads : NULL; l != NULL; l = l->next) {
+            struct thread *before = CONTAINER(l, struct thread, process_link);
+
+            if ((uint32_t)(uintptr_t)before == t->from && !before->fault) {
+                return before;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* An SError came while t ran. The bus reports a store late: if t's process holds no device, it is charged to the one
+ * that ran before on this core, if that one does. */
+void thread_serror(struct thread *t, uint64_t esr)
+{
+    struct thread *before = t->process->windows == NULL ? thread_before(t) : NULL;
+
+    if (before != NULL) {
+        sched_unready(before);
+        thread_unblock(before);
+        t = before;
+    }
+    thread_fault(t, FAULT_SERROR, 0, esr, 0);
 }
 
 /* Lazy FP: a thread's first FP instruction brings its registers in and the owner's out. */
@@ -195,35 +195,30 @@ void fp_trap(struct thread *t)
 /* ---- calls ---- */
 
 /* x0 process, x1 entry, x2 sp, x3 arg, x4 priority, x5 tp -> x1 */
-int64_t sys_thread_create(struct thread *t, uint64_t *x)
+SYSCALL(thread_create)
 {
-    struct process *p;
+    struct process *p = object;
     struct thread *new;
-    status_t error = process_get(t, x[0], &p);
-    int64_t result;
+    status_t error;
 
-    if (error != E_OK) {
-        return error;
-    }
-    if (x[4] >= PRIORITY_COUNT || x[4] + 1 > p->ceiling) {
+    if (x[4] >= p->ceiling || p->thread_count >= THREADS_PER_PROCESS) {
         return E_LIMIT;
     }
     if (x[1] >= USER_END || x[2] > USER_END || x[1] % 4 != 0 || x[2] % 16 != 0) {
         return E_INVAL;
     }
-    error = thread_create(p, x[1], x[2], x[3], (unsigned)x[4], x[5], &new);
-    if (error != E_OK) {
-        return error;
+    new = thread_create(p, x[1], x[2], x[3], (unsigned)x[4], x[5]);
+    if (new == NULL) {
+        return E_BUDGET;
     }
-    result = handle_install_new(t, &new->object, RIGHT_MANAGE | RIGHT_READ | RIGHT_TRANSFER, &x[1]);
-    if (result != E_OK) {
-        new->object.refs = 1;
+    error = handle_install(t->process, &new->object, THREAD_RIGHTS, 0, t->process, &x[1]);
+    if (error != E_OK) {
         thread_end(new);
     }
-    return result;
+    return error;
 }
 
-static int64_t thread_register(struct thread *target, uint64_t n, uint64_t *out)
+static status_t thread_register(const struct thread *target, uint64_t n, uint64_t *out)
 {
     if (n > 33) {
         return E_RANGE;
@@ -240,50 +235,31 @@ static int64_t thread_register(struct thread *target, uint64_t n, uint64_t *out)
 }
 
 /* x0 thread (0: the caller), x1 THREAD_*, x2 value -> x1 */
-int64_t sys_thread_control(struct thread *t, uint64_t *x)
+SYSCALL(thread_control)
 {
-    struct thread *target = t;
-    struct object *o;
+    status_t error = E_OK;
+    struct object *o =
+        x[0] != 0 ? object_get(t->process, x[0], OBJECT_THREAD, RIGHT_MANAGE, &error) : &t->object;
+    struct thread *target = o != NULL ? object_thread(o) : NULL;
 
-    if (x[0] != 0) {
-        status_t error = handle_get(t->process, (handle_t)x[0], OBJECT_THREAD, RIGHT_MANAGE, &o);
-
-        if (error != E_OK) {
-            return error;
-        }
-        target = object_thread(o);
-    }
-    if (target->state == TS_DEAD) {
-        return E_DEAD;
+    if (error != E_OK || target->state == TS_DEAD) {
+        return error != E_OK ? error : E_DEAD;
     }
     switch (x[1]) {
     case THREAD_SET_TP:
         target->tpidr = x[2];
         return E_OK;
-    case THREAD_SET_PRIORITY: {
-        bool ready = target->ready;
-
-        if (x[2] >= PRIORITY_COUNT || x[2] + 1 > target->process->ceiling) {
+    case THREAD_SET_PRIORITY:
+        if (x[2] >= target->process->ceiling) {
             return E_LIMIT;
         }
-        if (ready) {
-            sched_unready(target);
-        }
         target->own = (uint8_t)(x[2] + 1);
-        target->base = target->own;
-        target->level = target->caller != NULL && target->caller->level > target->own
-                            ? target->caller->level
-                            : target->own;
-        if (ready) {
-            sched_ready(target);
-        }
-        target->core->dirty = true; /* it may run, and have lowered itself */
+        futex_rebase(target);
         return E_OK;
-    }
     case THREAD_GET_REG:
         return thread_register(target, x[2], &x[1]);
     case THREAD_KILL:
-        if (target == t || target->process->id == 1) {
+        if (target == t || target->process->object.payer == NULL) {
             return E_INVAL;
         }
         thread_end(target);
@@ -294,16 +270,8 @@ int64_t sys_thread_control(struct thread *t, uint64_t *x)
         }
         thread_end(t);
         return CALL_BLOCKED;
-    case THREAD_SELF: {
-        handle_t h;
-        status_t error = handle_install(
-            t->process, &t->object, RIGHT_MANAGE | RIGHT_READ | RIGHT_TRANSFER, 0, t->process, &h);
-
-        if (error == E_OK) {
-            x[1] = h;
-        }
-        return error;
-    }
+    case THREAD_SELF:
+        return handle_install(t->process, &t->object, THREAD_RIGHTS, 0, t->process, &x[1]);
     default:
         return E_NOSYS;
     }

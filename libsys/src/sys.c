@@ -326,6 +326,31 @@ status_t sys_log_subscribe(handle_t chosen, handle_t port, uint64_t bits)
     return status_of(&r);
 }
 
+status_t sys_trace(handle_t chosen, int on)
+{
+    struct regs r = { { chosen, LOG_TRACE, (uint64_t)on } };
+
+    trap_log(&r);
+    return status_of(&r);
+}
+
+status_t sys_trace_read(handle_t chosen, uint64_t seq, struct trace_record *out)
+{
+    struct regs r = { { chosen, LOG_TRACE_READ, seq } };
+
+    trap_log(&r);
+    if (status_of(&r) == E_OK) {
+        *out = (struct trace_record){ .seq = r.x[1],
+                                      .next_seq = r.x[2],
+                                      .ticks = r.x[3],
+                                      .event = (enum trace_event)(r.x[4] & 0xff),
+                                      .core = r.x[4] >> 8 & 0xff,
+                                      .thread = (uint32_t)(r.x[4] >> 32),
+                                      .argument = r.x[5] };
+    }
+    return status_of(&r);
+}
+
 status_t sys_log_console(handle_t chosen, int on, uint64_t *out_seq)
 {
     struct regs r = { { chosen, LOG_CONSOLE, (uint64_t)on } };

@@ -37,4 +37,5 @@ extern uint64_t fake_now, fake_isr;
 #define id_aa64mmfr0_el1_read() 0
 #define esr_el1_read() 0
 #define far_el1_read() 0
+#define dczid_el0_read() DCZID_DZP /* zero pages by memset */
 #define ctr_el0_read() 0x84448004ull

@@ -39,9 +39,102 @@ static void a_fault_queued_at_a_port_that_ends_takes_its_thread_along(void **sta
     assert_int_equal(t->state, TS_QUEUED);
     cores[0].current = world_thread;
     assert_int_equal(CALL_OF(port_reset, port, 1), E_OK);
+    assert_true(t->ready && t->elr == 0); /* nothing is mapped there: it faults again at once */
+    thread_fault(t, FAULT_EXECUTE, 0, 0, 0);
     assert_null(p->threads);
     assert_int_equal(CALL_OF(process_kill, process), E_OK);
     assert_int_equal(CALL_OF(handle_close, process), E_OK);
+}
+
+static void a_thread_whose_handler_ends_does_not_take_its_own_callers_along(void **state)
+{
+    struct process *p;
+    struct thread *first, *second;
+    handle_t port, process;
+
+    (void)state;
+    assert_int_equal(CALL_OF(port_create), E_OK);
+    port = (handle_t)X(1);
+    p = world_process(100, port, &process);
+    first = world_thread_of(p, process);
+    second = world_thread_of(p, process);
+    thread_fault(first, FAULT_READ, 0, 0, 0);
+    assert_int_equal(ipc_receive(second, first->queued_at, (uint64_t)DEADLINE_NEVER), CALL_BLOCKED);
+    assert_ptr_equal(second->caller,
+                     first); /* it handles the fault of the other, and faults itself */
+    thread_fault(second, FAULT_READ, 0, 0, 0);
+    assert_int_equal(CALL_OF(port_reset, port, 1), E_OK);
+    assert_true(second->doomed && !first->doomed && second->caller == first);
+    thread_fault(second, FAULT_EXECUTE, 0, 0, 0); /* one link of the chain at a time */
+    assert_true(first->doomed && world_first_thread(p) == first);
+    thread_fault(first, FAULT_EXECUTE, 0, 0, 0);
+    assert_null(p->threads);
+    assert_int_equal(CALL_OF(process_kill, process), E_OK);
+    assert_int_equal(CALL_OF(handle_close, process), E_OK);
+}
+
+static void an_answer_to_a_dying_process_leaves_no_pointer_behind(void **state)
+{
+    struct process *p;
+    struct thread *client;
+    handle_t port, process, there, reply;
+
+    (void)state;
+    assert_int_equal(CALL_OF(port_create), E_OK);
+    port = (handle_t)X(1);
+    p = world_process(200, 0, &process);
+    client = world_thread_of(p, process);
+    for (unsigned i = 0; i < 12; i++) {
+        (void)world_thread_of(p, process);
+    }
+    assert_int_equal(CALL_OF(process_grant, process, port, RIGHT_CALL, 0), E_OK);
+    there = (handle_t)X(1);
+    assert_int_equal(CALL_AS(client, call, there, msg_info(0, 0, 4)), CALL_BLOCKED);
+    assert_int_equal(CALL_OF(receive, port), CALL_BLOCKED);
+    assert_int_equal(CALL_OF(reply_keep), E_OK);
+    reply = (handle_t)X(1);
+    fake_isr = 1;
+    memset(world_thread->x, 0, sizeof(world_thread->x));
+    X(0) = process;
+    assert_int_equal(world_enter(world_thread, SYS_process_kill), CALL_RESTART);
+    fake_isr = 0;
+    assert_int_equal(client->state, TS_RUN); /* not ended yet, but its process takes no handle */
+    assert_int_equal(CALL_OF(reply, reply, msg_info(0, 1, 0), 0, 0, 0, 0, 0, 0, 0, port), E_DEAD);
+    assert_int_equal(client->wait, 0);
+    assert_int_equal(CALL_OF(handle_close, reply), E_HANDLE); /* the right is used up */
+    assert_int_equal(CALL_OF(process_kill, process), E_OK);
+    assert_int_equal(CALL_OF(handle_close, process), E_OK);
+}
+
+static void a_memory_that_is_being_made_is_useless_until_it_is_complete(void **state)
+{
+    uint64_t used = world_init->pages_used;
+    handle_t h;
+
+    (void)state;
+    fake_isr = 1;
+    memset(world_thread->x, 0, sizeof(world_thread->x));
+    X(0) = 64 * PAGE_SIZE;
+    assert_int_equal(world_enter(world_thread, SYS_memory_create), CALL_RESTART);
+    h = (handle_t)X(2);
+    uint64_t between[19];
+    memcpy(between, world_thread->x, sizeof(between));
+    assert_int_equal(CALL_OF(memory_info, h, 0), E_RANGE);
+    assert_int_equal(CALL_OF(map, HANDLE_SELF, h, 0, PAGE_SIZE, VA, MAP_READ), E_RANGE);
+    memcpy(world_thread->x, between, sizeof(between));
+    while (world_enter(world_thread, SYS_memory_create) == CALL_RESTART) {
+    }
+    assert_int_equal(X(0), E_OK);
+    assert_int_equal(X(1), h);
+    assert_int_equal(CALL_OF(memory_info, h, 63 * PAGE_SIZE), E_OK);
+    /* closed half way, it gives back what it has and what it had not got yet */
+    memset(world_thread->x, 0, sizeof(world_thread->x));
+    X(0) = 64 * PAGE_SIZE;
+    assert_int_equal(world_enter(world_thread, SYS_memory_create), CALL_RESTART);
+    assert_int_equal(CALL_OF(handle_close, X(2)), E_OK);
+    assert_int_equal(CALL_OF(handle_close, h), E_OK);
+    fake_isr = 0;
+    assert_in_range(world_init->pages_used, used, used + 1); /* a slab, if there was none */
 }
 
 static void a_memory_that_is_being_freed_cannot_be_used(void **state)
@@ -55,7 +148,7 @@ static void a_memory_that_is_being_freed_cannot_be_used(void **state)
     fake_isr = 1; /* an interrupt waits: every entry does one step, of eight blocks */
     memset(world_thread->x, 0, sizeof(world_thread->x));
     X(0) = h;
-    assert_int_equal(world_enter(world_thread, sys_handle_close), CALL_RESTART);
+    assert_int_equal(world_enter(world_thread, SYS_handle_close), CALL_RESTART);
     assert_int_equal(CALL_OF(memory_info, h, 510 * PAGE_SIZE), E_RANGE);
     assert_int_equal(CALL_OF(map, HANDLE_SELF, h, 510 * PAGE_SIZE, PAGE_SIZE, VA, MAP_READ),
                      E_RANGE);
@@ -77,7 +170,8 @@ static void a_dead_parents_share_returns_with_its_child(void **state)
     uint64_t used = world_init->pages_used;
     struct process *p, *child;
     struct thread *t;
-    handle_t process, self, out;
+    handle_t process, self;
+    uint64_t out;
 
     (void)state;
     p = world_process(200, 0, &process);
@@ -110,8 +204,8 @@ static void a_thread_that_runs_on_in_a_dying_process_sees_no_freed_page(void **s
     fake_isr = 1;
     memset(world_thread->x, 0, sizeof(world_thread->x));
     X(0) = process;
-    assert_int_equal(world_enter(world_thread, sys_process_kill), CALL_RESTART);
-    t = p->threads;
+    assert_int_equal(world_enter(world_thread, SYS_process_kill), CALL_RESTART);
+    t = world_first_thread(p);
     assert_non_null(t); /* the kill goes in steps, and meanwhile it runs */
     before = fake_asm;
     mmu_flush_page(p, VA);
@@ -134,6 +228,40 @@ static bool mapped(struct process *p, uint64_t va)
     uint64_t skip, *entry = mmu_entry(p, va, &skip);
 
     return entry != NULL && *entry != 0;
+}
+
+static void a_late_bus_error_is_charged_to_who_had_the_device(void **state)
+{
+    handle_t driver, program, device, there;
+    struct process *d = world_process(100, 0, &driver), *p = world_process(100, 0, &program);
+    struct thread *in_driver = world_thread_of(d, driver),
+                  *in_program = world_thread_of(p, program);
+
+    (void)state;
+    device = derive((handle_t)world_root, 0x9000000, PAGE_SIZE);
+    assert_int_equal(CALL_OF(map, driver, device, 0, PAGE_SIZE, VA, MAP_READ), E_OK);
+    in_program->from = (uint32_t)(uintptr_t)world_thread; /* ran before, but holds nothing */
+    in_driver->from = (uint32_t)(uintptr_t)in_program;
+    thread_serror(in_driver, 0);
+    assert_null(d->threads); /* it runs and holds a device */
+    in_driver = world_thread_of(d, driver);
+    in_program->from = (uint32_t)(uintptr_t)in_driver;
+    assert_int_equal(CALL_OF(port_create), E_OK);
+    there = (handle_t)X(1);
+    assert_int_equal(
+        ipc_receive(in_driver, handle_lookup(world_init, there)->object, (uint64_t)DEADLINE_NEVER),
+        CALL_BLOCKED); /* it waits again, and its store fails now */
+    thread_serror(in_program, 0);
+    assert_null(d->threads);
+    assert_non_null(p->threads);
+    thread_serror(in_program, 0); /* who ran before has ended */
+    assert_null(p->threads);
+    assert_int_equal(CALL_OF(handle_close, there), E_OK);
+    assert_int_equal(CALL_OF(process_kill, driver), E_OK);
+    assert_int_equal(CALL_OF(process_kill, program), E_OK);
+    assert_int_equal(CALL_OF(handle_close, device), E_OK);
+    assert_int_equal(CALL_OF(handle_close, driver), E_OK);
+    assert_int_equal(CALL_OF(handle_close, program), E_OK);
 }
 
 static void a_window_unmapped_in_part_is_gone_after_revocation(void **state)
@@ -211,11 +339,17 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_closed_handles_entry_carries_no_rights, world_up),
         cmocka_unit_test_setup(a_fault_queued_at_a_port_that_ends_takes_its_thread_along, world_up),
+        cmocka_unit_test_setup(a_thread_whose_handler_ends_does_not_take_its_own_callers_along,
+                               world_up),
+        cmocka_unit_test_setup(an_answer_to_a_dying_process_leaves_no_pointer_behind, world_up),
+        cmocka_unit_test_setup(a_memory_that_is_being_made_is_useless_until_it_is_complete,
+                               world_up),
         cmocka_unit_test_setup(a_memory_that_is_being_freed_cannot_be_used, world_up),
         cmocka_unit_test_setup(a_refused_contiguous_memory_costs_nothing, world_up),
         cmocka_unit_test_setup(a_dead_parents_share_returns_with_its_child, world_up),
         cmocka_unit_test_setup(a_thread_that_runs_on_in_a_dying_process_sees_no_freed_page,
                                world_up),
+        cmocka_unit_test_setup(a_late_bus_error_is_charged_to_who_had_the_device, world_up),
         cmocka_unit_test_setup(a_window_unmapped_in_part_is_gone_after_revocation, world_up),
         cmocka_unit_test_setup(a_map_that_failed_leaves_the_window_free, world_up),
         cmocka_unit_test_setup(a_device_kept_by_its_child_only_goes_with_the_revocation, world_up),

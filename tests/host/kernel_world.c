@@ -7,10 +7,10 @@ unsigned fake_asm;
 char fake_ram[FAKE_PAGES * 4096] __attribute__((aligned(4096)));
 uint64_t fake_now, fake_isr;
 uint64_t kernel_l1[512], window_l3[512];
-struct port *log_port;
+bool trace_on;
 struct process *world_init;
 struct thread *world_thread;
-handle_t world_self, world_root;
+uint64_t world_self, world_root;
 static struct frame frames[FAKE_PAGES];
 static bool range_added;
 
@@ -36,12 +36,15 @@ bool ram_overlaps(uint64_t pa, uint64_t len)
 }
 void log_port_gone(struct port *port)
 {
-    log_port = log_port == port ? NULL : log_port;
+    (void)port;
 }
-int64_t sys_log(struct thread *t, uint64_t *x)
+SYSCALL(log)
 {
-    (void)t, (void)x;
     return E_NOSYS;
+}
+void trace_record(enum trace_event event, const struct thread *t, uint64_t argument)
+{
+    (void)event, (void)t, (void)argument;
 }
 int user_load32(uint64_t va, uint32_t *out)
 {
@@ -101,10 +104,11 @@ int world_up(void **state)
     process_all = NULL;
     world_init = process_create(NULL, "init", 1500, PRIORITY_COUNT - 1);
     assert_non_null(world_init);
-    assert_int_equal(thread_create(world_init, 0x1000, 0x2000, 0, 20, 0, &world_thread), E_OK);
+    world_thread = thread_create(world_init, 0x1000, 0x2000, 0, 20, 0);
+    assert_non_null(world_thread);
     sched_unready(world_thread);
     cores[0].current = world_thread;
-    struct device *root = device_create_root(world_init, DEVICE_ALL | DERIVE_IRQ_ROOT);
+    struct device *root = device_create(world_init, DEVICE_ALL | DERIVE_IRQ_ROOT);
     assert_int_equal(handle_install(world_init, &world_init->object, RIGHT_READ | RIGHT_MANAGE, 0,
                                     world_init, &world_self),
                      E_OK);
@@ -115,19 +119,19 @@ int world_up(void **state)
     return 0;
 }
 
-int64_t world_enter(struct thread *t, syscall_fn *call)
+int64_t world_enter(struct thread *t, enum syscall call)
 {
     int64_t result;
 
     cores[0].current = t;
-    result = call(t, t->x);
+    result = syscall(t, t->x, call);
     if (result < CALL_BLOCKED) {
         t->x[0] = (uint64_t)result;
     }
     return result;
 }
 
-int64_t world_call(struct thread *t, syscall_fn *call, const uint64_t *x, unsigned count)
+int64_t world_call(struct thread *t, enum syscall call, const uint64_t *x, unsigned count)
 {
     int64_t result;
 
@@ -148,12 +152,17 @@ struct process *world_process(uint64_t pages, handle_t fault_port, handle_t *out
     return (struct process *)handle_lookup(world_init, *out)->object;
 }
 
+struct thread *world_first_thread(struct process *p)
+{
+    return p->threads != NULL ? CONTAINER(p->threads, struct thread, process_link) : NULL;
+}
+
 struct thread *world_thread_of(struct process *p, handle_t process)
 {
     assert_int_equal(CALL_OF(thread_create, process, 0x1000, 0x2000, 0, 10, 0), E_OK);
     assert_int_equal(CALL_OF(handle_close, world_thread->x[1]), E_OK);
-    sched_unready(p->threads);
-    return p->threads;
+    sched_unready(world_first_thread(p));
+    return world_first_thread(p);
 }
 
 /* Nothing here is malloc'ed, and the leak checker stumbles over threads and stacks that are none. */

@@ -6,17 +6,18 @@
 
 extern struct process *world_init;
 extern struct thread *world_thread; /* of init: makes calls when a test does not say who */
-extern handle_t world_self, world_root; /* init's handles to itself and to the root device */
+extern uint64_t world_self, world_root; /* init's handles to itself and to the root device */
 
 int world_up(void **state);   /* a fresh world; cmocka fixture */
 
 /* A call with these registers: x0 at its end; restarted as often as the kernel wants. t->x has the results. */
-int64_t world_call(struct thread *t, syscall_fn *call, const uint64_t *x, unsigned count);
+int64_t world_call(struct thread *t, enum syscall call, const uint64_t *x, unsigned count);
 #define CALL_AS(t, name, ...)                                                                      \
-    world_call(t, sys_##name, (const uint64_t[]){ __VA_ARGS__ },                                   \
+    world_call(t, SYS_##name, (const uint64_t[]){ __VA_ARGS__ },                                   \
                sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
 #define CALL_OF(name, ...) CALL_AS(world_thread, name, __VA_ARGS__)
 /* One entry of a call: may say CALL_RESTART. */
-int64_t world_enter(struct thread *t, syscall_fn *call);
+int64_t world_enter(struct thread *t, enum syscall call);
 struct process *world_process(uint64_t pages, handle_t fault_port, handle_t *out);
 struct thread *world_thread_of(struct process *p, handle_t process);
+struct thread *world_first_thread(struct process *p); /* the one created last; NULL */

@@ -2,8 +2,8 @@
  * irq_root - the root interrupt server: the timer's line, devices, its death and restart under a spinning thread.
  *
  * Follows: kernel/core/irq.c (irq_deliver, irq_slow, irq_thread_gone), kernel/core/sched.c (schedule),
- *   kernel/core/thread.c (thread_fault, thread_end), kernel/arch/aarch64/vectors.S (timer_irq),
- *   kernel/arch/aarch64/fastpath.S (device_irq, fast_notify_receive), servers/drv/gicv2/gicv2.c (gicv2_take,
+ *   kernel/core/thread.c (thread_fault, thread_end), kernel/arch/aarch64/fastpath.S (timer_irq, device_irq,
+ *   fast_notify_receive), servers/drv/gicv2/gicv2.c (gicv2_take,
  *   gicv2_complete, gicv2_ack, gicv2_attach, gicv2_start, gicv2_run), servers/init/supervise.c (supervise_death),
  *   libsys/src/driver.c (irq_attach, irq_ack, irq_rebind)
  *

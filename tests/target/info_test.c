@@ -82,11 +82,87 @@ static void log_tells_its_subscriber(void)
     say("# nobody listens");
 }
 
+/* ---- trace ---- */
+
+static void echo_once(struct shared *s)
+{
+    struct msg m = { 0 };
+
+    if (sys_receive(s->h[0], &m, (uint64_t)DEADLINE_NEVER) >= 0) {
+        ignore(sys_reply_receive(s->h[0], &m));
+    }
+}
+
+static unsigned recorded(uint64_t from, enum trace_event event, uint64_t thread, uint64_t argument)
+{
+    struct trace_record r;
+    unsigned count = 0;
+
+    while (sys_trace_read(world.chosen, from, &r) == E_OK) {
+        count += r.event == event && r.thread == thread && r.argument == argument;
+        from = r.seq + 1;
+    }
+    return count;
+}
+
+static uint64_t trace_end(void)
+{
+    struct trace_record r = { .next_seq = 0 };
+
+    ignore(sys_trace_read(world.chosen, 0, &r)); /* E_AGAIN: there is none */
+    return r.next_seq;
+}
+
+static void trace_tells_who_called_answered_and_ran(void)
+{
+    struct child c;
+    struct msg m = { .info = 5, .w = { 1, 2, 3, 4, 5, 6, 7, 8 } };
+    handle_t port = port_new();
+    uint64_t w[8], from, server, self = 0;
+
+    child_new(&c, 0, 0);
+    child_give(&c, 0, port, RIGHT_RECEIVE, 0);
+    child_run(&c, echo_once, PRIORITY_RUNNER + 1);
+    for (server = 0; sys_info(world.chosen, INFO_THREAD, server + 1, w) == E_OK;) {
+        self = server; /* the last two: the runner, and the child that it made */
+        server = w[0];
+    }
+    EXPECT(sys_trace(world.chosen, 1), E_OK);
+    from = trace_end();
+    EXPECT(sys_call(port, &m), E_OK);
+    EXPECT(sys_trace(world.chosen, 0), E_OK);
+    EXPECT(m.info, 5);
+    for (unsigned i = 0; i < MSG_WORDS; i++) {
+        EXPECT(m.w[i], i + 1);
+    }
+    EXPECT(recorded(from, TRACE_CALL, self, server), 1);
+    EXPECT(recorded(from, TRACE_REPLY, server, self), 1);
+    EXPECT(recorded(from, TRACE_SWITCH, server, 0), 1);
+    CHECK(recorded(from, TRACE_SWITCH, self, 0) >= 1);
+    from = trace_end();
+    child_end(&c);
+    EXPECT(trace_end(), from); /* off: nothing is recorded */
+    close_handle(port);
+}
+
+static void trace_needs_the_right_to_read_the_log(void)
+{
+    handle_t writer = dup_of(world.chosen, RIGHT_WRITE, 0);
+    struct trace_record r;
+
+    EXPECT(sys_trace(writer, 1), E_RIGHTS);
+    EXPECT(sys_trace_read(writer, 0, &r), E_RIGHTS);
+    EXPECT(sys_trace_read(world.chosen, 1ull << 60, &r), E_AGAIN);
+    close_handle(writer);
+}
+
 const struct ktest info_tests[] = {
     { "unknown operations are refused", unknown_operations_are_refused },
     { "system information is plausible", system_information_is_plausible },
     { "processes and threads appear and go", processes_and_threads_appear_and_go },
     { "the log gives back what was written", log_gives_back_what_was_written },
     { "the log tells its subscriber", log_tells_its_subscriber },
+    { "the trace tells who called, answered and ran", trace_tells_who_called_answered_and_ran },
+    { "the trace needs the right to read the log", trace_needs_the_right_to_read_the_log },
     { NULL, NULL },
 };

@@ -13,6 +13,7 @@ enum {
     OP_KEEP,
     OP_ANSWER_KEPT,
     OP_DROP_KEPT,
+    OP_ANSWER_AND_RECEIVE,
     OP_GIVE
 };
 enum { SERVER_PORT = 0, BADGE = 0x123456 };
@@ -62,6 +63,19 @@ static void server(struct shared *s)
             m.w[0] = (uint64_t)(int64_t)sys_reply(kept, &answer);
             m.w[1] = (uint64_t)(int64_t)sys_reply(kept, &answer); /* used up */
             break;
+        }
+        case OP_ANSWER_AND_RECEIVE: { /* the kept one, with w0 handles, in one call with the receive */
+            struct msg answer = { .info = msg_info(77, (unsigned)m.w[0], (unsigned)s->w[0]),
+                                  .w = { 1234, [7] = s->h[1] } };
+            m.info = 0;
+            ignore(sys_reply(0, &m));
+            from = sys_reply_to_receive(kept, s->h[SERVER_PORT], &answer);
+            if (from < 0) {
+                s->w[2] = (uint64_t)from;
+                from = sys_receive(s->h[SERVER_PORT], &answer, (uint64_t)DEADLINE_NEVER);
+            }
+            m = answer;
+            continue;
         }
         case OP_DROP_KEPT:
             m.w[0] = (uint64_t)(int64_t)sys_handle_close(kept);
@@ -254,6 +268,44 @@ static void kept_reply_answers_later_and_once(void)
     stop();
 }
 
+static void kept_reply_goes_out_with_a_receive(void)
+{
+    struct msg m;
+
+    start(0);
+    for (unsigned lap = 0; lap < 3; lap++) { /* the slot is taken again and again */
+        handle_t thread = thread_run(0, second_caller, 0, PRIORITY_RUNNER + 1);
+        EXPECT(second_result, 1);
+        EXPECT(ask(OP_ANSWER_AND_RECEIVE, 0, &m), E_OK);
+        EXPECT(second_result, E_OK);
+        EXPECT(second_message.w[0], 1234);
+        EXPECT(second_message.info, 77);
+        EXPECT(ask(OP_DROP_KEPT, 0, &m), E_OK);
+        EXPECT(m.w[0], E_HANDLE); /* used up */
+        EXPECT(ask(OP_ECHO, 3, &m), E_OK);
+        thread_gone(thread);
+    }
+    /* its caller takes no handle: refused, and the right stays */
+    handle_t thread = thread_run(0, second_caller, 0, PRIORITY_RUNNER + 1);
+    EXPECT(ask(OP_ANSWER_AND_RECEIVE, 1, &m), E_OK);
+    EXPECT(serving.shared->w[2], E_FULL);
+    EXPECT(second_result, 1);
+    EXPECT(ask(OP_ANSWER_KEPT, 0, &m), E_OK);
+    EXPECT(second_result, E_OK);
+    thread_gone(thread);
+    /* its caller gave up: nothing to say, the next message comes */
+    thread = thread_run(0, second_caller, soon(5), PRIORITY_RUNNER + 1);
+    sleep_ns(10000000);
+    EXPECT(second_result, E_TIMEOUT);
+    serving.shared->w[2] = 0;
+    EXPECT(ask(OP_ANSWER_AND_RECEIVE, 0, &m), E_OK);
+    EXPECT(ask(OP_DROP_KEPT, 0, &m), E_OK);
+    EXPECT(m.w[0], E_HANDLE);
+    EXPECT(serving.shared->w[2], 0);
+    thread_gone(thread);
+    stop();
+}
+
 static void dropped_reply_fails_its_caller(void)
 {
     struct msg m;
@@ -311,6 +363,7 @@ const struct ktest ipc_tests[] = {
     { "a message with handles is refused as a whole", message_with_handles_is_refused_as_a_whole },
     { "handles travel with the answer", handles_travel_with_the_answer },
     { "a kept reply answers later and once", kept_reply_answers_later_and_once },
+    { "a kept reply goes out with a receive", kept_reply_goes_out_with_a_receive },
     { "a dropped reply fails its caller", dropped_reply_fails_its_caller },
     { "a kept reply of a caller that gave up is dead",
       kept_reply_of_a_caller_that_gave_up_is_dead },

@@ -49,7 +49,7 @@ registers_checked:
     ldp x0, x1, [x18]
     br x11
 .Lcalls:
-#define CALL(number, name) svc number; b .Lafter;
+#define CALL(number, name, ...) svc number; b .Lafter;
 #include <abi/calls.def>
 #undef CALL
 

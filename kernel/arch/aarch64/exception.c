@@ -5,12 +5,6 @@
 #include "sysreg.h"
 #include <core/core.h>
 
-int64_t exception_unknown_call(struct thread *t, uint64_t number)
-{
-    thread_fault(t, FAULT_SYSCALL, number, esr_el1_read(), 0);
-    return CALL_BLOCKED;
-}
-
 static void exception_abort(struct thread *t, uint64_t esr, bool execute)
 {
     unsigned fsc = ESR_FSC(esr);
@@ -54,8 +48,7 @@ void exception_sync(struct thread *t)
     }
 }
 
-/* Asynchronous: charged to the process that runs, or to the last one here that held a mapped device. */
 void exception_serror(struct thread *t)
 {
-    thread_fault(t, FAULT_SERROR, 0, esr_el1_read(), 0);
+    thread_serror(t, esr_el1_read());
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The common paths in assembly: call, reply_receive, notify_receive, the IRQ's way to the root interrupt server, and
- * the shortest call. Each does what its C twin in core/ipc.c does in the case that the other side waits; in any
+ * The common paths in assembly: call, reply_receive, reply_to_receive, notify_receive, the IRQ's way to the root
+ * interrupt server, the timer's tick, and the shortest call. Each does what its C twin in core/ipc.c does in the case that the other side waits; in any
  * other case it goes to slow_locked with EL0's x0..x9 untouched, before it changed anything.
  *
  * Jumped to from vectors.S: EL1, MMU on, IRQs masked, sp = current thread's block, x16/x17 saved there.
@@ -31,6 +31,14 @@
     cmp     w15, w16
     b.ne    slow_locked
 .endm
+/* The same, and no handles are sent. */
+.macro SAME_CORE_PLAIN to
+    ldr     w15, [sp, #THREAD_FAST_OUT]
+    ldr     w16, [\to, #THREAD_FAST_IN]
+    tst     x1, #7 << INFO_HANDLES_SHIFT
+    ccmp    w15, w16, #0, eq
+    b.ne    slow_locked
+.endm
 
 /* Continues EL0 at thread x\to, which a message resumes (never one that the scheduler picked: that needs its full
  * frame). x0..x9 are its results. */
@@ -57,14 +65,13 @@
 fast_call:
     LOCK
     LOOKUP  0, 12, 10, RIGHT_BIT_CALL
-    tst     x1, #7 << INFO_HANDLES_SHIFT
-    b.ne    slow_locked
     ldr     x11, [x12, #PORT_RECEIVER]
     cbz     x11, slow_locked
-    SAME_CORE x11
+    SAME_CORE_PLAIN x11
     ldr     x14, [x11, #THREAD_NEXT]
     str     x14, [x12, #PORT_RECEIVER]
     mov     x14, sp
+    str     w14, [x11, #THREAD_FROM]
     stp     x14, xzr, [x11, #THREAD_CALLER]     /* caller, wait */
     str     x11, [sp, #THREAD_WAIT]             /* &receiver->caller: offset 0 */
     str     x1, [sp, #THREAD_X + 1 * 8]         /* how many handles the reply may bring */
@@ -77,29 +84,66 @@ fast_call:
     lsr     x0, x10, #40                        /* RECV_CALL << 32 | badge */
     RESUME  x11
 
-/* reply_receive(x0 port, x1 info, x2..x9): the caller is there, nothing else is to be received, and nobody of higher
- * priority than the caller is ready. */
-    .global fast_reply_receive
-fast_reply_receive:
-    LOCK
-    LOOKUP  0, 12, 10, RIGHT_BIT_RECEIVE
-    tst     x1, #7 << INFO_HANDLES_SHIFT
-    b.ne    slow_locked
+/* The answer goes to x11 and takes no handles along, nothing is to be received at port x12, and nobody of higher priority than
+ * the caller is ready. Leaves x13 = core; clobbers x14..x16. */
+.macro CAN_REPLY
     ldp     x14, x15, [x12, #PORT_EVENTS]       /* events, attention */
     orr     x14, x14, x15
     cbnz    x14, slow_locked
-    ldr     x11, [sp, #THREAD_CALLER]
     cbz     x11, slow_locked
-    SAME_CORE x11
-    mrs     x14, tpidr_el1
-    ldr     x14, [x14, #CORE_READY]
+    SAME_CORE_PLAIN x11
+    mrs     x13, tpidr_el1
+    ldr     x14, [x13, #CORE_READY]
     ldrb    w15, [x11, #THREAD_LEVEL]
     lsr     x14, x14, x15                       /* bit n is level n; the caller's own level does not count */
     lsr     x14, x14, #1
     cbnz    x14, slow_locked
+.endm
+
+/* reply_to_receive(x0 port, x1 info, x2..x9, x10 kept reply): its caller is there, and this thread has no other. */
+    .global fast_reply_to_receive
+fast_reply_to_receive:
+    str     x10, [sp, #THREAD_DEADLINE]         /* where the slow path looks for it */
+    LOCK
+    ldr     x18, [sp, #THREAD_HANDLES]
+    and     x15, x10, #255
+    add     x18, x18, x15, lsl #4               /* the reply's entry */
+    ldp     x11, x16, [x18]                     /* caller; meta, self */
+    cmp     w16, w10
+    b.ne    slow_locked
+    tst     x16, #RIGHTS_ALL << 32
+    b.ne    slow_locked
+    ldr     x15, [sp, #THREAD_CALLER]
+    cbnz    x15, slow_locked
+    LOOKUP  0, 12, 14, RIGHT_BIT_RECEIVE
+    CAN_REPLY
+    ldr     x14, [sp, #THREAD_PROCESS]          /* from here on as handle.c:handle_clear */
+    ldp     w15, w16, [x14, #PROCESS_HANDLE_COUNT] /* and handle_free */
+    str     x16, [x18]
+    sub     w15, w15, #1
+    and     w16, w10, #(1 << HANDLE_INDEX_BITS) - 1
+    stp     w15, w16, [x14, #PROCESS_HANDLE_COUNT]
+    lsr     w10, w10, #HANDLE_INDEX_BITS
+    lsl     x10, x10, #40                       /* self 0, meta: generation << 8 */
+    str     x10, [x18, #8]
+    strb    wzr, [x11, #THREAD_KEPT]
+    ldr     x14, [x13, #CORE_REPLIES]
+    sub     x14, x14, #1
+    str     x14, [x13, #CORE_REPLIES]
+    b       .Lreply
+
+/* reply_receive(x0 port, x1 info, x2..x9): the caller is there. */
+    .global fast_reply_receive
+fast_reply_receive:
+    LOCK
+    LOOKUP  0, 12, 10, RIGHT_BIT_RECEIVE
+    ldr     x11, [sp, #THREAD_CALLER]
+    CAN_REPLY
+.Lreply:
     ldr     x14, [x12, #PORT_RECEIVER]
     str     x14, [sp, #THREAD_NEXT]
     mov     x14, sp
+    str     w14, [x11, #THREAD_FROM]
     str     x14, [x12, #PORT_RECEIVER]
     add     x12, x12, #1                        /* wait: receiving at this port */
     stp     xzr, x12, [sp, #THREAD_CALLER]
@@ -137,6 +181,7 @@ fast_notify_receive:
     ldr     x14, [x10, #PORT_RECEIVER]          /* after the pop: both may be one port */
     str     x14, [sp, #THREAD_NEXT]
     mov     x14, sp
+    str     w14, [x11, #THREAD_FROM]
     str     x14, [x10, #PORT_RECEIVER]
     add     x14, x10, #1
     str     x14, [sp, #THREAD_WAIT]
@@ -169,17 +214,18 @@ device_irq:
     str     x13, [x12, #PORT_RECEIVER]
     str     xzr, [x11, #THREAD_WAIT]
     mov     x9, sp                              /* current to the head of its level */
+    str     w9, [x11, #THREAD_FROM]
     ldrb    w10, [sp, #THREAD_LEVEL]
-    add     x13, x14, x10, lsl #3
-    ldr     x12, [x13, #CORE_HEAD]
+    add     x13, x14, x10, lsl #4
+    ldr     x12, [x13, #CORE_QUEUE]             /* head; tail follows */
     str     xzr, [sp, #THREAD_PREV]
     str     x12, [sp, #THREAD_NEXT]
-    str     x9, [x13, #CORE_HEAD]
+    str     x9, [x13, #CORE_QUEUE]
     cbz     x12, .Lirq_only
     str     x9, [x12, #THREAD_PREV]
     b       .Lirq_linked
 .Lirq_only:
-    str     x9, [x13, #CORE_TAIL]
+    str     x9, [x13, #CORE_QUEUE + 8]
 .Lirq_linked:
     mov     w12, #1
     strb    w12, [sp, #THREAD_READY]
@@ -197,6 +243,72 @@ device_irq:
     bl      irq_slow
     b       leave_kernel
 
+/* The timer's IRQ when it only sets bits of a port at which nobody waits, and nobody is ready at the current thread's
+ * level or above. In any other case C looks (sched.c:timer_tick). Touches only what it saves. */
+    .global timer_irq
+timer_irq:
+    PAIRS   stp, 0, 2, THREAD_X
+    stp     x14, x15, [sp, #THREAD_X + 14 * 8]
+    str     x18, [sp, #THREAD_X + 18 * 8]
+    LOCK
+    mrs     x0, tpidr_el1
+    mov     x1, #-1
+    msr     cntv_cval_el0, x1                   /* first, so that the line has dropped by the time of eret */
+    isb
+    mrs     x1, cntvct_el0
+    ldr     x2, [x0, #CORE_TIMERS_FIRST]
+    cbz     x2, .Ltimer_slow
+    ldr     x3, [x2, #ORDERED_KEY]
+    cmp     x3, x1
+    b.hi    .Ltimer_slow                        /* not this one: the end of a slice */
+    ldr     w3, [x2, #ORDERED_KIND]
+    cmp     w3, #TIMER_PORT
+    b.ne    .Ltimer_slow
+    ldr     x3, [x2, #PORT_RECEIVER - PORT_TIMER]
+    cbnz    x3, .Ltimer_slow
+    ldr     x3, [x0, #CORE_READY]
+    ldrb    w15, [sp, #THREAD_LEVEL]
+    lsr     x3, x3, x15
+    cbnz    x3, .Ltimer_slow
+    ldr     x3, [x2, #PORT_EVENTS - PORT_TIMER]
+    ldr     x15, [x2, #PORT_TIMER_BITS - PORT_TIMER]
+    orr     x3, x3, x15
+    str     x3, [x2, #PORT_EVENTS - PORT_TIMER]
+    strb    wzr, [x2, #ORDERED_LINKED]          /* from here on as ordered.h:ordered_pop */
+    ldp     x3, x14, [x2, #ORDERED_RIGHT]       /* right, parent */
+    add     x15, x0, #CORE_TIMERS_ROOT
+    cmp     x14, xzr
+    csel    x15, x15, x14, eq                   /* where it hangs: `left` is at offset 0 */
+    str     x3, [x15]
+    cbz     x3, .Ltimer_next
+    str     x14, [x3, #ORDERED_RIGHT + 8]
+.Ltimer_lowest:                                 /* as deep as the tree, whose weights are the kernel's */
+    mov     x14, x3
+    ldr     x3, [x3]
+    cbnz    x3, .Ltimer_lowest
+.Ltimer_next:
+    str     x14, [x0, #CORE_TIMERS_FIRST]
+    mov     x1, #-1                             /* DEADLINE_NEVER */
+    cbz     x14, .Ltimer_arm
+    ldr     x1, [x14, #ORDERED_KEY]
+.Ltimer_arm:
+    str     x1, [x0, #CORE_ARMED]
+    msr     cntv_cval_el0, x1
+    UNLOCK
+    PAIRS   ldp, 0, 2, THREAD_X
+    ldp     x14, x15, [sp, #THREAD_X + 14 * 8]
+    ldp     x16, x17, [sp, #THREAD_X + 16 * 8]
+    ldr     x18, [sp, #THREAD_X + 18 * 8]
+    eret
+.Ltimer_slow:
+    PAIRS   ldp, 0, 2, THREAD_X
+    ldp     x14, x15, [sp, #THREAD_X + 14 * 8]
+    ldr     x18, [sp, #THREAD_X + 18 * 8]
+    SAVE_FULL
+    ENTER_C
+    bl      timer_tick
+    b       leave_kernel
+
 /* abi_version: the shortest way in and out through C. Only x29, x30 need saving: C keeps x19..x28. */
     .global fast_abi_version
 fast_abi_version:
@@ -204,7 +316,7 @@ fast_abi_version:
     stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
     ENTER_C
     mov     x29, x0
-    bl      do_abi_version              /* x0 = result; C keeps x29 */
+    bl      sys_abi_version             /* x0 = result; C keeps x29 */
     mov     sp, x29
     adrp    x17, kernel_lock
     UNLOCK

@@ -294,13 +294,13 @@ void cache_flush(uint64_t pa, uint64_t len)
     dsb_sy();
 }
 
-/* DC ZVA only where the kernel's mapping is cacheable; the DMA pool's is not. Block size: DCZID_EL0 says 64 on all
- * supported cores; 64 is also right where it is larger and the page a multiple of it. */
+/* DC ZVA only where the kernel's mapping is cacheable; the DMA pool's is not; and where it is not prohibited. Block size:
+ * DCZID_EL0 says 64 on all supported cores; 64 is also right where it is larger and the page a multiple of it. */
 void page_zero(uint64_t pa, bool dma)
 {
     char *p = pa_to_va(pa);
 
-    if (dma) {
+    if (dma || (dczid_el0_read() & DCZID_DZP)) {
         memset(p, 0, PAGE_SIZE);
         return;
     }

@@ -8,37 +8,51 @@
 void offsets(void);
 void offsets(void)
 {
-    OFFSET(THREAD_CALLER, offsetof(struct thread, caller));
-    OFFSET(THREAD_WAIT, offsetof(struct thread, wait));
-    OFFSET(THREAD_HANDLES, offsetof(struct thread, handles));
-    OFFSET(THREAD_NEXT, offsetof(struct thread, next));
-    OFFSET(THREAD_PREV, offsetof(struct thread, prev));
-    OFFSET(THREAD_READY, offsetof(struct thread, ready));
-    OFFSET(THREAD_FAST_IN, offsetof(struct thread, fast_in));
-    OFFSET(THREAD_FAST_OUT, offsetof(struct thread, fast_out));
-    OFFSET(THREAD_LEVEL, offsetof(struct thread, level));
-    OFFSET(THREAD_BASE, offsetof(struct thread, base));
-    OFFSET(THREAD_TTBR0, offsetof(struct thread, ttbr0));
-    OFFSET(THREAD_SPSR0, offsetof(struct thread, spsr0));
-    OFFSET(THREAD_CPACR, offsetof(struct thread, cpacr));
-    OFFSET(THREAD_SP, offsetof(struct thread, sp_el0));
-    OFFSET(THREAD_X19, offsetof(struct thread, x19_x30));
-    OFFSET(THREAD_SPSR, offsetof(struct thread, spsr));
-    OFFSET(THREAD_DEADLINE, offsetof(struct thread, deadline));
-    OFFSET(THREAD_X, offsetof(struct thread, x));
-    OFFSET(PORT_RECEIVER, offsetof(struct port, receiver));
-    OFFSET(PORT_EVENTS, offsetof(struct port, events));
-    OFFSET(CORE_CURRENT, offsetof(struct core, current));
-    OFFSET(CORE_IRQ_THREAD, offsetof(struct core, irq_thread));
-    OFFSET(CORE_READY, offsetof(struct core, ready));
-    OFFSET(CORE_STACK_TOP, offsetof(struct core, stack_top));
-    OFFSET(CORE_HEAD, offsetof(struct core, head));
-    OFFSET(CORE_TAIL, offsetof(struct core, tail));
-    OFFSET(CORE_DIRTY, offsetof(struct core, dirty));
-    OFFSET(SYSCALL_COUNT, SYS_COUNT);
+#define FIELD(name, type, member) OFFSET(name, offsetof(struct type, member))
+    FIELD(THREAD_CALLER, thread, caller);
+    FIELD(THREAD_WAIT, thread, wait);
+    FIELD(THREAD_HANDLES, thread, handles);
+    FIELD(THREAD_NEXT, thread, next);
+    FIELD(THREAD_PREV, thread, prev);
+    FIELD(THREAD_READY, thread, ready);
+    FIELD(THREAD_FAST_IN, thread, fast_in);
+    FIELD(THREAD_FAST_OUT, thread, fast_out);
+    FIELD(THREAD_LEVEL, thread, level);
+    FIELD(THREAD_BASE, thread, base);
+    FIELD(THREAD_FROM, thread, from);
+    FIELD(THREAD_TTBR0, thread, ttbr0);
+    FIELD(THREAD_SPSR0, thread, spsr0);
+    FIELD(THREAD_CPACR, thread, cpacr);
+    FIELD(THREAD_SP, thread, sp_el0);
+    FIELD(THREAD_X19, thread, x19_x30);
+    FIELD(THREAD_SPSR, thread, spsr);
+    FIELD(THREAD_DEADLINE, thread, deadline);
+    FIELD(THREAD_X, thread, x);
+    FIELD(THREAD_PROCESS, thread, process);
+    FIELD(THREAD_KEPT, thread, kept);
+    FIELD(PROCESS_HANDLE_COUNT, process, handle_count);
+    FIELD(PORT_RECEIVER, port, receiver);
+    FIELD(PORT_EVENTS, port, events);
+    FIELD(PORT_TIMER, port, timer);
+    FIELD(PORT_TIMER_BITS, port, timer_bits);
+    FIELD(ORDERED_RIGHT, ordered_node, right);
+    FIELD(ORDERED_KEY, ordered_node, key);
+    FIELD(ORDERED_KIND, ordered_node, kind);
+    FIELD(ORDERED_LINKED, ordered_node, linked);
+    FIELD(CORE_CURRENT, core, current);
+    FIELD(CORE_IRQ_THREAD, core, irq_thread);
+    FIELD(CORE_READY, core, ready);
+    FIELD(CORE_STACK_TOP, core, stack_top);
+    FIELD(CORE_QUEUE, core, queue);
+    FIELD(CORE_DIRTY, core, dirty);
+    FIELD(CORE_FIXUP, core, fixup);
+    FIELD(CORE_IRQS, core, irqs);
+    FIELD(CORE_REPLIES, core, replies);
+    FIELD(CORE_ARMED, core, armed);
+    FIELD(CORE_TIMERS_ROOT, core, timers.root);
+    FIELD(CORE_TIMERS_FIRST, core, timers.first);
     OFFSET(CALL_BLOCKED, CALL_BLOCKED);
-    OFFSET(CORE_FIXUP, offsetof(struct core, fixup));
-    OFFSET(CORE_IRQS, offsetof(struct core, irqs));
+    OFFSET(TIMER_PORT, TIMER_PORT);
 }
 
 /* Pairs that the assembly moves together, and what it takes for granted. */
@@ -53,4 +67,8 @@ _Static_assert(offsetof(struct thread, x19_x30) + 12 * 8 <= 3 * 64,
 _Static_assert(offsetof(struct port, attention) == offsetof(struct port, events) + 8, "pair");
 _Static_assert(offsetof(struct core, irq_port) == offsetof(struct core, irq_thread) + 8, "pair");
 _Static_assert(CALL_BLOCKED < CALL_RESTART, "status < CALL_BLOCKED < CALL_RESTART");
-_Static_assert(sizeof(struct thread) <= 768, "slab class");
+_Static_assert(offsetof(struct process, handle_free) == offsetof(struct process, handle_count) + 4,
+               "pair");
+_Static_assert(offsetof(struct ordered_node, left) == 0, "reached through its address");
+_Static_assert(offsetof(struct ordered_node, parent) == offsetof(struct ordered_node, right) + 8,
+               "pair");

@@ -23,6 +23,7 @@ SYSREG(cntv_ctl_el0)
 SYSREG(cntv_cval_el0)
 SYSREG(cpacr_el1)
 SYSREG(ctr_el0)
+SYSREG(dczid_el0)
 SYSREG(elr_el1)
 SYSREG(esr_el1)
 SYSREG(far_el1)
@@ -43,6 +44,8 @@ SYSREG(vbar_el1)
 /* CNTV_CTL_EL0 */
 #define CNTV_CTL_ENABLE  1u
 #define CNTV_CTL_ISTATUS 4u
+/* DCZID_EL0: DC ZVA is prohibited */
+#define DCZID_DZP 0x10u
 /* CNTKCTL_EL1: EL0 may read the virtual counter (and with it CNTFRQ), not the timers */
 #define CNTKCTL_EL0VCTEN 2u
 /* CPACR_EL1.FPEN: 0 traps, 3 does not */

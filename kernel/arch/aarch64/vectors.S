@@ -32,6 +32,7 @@ vectors:
     b.lo    fast_reply_receive          /* 1 */
     b.eq    fast_notify_receive         /* 2 */
     cmp     w16, #4
+    b.lo    fast_reply_to_receive       /* 3 */
     b.eq    fast_abi_version            /* 4 */
     lsr     w17, w16, #16
     cbz     w17, slow_call
@@ -82,14 +83,9 @@ slow_locked:
     ENTER_C
     mov     x29, x0                     /* the thread; C keeps it */
     add     x1, x0, #THREAD_X
-    mrs     x8, esr_el1
-    and     x8, x8, #0xffff
-    cmp     x8, #SYSCALL_COUNT
-    b.hs    .Lcall_unknown
-    adrp    x9, syscalls
-    add     x9, x9, #:lo12:syscalls
-    ldr     x9, [x9, x8, lsl #3]
-    blr     x9                          /* int64_t call(thread, x) */
+    mrs     x2, esr_el1
+    and     x2, x2, #0xffff
+    bl      syscall                     /* int64_t syscall(thread, x, number) */
     mrs     x13, tpidr_el1
     mov     w12, #CALL_BLOCKED
     cmp     x0, x12
@@ -105,11 +101,6 @@ slow_locked:
     ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
     CLEAR   10, 18
     eret
-.Lcall_unknown:
-    mov     x1, x8
-    bl      exception_unknown_call      /* CALL_BLOCKED */
-    mrs     x13, tpidr_el1
-    mov     w12, #CALL_BLOCKED
 .Lcall_not_done:                        /* CALL_BLOCKED, or CALL_RESTART: the svc once more, same deadline */
     ldr     x14, [x13, #CORE_CURRENT]
     cbz     x14, leave_kernel           /* the thread ended itself: its block is not ours any more */
@@ -131,30 +122,6 @@ slow_locked:
     str     xzr, [sp, #THREAD_X + 18 * 8]
     mov     sp, x12
     b       leave_kernel
-
-/* The timer: C decides; when the same thread goes on only x0..x18, x29, x30 were touched. */
-timer_irq:
-    SAVE_SCRATCH
-    stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
-    LOCK
-    ENTER_C
-    mov     x29, x0                     /* C keeps it */
-    bl      timer_tick                  /* bool: must another thread run? */
-    mov     sp, x29
-    adrp    x17, kernel_lock
-    cbnz    w0, .Ltimer_switch
-    UNLOCK
-    LOAD_SCRATCH
-    ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
-    eret
-.Ltimer_switch:
-    ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
-    SAVE_KEPT                           /* C kept x19..x28 */
-    mrs     x0, spsr_el1
-    str     x0, [sp, #THREAD_SPSR]
-    mrs     x1, tpidr_el1
-    ldr     x2, [x1, #CORE_STACK_TOP]
-    mov     sp, x2
 
 /* Leaves the kernel by the scheduler's choice, with the thread's full frame. */
     .global leave_kernel

@@ -29,6 +29,9 @@ status_t sys_call_deadline(handle_t port, struct msg *m, uint64_t deadline) WARN
 SYS_INLINE int64_t sys_receive(handle_t port, struct msg *m, uint64_t deadline) WARN_UNUSED;
 /* Answers the current caller with *m (no caller: nothing), then receives as sys_receive does, for ever. */
 SYS_INLINE int64_t sys_reply_receive(handle_t port, struct msg *m) WARN_UNUSED;
+/* The same for a kept reply, which is used up (gone already, it is just closed), while there is no current caller. On
+ * another error, of handles sent, it is kept and nothing was received. */
+SYS_INLINE int64_t sys_reply_to_receive(handle_t reply, handle_t port, struct msg *m) WARN_UNUSED;
 /* Sets `bits` at `target` (0: nowhere), then receives. */
 SYS_INLINE int64_t sys_notify_receive(handle_t target, uint64_t bits, handle_t port,
                                       struct msg *m) WARN_UNUSED;
@@ -44,7 +47,7 @@ uint32_t sys_abi_version(void);
 status_t sys_handle_dup(handle_t h, uint32_t rights, uint32_t badge, handle_t *out) WARN_UNUSED;
 status_t sys_handle_close(handle_t h);
 status_t sys_port_create(handle_t *out) WARN_UNUSED;
-/* RIGHT_MANAGE: clears events and pending *closed*; fail_callers: also answers all queued callers with E_DEAD. */
+/* RIGHT_MANAGE: clears events and pending *closed*; fail_callers: also answers all queued callers with E_BROKEN. */
 status_t sys_port_reset(handle_t port, int fail_callers);
 /* `len` bytes, a multiple of PAGE_SIZE, zeroed. `limit`: highest physical address allowed + 1, 0 = any (MEMORY_DMA). */
 status_t sys_memory_create(uint64_t len, uint32_t flags, uint64_t limit, handle_t *out) WARN_UNUSED;
@@ -87,6 +90,17 @@ status_t sys_futex_wait(const uint32_t *word, uint32_t expected, handle_t owner,
 int64_t sys_futex_wake(const uint32_t *word, uint32_t count, handle_t owner);
 /* Writes a line (or part of one: '\n' ends it) to the kernel's log. */
 status_t sys_log_write(handle_t chosen, unsigned level, const char *text, uint64_t len);
+/* RIGHT_READ. Starts (1) or stops (0) recording what threads do (enum trace_event); slower IPC meanwhile. */
+status_t sys_trace(handle_t chosen, int on);
+struct trace_record {
+    uint64_t seq, next_seq; /* its number, and that of the record to be written next */
+    uint64_t ticks;         /* CNTVCT_EL0 */
+    enum trace_event event;
+    uint32_t core, thread; /* the kernel's thread id */
+    uint64_t argument;
+};
+/* RIGHT_READ. The record with number `seq`, or the oldest one after it that the ring still has. E_AGAIN: none yet. */
+status_t sys_trace_read(handle_t chosen, uint64_t seq, struct trace_record *out) WARN_UNUSED;
 /* Reads the log from byte `seq` on: up to `len` bytes; *out_seq is the number of the first byte returned. */
 status_t sys_log_read(handle_t chosen, uint64_t seq, char *buf, uint64_t len, uint64_t *out_seq,
                       uint64_t *out_len);

@@ -14,7 +14,7 @@ struct regs {
 };
 
 /* trap_NAME(&regs) for every call of calls.def. */
-#define CALL(number, name)                                                                         \
+#define CALL(number, name, ...)                                                                    \
     __attribute__((always_inline, unused)) static inline void trap_##name(struct regs *r)          \
     {                                                                                              \
         register uint64_t x0 __asm__("x0") = r->x[0];                                              \
@@ -87,6 +87,16 @@ static inline int64_t sys_reply_receive(handle_t port, struct msg *m)
 
     regs_put_msg(&r, m);
     trap_reply_receive(&r);
+    regs_get_msg(&r, m);
+    return (int64_t)r.x[0];
+}
+
+static inline int64_t sys_reply_to_receive(handle_t reply, handle_t port, struct msg *m)
+{
+    struct regs r = { { port, [10] = reply } };
+
+    regs_put_msg(&r, m);
+    trap_reply_to_receive(&r);
     regs_get_msg(&r, m);
     return (int64_t)r.x[0];
 }

@@ -60,11 +60,9 @@ static void side_defer(struct side *s)
 {
     struct regs r = { { s->port, [10] = (uint64_t)DEADLINE_NEVER } };
 
-    for (trap_receive(&r); (int64_t)r.x[0] >= 0; trap_receive(&r)) {
+    for (trap_receive(&r); (int64_t)r.x[0] >= 0; trap_reply_to_receive(&r)) {
         trap_reply_keep(&r);
-        r.x[0] = r.x[1]; /* the reply's handle; if there is none, the answer goes nowhere */
-        r.x[1] = 0;
-        trap_reply(&r);
+        r.x[10] = r.x[1]; /* the reply's handle; if there is none, the answer goes nowhere */
         r.x[0] = s->port;
         r.x[1] = 0;
     }

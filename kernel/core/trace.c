@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The trace: a ring of what happened, while it is on. It costs the fast paths nothing: tracing makes every thread one
+ * that needs care (fast_in), so that messages and interrupts take the slow paths, which are the ones that record.
+ */
+#include "core.h"
+#include <arch/aarch64/sysreg.h>
+
+enum { RECORDS = 2048 };
+
+static struct {
+    uint64_t time; /* CNTVCT_EL0 */
+    uint64_t what; /* event | core << 8 | thread << 32 */
+    uint64_t argument;
+} ring[RECORDS];
+static uint64_t next_seq; /* number of the next record; the ring holds the RECORDS before it */
+bool trace_on;
+
+void trace_record(enum trace_event event, const struct thread *t, uint64_t argument)
+{
+    uint64_t at = next_seq++ % RECORDS;
+
+    ring[at].time = cntvct_fast();
+    ring[at].what = (uint64_t)event | (uint64_t)t->core->number << 8 | (uint64_t)t->id << 32;
+    ring[at].argument = argument;
+}
+
+/* Walks over all threads, a few instructions each: for holders of /chosen, not for everybody. */
+void trace_switch(bool on)
+{
+    struct process *p = NULL;
+
+    trace_on = on;
+    while ((p = process_next(p)) != NULL) {
+        for (struct link *l = p->threads; l != NULL; l = l->next) {
+            struct thread *t = CONTAINER(l, struct thread, process_link);
+
+            if (!t->fault && !t->timer.linked) { /* these need care anyway, and look when it ends */
+                t->fast_in = fast_core(t->core);
+            }
+        }
+    }
+}
+
+/* x2 = number of the first record wanted -> x1 = number of the one returned, x2 = of the next to be written, x3..x5 */
+status_t trace_read(uint64_t *x)
+{
+    uint64_t oldest = next_seq > RECORDS ? next_seq - RECORDS : 0,
+             seq = x[2] < oldest ? oldest : x[2];
+
+    if (seq >= next_seq) {
+        return E_AGAIN;
+    }
+    x[1] = seq;
+    x[2] = next_seq;
+    x[3] = ring[seq % RECORDS].time;
+    x[4] = ring[seq % RECORDS].what;
+    x[5] = ring[seq % RECORDS].argument;
+    return E_OK;
+}
