@@ -28,6 +28,7 @@ struct frame {
     bool ready;           /* init was told */
     uint64_t pending;     /* event bits not handed out */
     bool answer_due;      /* `answer` goes out with the next receive */
+    handle_t answer_to;   /* to this kept reply; 0: to the current caller */
     struct msg answer;
     handle_t forward; /* notified with the next receive (event_forward) */
     uint64_t forward_bits;
@@ -242,15 +243,44 @@ static bool frame_take_pending(struct frame *f, struct event *ev)
     return false;
 }
 
+/* Sends the answer that waits for the next receive. A caller that is gone needs none; one that cannot take the
+ * handles gets the reason instead. */
+static void answer_now(struct frame *f)
+{
+    if (f->answer_due) {
+        status_t err = sys_reply(f->answer_to, &f->answer);
+
+        if (err != E_OK && info_handles(f->answer.info) != 0) {
+            struct msg refusal = { .info = (uint32_t)err };
+
+            (void)sys_reply(f->answer_to, &refusal);
+        }
+        f->answer_due = false;
+    }
+}
+
+static void answer_put(struct frame *f, handle_t to, const struct msg *m, uint64_t info)
+{
+    answer_now(f); /* another's that is due */
+    f->answer_to = to;
+    f->answer = *m;
+    f->answer.info = info;
+    f->answer_due = true;
+}
+
 /* The one blocking call: with the answer or the notification that is still due. */
 static int64_t frame_receive(struct frame *f, struct msg *m)
 {
+    if (f->answer_due && info_handles(f->answer.info) != 0) {
+        answer_now(f); /* it may fail, which is the client's affair */
+    }
     if (f->answer_due) {
         forward_now(f);
         f->answer_due = false;
         *m = f->answer;
         m->info |= msg_info(0, 0, f->accept);
-        return sys_reply_receive(f->port, m);
+        return f->answer_to != 0 ? sys_reply_to_receive(f->answer_to, f->port, m)
+                                 : sys_reply_receive(f->port, m);
     }
     m->info = msg_info(0, 0, f->accept);
     if (f->forward != 0) {
@@ -302,10 +332,7 @@ struct event event_wait(void)
     for (;;) {
         if (f->pending != 0) {
             forward_now(f);
-            if (f->answer_due) {
-                f->answer_due = false;
-                (void)sys_reply(0, &f->answer); /* a caller that is gone needs no answer */
-            }
+            answer_now(f);
             if (frame_take_pending(f, &ev)) {
                 return ev;
             }
@@ -340,9 +367,7 @@ void event_done(struct event *ev, status_t status)
             }
         }
         f->took = 0;
-        f->answer = ev->msg;
-        f->answer.info = answer_info(&ev->msg, status);
-        f->answer_due = true;
+        answer_put(f, 0, &ev->msg, answer_info(&ev->msg, status));
         break;
     case EV_IRQ:
         if (f->irqs[ev->irq] != 0) {
@@ -378,8 +403,7 @@ status_t event_keep(struct event *ev, handle_t *out_reply)
 
 void event_answer(handle_t reply, status_t status, struct msg *m)
 {
-    m->info = answer_info(m, status);
-    (void)sys_reply(reply, m); /* a caller that is gone needs no answer */
+    answer_put(&frame, reply, m, answer_info(m, status));
 }
 
 /* ---- the client that is told ---- */

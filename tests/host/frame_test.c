@@ -46,6 +46,8 @@ __attribute__((format(printf, 1, 2))) static void note(const char *format, ...)
     va_end(args);
 }
 
+static unsigned client_takes; /* handles */
+
 static int64_t deliver(handle_t port, struct msg *m)
 {
     assert_int_equal(port, PORT);
@@ -63,8 +65,8 @@ int64_t sys_receive(handle_t port, struct msg *m, uint64_t deadline)
 
 int64_t sys_reply_receive(handle_t port, struct msg *m)
 {
-    note("reply(%d,%u,%u)+receive ", (int)info_op(m->info), (unsigned)m->w[0],
-         info_handles(m->info));
+    assert_int_equal(info_handles(m->info), 0);
+    note("reply(%d,%u)+receive ", (int)info_op(m->info), (unsigned)m->w[0]);
     return deliver(port, m);
 }
 
@@ -74,10 +76,18 @@ int64_t sys_notify_receive(handle_t target, uint64_t bits, handle_t port, struct
     return deliver(port, m);
 }
 
+int64_t sys_reply_to_receive(handle_t reply, handle_t port, struct msg *m)
+{
+    assert_int_equal(info_handles(m->info), 0); /* handles can fail, which must not end the loop */
+    note("reply[%u](%d,%u)+receive ", reply, (int)info_op(m->info), (unsigned)m->w[0]);
+    return deliver(port, m);
+}
+
 status_t sys_reply(handle_t reply, const struct msg *m)
 {
-    note("reply[%u](%d,%u) ", reply, (int)info_op(m->info), (unsigned)m->w[0]);
-    return E_OK;
+    note("reply[%u](%d,%u,%u) ", reply, (int)info_op(m->info), (unsigned)m->w[0],
+         info_handles(m->info));
+    return info_handles(m->info) > client_takes ? E_FULL : E_OK;
 }
 
 status_t sys_reply_keep(handle_t *out)
@@ -170,6 +180,7 @@ static int frame_reset(void **state)
     info.command_va = (uint64_t)&page;
     trace[0] = '\0';
     script_len = script_at = 0;
+    client_takes = MSG_HANDLES;
     return 0;
 }
 
@@ -198,7 +209,7 @@ static void a_call_is_answered_with_the_next_receive(void **state)
     event_done(&ev, E_OK);
     assert_int_equal(page.state, SERVER_READY);
     assert_string_equal(
-        trace, "notify(13,1) receive/1 reply(0,41,0)+receive close(55) reply(-1,0,0)+receive ");
+        trace, "notify(13,1) receive/1 reply(0,41)+receive close(55) reply(-1,0)+receive ");
 }
 
 static void handles_go_out_only_when_the_driver_says_so(void **state)
@@ -213,7 +224,23 @@ static void handles_go_out_only_when_the_driver_says_so(void **state)
     ev.msg.info = msg_info(0, 2, 0);
     event_done(&ev, E_OK);
     (void)event_wait();
-    assert_string_equal(trace, "notify(13,1) receive/1 reply(0,1,0)+receive reply(0,2,2)+receive ");
+    assert_string_equal(trace,
+                        "notify(13,1) receive/1 reply(0,1)+receive reply[0](0,2,2) receive/1 ");
+}
+
+static void a_client_that_cannot_take_the_handles_gets_the_reason(void **state)
+{
+    (void)state;
+    client_takes = 1;
+    arrives(RECV_CALL, 5, msg_info(3, 0, 0), 2);
+    arrives(RECV_CLOSED, 5, 0, 0);
+    struct event ev = event_wait();
+    ev.msg.info = msg_info(0, 2, 0);
+    event_done(&ev, E_OK);
+    ev = event_wait(); /* and the loop goes on */
+    assert_int_equal(ev.kind, EV_CLOSED);
+    assert_string_equal(trace,
+                        "notify(13,1) receive/1 reply[0](0,2,2) reply[0](-7,0,0) receive/1 ");
 }
 
 static void interrupts_come_one_by_one_and_nobody_waits_for_them(void **state)
@@ -247,7 +274,7 @@ static void an_answer_goes_out_before_pending_work(void **state)
     frame.pending = 0x20000;
     ev = event_wait();
     assert_int_equal(ev.kind, EV_NOTIFY);
-    assert_string_equal(trace, "notify(13,1) receive/1 reply[0](0,7) ");
+    assert_string_equal(trace, "notify(13,1) receive/1 reply[0](0,7,0) ");
 }
 
 static void commands_are_served_and_reported(void **state)
@@ -319,7 +346,7 @@ static void the_client_is_told_with_the_next_receive_and_after_an_answer_at_once
     event_done(&ev, E_OK);
     (void)event_wait();
     assert_string_equal(trace,
-                        "notify(13,1) notify(15,256)+receive notify(15,512) reply(0,0,0)+receive ");
+                        "notify(13,1) notify(15,256)+receive notify(15,512) reply(0,0)+receive ");
 }
 
 static void an_interrupt_is_forwarded_with_the_next_receive(void **state)
@@ -341,13 +368,29 @@ static void a_kept_call_is_answered_later(void **state)
 
     arrives(RECV_CALL, 5, msg_info(3, 1, 0), 7);
     arrives(RECV_CLOSED, 1, 0, 0);
+    arrives(RECV_CLOSED, 2, 0, 0);
     event_accept(2);
     struct event ev = event_wait();
     assert_int_equal(event_keep(&ev, &reply), E_OK);
     (void)event_wait();
     ev.msg.w[0] = 8;
     event_answer(reply, E_IO, &ev.msg);
-    assert_string_equal(trace, "notify(13,1) receive/2 receive/2 reply[99](-21,8) ");
+    (void)event_wait();
+    assert_string_equal(trace, "notify(13,1) receive/2 receive/2 reply[99](-21,8)+receive ");
+}
+
+static void a_kept_answer_goes_out_before_another(void **state)
+{
+    (void)state;
+    struct msg kept = { 0, { 8 } };
+
+    arrives(RECV_CALL, 5, msg_info(3, 0, 0), 7);
+    arrives(RECV_CLOSED, 1, 0, 0);
+    struct event ev = event_wait();
+    event_answer(99, E_OK, &kept);
+    event_done(&ev, E_IO);
+    (void)event_wait();
+    assert_string_equal(trace, "notify(13,1) receive/1 reply[99](0,8,0) reply(-21,7)+receive ");
 }
 
 int main(void)
@@ -355,6 +398,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_call_is_answered_with_the_next_receive, frame_reset),
         cmocka_unit_test_setup(handles_go_out_only_when_the_driver_says_so, frame_reset),
+        cmocka_unit_test_setup(a_client_that_cannot_take_the_handles_gets_the_reason, frame_reset),
         cmocka_unit_test_setup(interrupts_come_one_by_one_and_nobody_waits_for_them, frame_reset),
         cmocka_unit_test_setup(an_answer_goes_out_before_pending_work, frame_reset),
         cmocka_unit_test_setup(commands_are_served_and_reported, frame_reset),
@@ -364,6 +408,7 @@ int main(void)
                                frame_reset),
         cmocka_unit_test_setup(an_interrupt_is_forwarded_with_the_next_receive, frame_reset),
         cmocka_unit_test_setup(a_kept_call_is_answered_later, frame_reset),
+        cmocka_unit_test_setup(a_kept_answer_goes_out_before_another, frame_reset),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -93,8 +93,9 @@ struct event event_wait(void);
 void event_done(struct event *ev, status_t status);
 /* Finishes an EV_INTERRUPT by setting `bits` at `target`, in one entry with the wait for the next event. */
 void event_forward(struct event *ev, handle_t target, uint64_t bits);
-/* Keeps the answer to a call for later; event_done must not follow. Answer with event_answer. */
+/* Keeps the answer to a call for later; event_done must not follow. Errors: E_FULL, E_BUDGET (the handle table). */
 status_t event_keep(struct event *ev, handle_t *out_reply) WARN_UNUSED;
+/* Gives a kept answer, with the next event_wait: one entry into the kernel for both. The reply is used up. */
 void event_answer(handle_t reply, status_t status, struct msg *m);
 /* The client that event_signal tells, in place of the former (whose handle is closed): bit k arrives at `port` as
  * base << k. Nothing counts as told yet. `port` 0: nobody. */
