@@ -20,8 +20,10 @@
  *
  * The output has one line per value, "value SERIES USER KERNEL ISB DSB TLBI MMIO", and "mark NAME USER KERNEL ..." for
  * first_user (the first instruction at EL0) and prompt (the guest has written TEXT to the UART), at which all counters
- * stand since reset; "longest N PC TOTAL" at the end: the longest run in the kernel between two user instructions or waits, the user's
- * address before it, and how many instructions had been executed at its end.
+ * stand since reset; "longest N PC TOTAL" at the end: the longest time for which an interrupt
+ * would have had to wait, the user's address before it, and how many instructions had been executed at its end. It is
+ * a run in the kernel between user instructions, waits, and looks at ISR_EL1, where the kernel leaves a long call if an
+ * interrupt is pending.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -71,7 +73,7 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 4;
 struct counts {
     uint64_t user, kernel, isb, dsb, tlbi, mmio;
 };
-enum kind { PLAIN, ISB, DSB, TLBI, WAIT };
+enum kind { PLAIN, ISB, DSB, TLBI, OPEN };
 enum marker { START = 1, END, LAP, FROM, TO, IRQ, ACK_FROM, ACK_TO, EXIT = 15 };
 
 static struct counts now;
@@ -179,7 +181,7 @@ static void on_instruction(unsigned cpu, void *data)
         was_kernel = 1;
         now.kernel++;
         run++;
-        if (user_seen && run > longest) {
+        if (prompt_seen == SIZE_MAX && run > longest) {
             longest = run;
             longest_pc = user_pc;
             longest_total = now.user + now.kernel;
@@ -211,7 +213,7 @@ static void on_kind(unsigned cpu, void *data)
     case TLBI:
         now.tlbi++;
         break;
-    case WAIT: /* what follows a wait is another stretch */
+    case OPEN: /* what follows is another stretch */
         run = 0;
         break;
     case PLAIN:
@@ -262,7 +264,8 @@ static enum kind kind_of(uint32_t insn)
     if ((insn & 0xfff8f000) == 0xd5088000) { /* SYS with op0 1, CRn 8 */
         return TLBI;
     }
-    return insn == 0xd503207f || insn == 0xd503205f ? WAIT : PLAIN; /* WFI, WFE */
+    /* WFI, WFE, MRS Xt, ISR_EL1 */
+    return insn == 0xd503207f || insn == 0xd503205f || (insn & ~31u) == 0xd538c100 ? OPEN : PLAIN;
 }
 
 static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)

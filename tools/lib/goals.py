@@ -27,7 +27,7 @@ GOALS = {
     "boot_prompt": ("reset to the shell's prompt", 20000000, None),
     "kernel_text": ("bytes of kernel code, without libfdt and boot code", 32768, None),
     "kernel_lines": ("lines of kernel source, without blanks and comments", 5000, None),
-    "masked_longest": ("longest stretch in the kernel during all of this", 5000, None),
+    "masked_longest": ("longest stretch in which an interrupt would have to wait", 5000, None),
 }
 
 # A series that gives a second key.
