@@ -12,7 +12,7 @@ bool irq_deliver(struct core *core)
     if (!irq_waiting(core)) {
         return false;
     }
-    trace(TRACE_IRQ, core->irq_thread, 0);
+    trace(TRACE_IRQ, core->irq_thread, (uint64_t)INTID_UNKNOWN);
     ipc_wake_receiver(core->irq_port, (int64_t)RECV_INTERRUPT << 32, (uint64_t)INTID_UNKNOWN);
     return true;
 }

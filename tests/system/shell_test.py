@@ -6,7 +6,7 @@ import re
 def test_every_command_of_the_contract_is_listed(shell):
     text = shell.run("help")
     for name in ("help", "echo", "sleep", "tree", "ps", "irq", "mem", "log", "kill", "restart", "run", "time", "reboot",
-                 "poweroff"):
+                 "poweroff", "trace"):
         assert re.search(rf"^ *{name}\b", text, re.M), name
     assert shell.status() == 0
 
@@ -20,6 +20,22 @@ def test_tree_ps_irq_and_mem_show_the_system(shell):
     assert shell.status() == 0
     assert re.search(r"free +\d+ KiB", shell.run("mem"))
     assert shell.status() == 0
+
+
+def test_the_trace_shows_the_way_of_a_key_press(shell):
+    assert "nothing recorded" in shell.run("trace dump")
+    assert shell.run("trace start") == ""
+    shell.run("hello")
+    assert shell.run("trace stop") == ""
+    text = shell.run("trace dump")
+    assert shell.status() == 0
+    for event in (r"gicv2/\d+ +gets interrupt", r"pl011/\d+ +is woken by events 0x1", r"pl011/\d+ +calls gicv2/\d+",
+                  r"serial/\d+ +is woken by events", r"serial/\d+ +calls pl011/\d+", r"serial/\d+ +answers shell/\d+"):
+        assert re.search(event, text), event
+    times = [int(line.split()[0]) for line in text.splitlines()[1:]]
+    assert times == sorted(times) and times[0] == 0
+    shell.run("trace sideways")
+    assert shell.status() == 2
 
 
 def test_an_unknown_command_has_status_127(shell):

@@ -82,6 +82,7 @@ void shell_complete(void *context, const char *line, uint32_t cursor, struct edi
 
 /* The commands with a file of their own. */
 int tree_command(struct shell *sh, int argc, char *argv[]);
+int trace_command(struct shell *sh, int argc, char *argv[]);
 int ps_command(struct shell *sh, int argc, char *argv[]);
 int irq_command(struct shell *sh, int argc, char *argv[]);
 int mem_command(struct shell *sh, int argc, char *argv[]);
