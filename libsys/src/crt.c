@@ -39,7 +39,7 @@ enum { CRT_STRINGS = 32, CRT_TLS_LEN = 512, TLS_ALIGN = 64 };
 
 const struct start_info *start_info;
 
-/* Read from the file by init, without relocation (servers/init/elf.c). */
+/* Read from the file by init, without relocation (libsys/image/elf.c). */
 static const uint32_t crt_abi __attribute__((section(".cambium.abi"), used)) = ABI_VERSION;
 
 /* libgcc's outline atomics ask for it (programs built without -mno-outline-atomics). */

@@ -20,6 +20,6 @@ struct archive_file {
 /* Iterates: *offset starts as 0. E_NOTFOUND after the last file; E_FORMAT: damaged or cut off at *offset. */
 status_t archive_next(const struct archive *a, size_t *offset,
                       struct archive_file *out) WARN_UNUSED;
-/* The file with exactly this name. E_NOTFOUND, E_FORMAT. */
-status_t archive_find(const struct archive *a, const char *name,
+/* The file with exactly this name, searched from *offset on. E_NOTFOUND; E_FORMAT: damaged or cut off at *offset. */
+status_t archive_find(const struct archive *a, const char *name, size_t *offset,
                       struct archive_file *out) WARN_UNUSED;

@@ -79,13 +79,12 @@ status_t archive_next(const struct archive *a, size_t *offset, struct archive_fi
     return E_OK;
 }
 
-status_t archive_find(const struct archive *a, const char *name, struct archive_file *out)
+status_t archive_find(const struct archive *a, const char *name, size_t *offset,
+                      struct archive_file *out)
 {
-    size_t offset = 0;
-
     for (;;) {
         struct archive_file file;
-        status_t err = archive_next(a, &offset, &file);
+        status_t err = archive_next(a, offset, &file);
         if (err) {
             return err;
         }

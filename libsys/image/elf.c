@@ -93,10 +93,10 @@ static status_t elf_add_segment(struct elf_file *f, struct elf_image *image,
         return elf_refuse(f, E_FORMAT, "a segment lies outside the file (cut off?)");
     }
     if (p->p_vaddr > ELF_SPAN_MAX || p->p_memsz > ELF_SPAN_MAX - p->p_vaddr) {
-        return elf_refuse(f, E_LIMIT, "larger than init loads");
+        return elf_refuse(f, E_LIMIT, "larger than what is loaded");
     }
     if (image->segment_count == ELF_SEGMENTS_MAX) {
-        return elf_refuse(f, E_LIMIT, "more segments than init loads");
+        return elf_refuse(f, E_LIMIT, "more segments than are loaded");
     }
     if ((p->p_flags & PF_W) && (p->p_flags & PF_X)) {
         return elf_refuse(f, E_FORMAT, "a segment is writable and executable");

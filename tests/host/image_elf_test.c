@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * init's image check (servers/init/elf.c): a good static PIE gives its segments and match table; each way of being
+ * The image check (libsys/image/elf.c): a good static PIE gives its segments and match table; each way of being
  * wrong gives its own sentence; random damage never reads outside the file.
  */
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * init's cpio reader (servers/init/archive.c): what tools/mkarchive writes is read, everything damaged is refused, and
+ * The cpio reader (libsys/image/archive.c): what tools/mkarchive writes is read, everything damaged is refused, and
  * no byte outside is touched (the sanitizer watches).
  */
 #include <setjmp.h>
@@ -64,6 +64,13 @@ static status_t read_all(const uint8_t *bytes, size_t len, unsigned *out_count)
     return err;
 }
 
+static status_t find(const struct archive *a, const char *name, struct archive_file *out)
+{
+    size_t at = 0;
+
+    return archive_find(a, name, &at, out);
+}
+
 static void files_are_found_by_name(void **state)
 {
     struct cpio c = cpio_example();
@@ -72,14 +79,14 @@ static void files_are_found_by_name(void **state)
     unsigned count;
 
     (void)state;
-    assert_int_equal(archive_find(&a, "init", &file), E_OK);
+    assert_int_equal(find(&a, "init", &file), E_OK);
     assert_int_equal(file.len, 4);
     assert_memory_equal(file.data, "abcd", 4);
     assert_int_equal((uintptr_t)(file.data - c.bytes) % 4, 0);
-    assert_int_equal(archive_find(&a, "empty", &file), E_OK);
+    assert_int_equal(find(&a, "empty", &file), E_OK);
     assert_int_equal(file.len, 0);
-    assert_int_equal(archive_find(&a, "bin/hell", &file), E_NOTFOUND);
-    assert_int_equal(archive_find(&a, "TRAILER!!!", &file), E_NOTFOUND);
+    assert_int_equal(find(&a, "bin/hell", &file), E_NOTFOUND);
+    assert_int_equal(find(&a, "TRAILER!!!", &file), E_NOTFOUND);
     assert_int_equal(read_all(c.bytes, c.len, &count), E_NOTFOUND);
     assert_int_equal(count, 3);
 }
@@ -93,6 +100,22 @@ static void a_cut_archive_is_damaged_wherever_it_is_cut(void **state)
     for (size_t len = 0; len < c.len - 3; len++) { /* behind the trailer's name is padding only */
         assert_int_equal(read_all(c.bytes, len, &count), E_FORMAT);
     }
+}
+
+static void a_search_that_fails_tells_where_the_damage_is(void **state)
+{
+    struct cpio c = cpio_example();
+    struct archive a = { c.bytes, c.len };
+    struct archive_file file;
+    size_t at = 0, damage;
+
+    (void)state;
+    assert_int_equal(archive_next(&a, &at, &file), E_OK); /* the second header is here */
+    damage = at;
+    c.bytes[damage] = 'x';
+    at = 0;
+    assert_int_equal(archive_find(&a, "init", &at, &file), E_FORMAT);
+    assert_int_equal(at, damage);
 }
 
 static void every_damaged_byte_is_survived(void **state)
@@ -133,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_found_by_name),
         cmocka_unit_test(a_cut_archive_is_damaged_wherever_it_is_cut),
+        cmocka_unit_test(a_search_that_fails_tells_where_the_damage_is),
         cmocka_unit_test(every_damaged_byte_is_survived),
         cmocka_unit_test(lengths_that_wrap_are_refused),
     };

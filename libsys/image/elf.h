@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What init accepts as an image: AArch64 ELF64, static PIE, whole pages per protection. Pure: checks a file in memory
- * and tells what to map; image.c maps it.
+ * What the kernel (for init) and init (for all others) accept as an image: AArch64 ELF64, static PIE, whole pages per
+ * protection. Pure: checks a file in memory and tells what to map; the caller maps it.
  */
 #pragma once
 #include <abi/abi.h>
-#include <cambium/driver.h>
+#include <cambium/match.h>
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What a driver serves: read from the ELF by init and tests, without relocation.
+ */
+#pragma once
+#include <abi/abi.h>
+
+/* One entry of section .cambium.match: strings in place. `requires` lists references of the node without which the
+ * server cannot start, separated by blanks ("interrupts", "clocks 0", "resets bridge"); `provides` is the class. */
+struct dev_match {
+    char compatible[48];
+    char provides[16]; /* "serial", "irq", "mux", ...; class of proto/ */
+    char requires[64];
+    uint32_t flags; /* MATCH_* */
+    uint32_t abi;   /* ABI_VERSION */
+};
+enum {
+    MATCH_IRQ_ROOT = 1, /* an interrupt controller that can be the root */
+    MATCH_SERVICE = 2   /* no node: `compatible` is the name of the service ("console") */
+};
+#define DEV_MATCH_TABLE __attribute__((section(".cambium.match"), used)) static const
+#define DEV_MATCH(c, p, r, f)                                                                      \
+    {                                                                                              \
+        .compatible = c, .provides = p, .requires = r, .flags = f, .abi = ABI_VERSION              \
+    }
