@@ -5,18 +5,15 @@
 #include "sysreg.h"
 #include <core/core.h>
 
-static void exception_abort(struct thread *t, uint64_t esr, bool execute)
+static void exception_abort(struct thread *t, uint64_t esr)
 {
     unsigned fsc = ESR_FSC(esr);
-    uint32_t cause = execute                        ? FAULT_EXECUTE
+    uint32_t cause = fsc == FSC_ALIGNMENT           ? FAULT_ALIGNMENT
+                     : (fsc & 0x3c) == FSC_EXTERNAL ? FAULT_BUS
+                     : ESR_EC(esr) == EC_INSN_LOWER ? FAULT_EXECUTE
                      : ESR_WNR(esr) && !ESR_CM(esr) ? FAULT_WRITE
                                                     : FAULT_READ;
 
-    if (fsc == FSC_ALIGNMENT) {
-        cause = FAULT_ALIGNMENT;
-    } else if ((fsc & 0x3c) == FSC_EXTERNAL) {
-        cause = FAULT_BUS;
-    }
     thread_fault(t, cause, ESR_FNV(esr) ? 0 : far_el1_read(), esr, 0);
 }
 
@@ -29,15 +26,14 @@ void exception_sync(struct thread *t)
         fp_trap(t);
         break;
     case EC_DATA_LOWER:
-        exception_abort(t, esr, false);
-        break;
     case EC_INSN_LOWER:
-        exception_abort(t, esr, true);
+        exception_abort(t, esr);
         break;
     case EC_PC_ALIGN:
+        thread_fault(t, FAULT_ALIGNMENT, far_el1_read(), esr, 0);
+        break;
     case EC_SP_ALIGN:
-        thread_fault(t, FAULT_ALIGNMENT, ESR_EC(esr) == EC_SP_ALIGN ? t->sp_el0 : far_el1_read(),
-                     esr, 0);
+        thread_fault(t, FAULT_ALIGNMENT, t->sp_el0, esr, 0);
         break;
     case EC_BRK:
         thread_fault(t, FAULT_BREAKPOINT, t->elr, esr, 0);

@@ -33,13 +33,7 @@ SYSREG(id_aa64mmfr1_el1)
 SYSREG(id_aa64pfr0_el1)
 SYSREG(isr_el1)
 SYSREG(midr_el1)
-SYSREG(mpidr_el1)
-SYSREG(pmuserenr_el0)
-SYSREG(tcr_el1)
-SYSREG(tpidr_el1)
 SYSREG(ttbr0_el1)
-SYSREG(ttbr1_el1)
-SYSREG(vbar_el1)
 
 /* CNTV_CTL_EL0 */
 #define CNTV_CTL_ENABLE  1u
@@ -55,20 +49,15 @@ SYSREG(vbar_el1)
 #define SPSR_NZCV (0xfull << 28)
 /* ESR_EL1 */
 #define ESR_EC(esr)      ((unsigned)((esr) >> 26) & 0x3f)
-#define ESR_ISS_IMM(esr) ((unsigned)(esr)&0xffff)
 #define ESR_WNR(esr)     (((esr) >> 6) & 1)
 #define ESR_CM(esr)      (((esr) >> 8) & 1)
 #define ESR_FNV(esr)     (((esr) >> 10) & 1)
 #define ESR_FSC(esr)     ((unsigned)(esr)&0x3f)
 enum {
-    EC_UNKNOWN = 0x00,
     EC_FP = 0x07,
-    EC_SVC = 0x15,
     EC_INSN_LOWER = 0x20,
-    EC_INSN_SAME = 0x21,
     EC_PC_ALIGN = 0x22,
     EC_DATA_LOWER = 0x24,
-    EC_DATA_SAME = 0x25,
     EC_SP_ALIGN = 0x26,
     EC_BRK = 0x3c
 };
@@ -88,27 +77,15 @@ static inline uint64_t cntvct_fast(void)
     __asm__ volatile("mrs %[value], cntvct_el0" : [value] "=r"(value)::"memory");
     return value;
 }
-static inline void isb(void)
-{
-    __asm__ volatile("isb" ::: "memory");
-}
-static inline void dsb_ish(void)
-{
-    __asm__ volatile("dsb ish" ::: "memory");
-}
-static inline void dsb_ishst(void)
-{
-    __asm__ volatile("dsb ishst" ::: "memory");
-}
-static inline void dsb_sy(void)
-{
-    __asm__ volatile("dsb sy" ::: "memory");
-}
-static inline void wfi(void)
-{
-    __asm__ volatile("wfi" ::: "memory");
-}
-static inline void cpu_relax(void)
-{
-    __asm__ volatile("yield" ::: "memory");
-}
+
+#define INSTRUCTION(name, text)                                                                    \
+    static inline void name(void)                                                                  \
+    {                                                                                              \
+        __asm__ volatile(text ::: "memory");                                                       \
+    }
+INSTRUCTION(isb, "isb")
+INSTRUCTION(dsb_ish, "dsb ish")
+INSTRUCTION(dsb_ishst, "dsb ishst")
+INSTRUCTION(dsb_sy, "dsb sy")
+INSTRUCTION(wfi, "wfi")
+INSTRUCTION(cpu_relax, "yield")
