@@ -2,128 +2,91 @@
  * RAM as the tree tells it: ranges, minus reservations; the linear map; the frame arrays; the allocators' first blocks.
  * RAM is rounded inward to pages, reservations outward. Everything dropped is said.
  */
-#include <arch/aarch64/mmu.h>
 #include <core/core.h>
 #include "boot.h"
-#include <tree.h>
+#include <string.h>
 
-enum { RAM_MAX = 64, RESERVED_MAX = 128, FREE_MAX = 256, STATIC_TABLES = 24 };
-#define CHUNK (2ull << 20)
+enum { RANGES_MAX = 256, ENTRIES_MAX = 512 /* of the tree, before they are merged */ };
 
+struct range {
+    uint64_t base, end;
+};
+/* Sorted, page aligned; no two overlap or touch. */
 struct list {
-    struct boot_range *r;
-    unsigned count, max;
+    const char *what;
+    unsigned count;
+    struct range r[RANGES_MAX];
 };
 
-static struct boot_range ram_r[RAM_MAX], reserved_r[RESERVED_MAX], no_map_r[RESERVED_MAX],
-    free_r[FREE_MAX], map_r[FREE_MAX];
-static struct list ram = { ram_r, 0, RAM_MAX }, reserved = { reserved_r, 0, RESERVED_MAX },
-                   no_map = { no_map_r, 0, RESERVED_MAX }, free_list = { free_r, 0, FREE_MAX },
-                   map_list = { map_r, 0, FREE_MAX };
+static struct list ram = { .what = "memory" }, reserved = { .what = "reservations" },
+                   unused = { .what = "free memory" }, mapped = { .what = "mapped memory" };
 
-static uint64_t static_tables[STATIC_TABLES][512] __attribute__((aligned(4096)));
-static unsigned static_used;
-static uint64_t static_pa, chunk_next,
-    chunk_end; /* tables come from a mapped chunk of RAM as soon as there is one */
-
-uint64_t boot_table_alloc(void)
+/* Cut off where the linear map ends: so no sum wraps. */
+static struct range whole_pages(struct tree_range r)
 {
-    if (chunk_next < chunk_end) {
-        uint64_t pa = chunk_next;
+    uint64_t base = r.base < KERNEL_LINEAR_LEN ? r.base : KERNEL_LINEAR_LEN;
+    uint64_t len = r.len < KERNEL_LINEAR_LEN - base ? r.len : KERNEL_LINEAR_LEN - base;
 
-        chunk_next += PAGE_SIZE;
-        page_zero(pa, false);
-        return pa;
-    }
-    if (static_used == STATIC_TABLES) {
-        halt_with_reason("memory is too fragmented: no free 2 MiB block for page tables");
-    }
-    return static_pa + PAGE_SIZE * static_used++;
+    return (struct range){ base & ~(PAGE_SIZE - 1ull),
+                           (base + len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1ull) };
 }
 
-uint64_t *boot_table_va(uint64_t pa)
+/* Puts `r` in the place of the ranges number `from` .. `to` - 1; an empty one vanishes. */
+static void list_replace(struct list *l, unsigned from, unsigned to, struct range r)
 {
-    return pa - static_pa < sizeof(static_tables) ? static_tables[(pa - static_pa) / PAGE_SIZE]
-                                                  : pa_to_va(pa);
+    unsigned fresh = r.base < r.end, count = l->count - (to - from) + fresh;
+
+    if (count > RANGES_MAX) {
+        halt_with_reason("more than %u ranges of %s", RANGES_MAX, l->what);
+    }
+    memmove(&l->r[from + fresh], &l->r[to], (l->count - to) * sizeof(r));
+    if (fresh) {
+        l->r[from] = r;
+    }
+    l->count = count;
 }
 
-static void list_insert(struct list *l, unsigned at, uint64_t base, uint64_t len, const char *what)
+static void list_add(struct list *l, struct range r)
 {
-    if (l->count == l->max) {
-        halt_with_reason("more than %u ranges of %s", l->max, what);
+    unsigned from = 0, to;
+
+    if (r.base >= r.end) {
+        return;
     }
-    for (unsigned i = l->count; i > at; i--) {
-        l->r[i] = l->r[i - 1];
+    while (from < l->count && l->r[from].end < r.base) {
+        from++;
     }
-    l->r[at] = (struct boot_range){ base, len };
-    l->count++;
+    for (to = from; to < l->count && l->r[to].base <= r.end; to++) {
+        r.base = l->r[to].base < r.base ? l->r[to].base : r.base;
+        r.end = l->r[to].end > r.end ? l->r[to].end : r.end;
+    }
+    list_replace(l, from, to, r);
 }
 
-/* Sorted; overlapping and touching ranges become one. */
-static void list_add(struct list *l, uint64_t base, uint64_t len, const char *what)
+static void list_subtract(struct list *l, struct range r)
 {
-    unsigned at = 0;
+    for (unsigned i = l->count; i-- > 0;) {
+        struct range old = l->r[i];
 
-    while (at < l->count && l->r[at].base + l->r[at].len < base) {
-        at++;
-    }
-    while (at < l->count && l->r[at].base <= base + len) { /* swallow */
-        uint64_t end =
-            base + len > l->r[at].base + l->r[at].len ? base + len : l->r[at].base + l->r[at].len;
-
-        base = base < l->r[at].base ? base : l->r[at].base;
-        len = end - base;
-        l->count--;
-        for (unsigned i = at; i < l->count; i++) {
-            l->r[i] = l->r[i + 1];
-        }
-    }
-    list_insert(l, at, base, len, what);
-}
-
-static void list_subtract(struct list *l, uint64_t base, uint64_t len)
-{
-    for (unsigned i = 0; i < l->count;) {
-        uint64_t b = l->r[i].base, e = b + l->r[i].len;
-
-        if (base >= e || base + len <= b) {
-            i++;
-            continue;
-        }
-        l->count--;
-        for (unsigned j = i; j < l->count; j++) {
-            l->r[j] = l->r[j + 1];
-        }
-        if (b < base) {
-            list_insert(l, i++, b, base - b, "free memory");
-        }
-        if (base + len < e) {
-            list_insert(l, i++, base + len, e - (base + len), "free memory");
+        if (r.base < old.end && old.base < r.end) {
+            list_replace(l, i, i + 1, (struct range){ r.end, old.end });
+            list_replace(l, i, i, (struct range){ old.base, r.base });
         }
     }
 }
 
-static void list_copy(struct list *to, const struct list *from)
+/* Takes the lowest aligned block of unused memory; an empty range: there is none. */
+static struct range carve(uint64_t len, uint64_t align)
 {
-    to->count = 0;
-    for (unsigned i = 0; i < from->count; i++) {
-        to->r[to->count++] = from->r[i];
-    }
-}
+    for (unsigned i = 0; i < unused.count; i++) {
+        uint64_t base = (unused.r[i].base + align - 1) & ~(align - 1);
 
-/* Takes the lowest aligned block of free memory; 0: none. */
-static uint64_t carve(uint64_t len, uint64_t align)
-{
-    for (unsigned i = 0; i < free_list.count; i++) {
-        uint64_t base = (free_list.r[i].base + align - 1) & ~(align - 1);
-
-        if (base >= free_list.r[i].base && base - free_list.r[i].base < free_list.r[i].len &&
-            len <= free_list.r[i].len - (base - free_list.r[i].base) && base != 0) {
-            list_subtract(&free_list, base, len);
-            return base;
+        if (base < unused.r[i].end && len <= unused.r[i].end - base) {
+            list_subtract(&unused, (struct range){ base, base + len });
+            return (struct range){ base, base + len };
         }
     }
-    return 0;
+    return (struct range){ 0, 0 };
 }
 
 /* ---- what the tree says ---- */
@@ -133,21 +96,22 @@ static void read_memory(const void *fdt)
     struct tree_range r;
     status_t error;
 
-    for (unsigned i = 0; (error = tree_memory(fdt, i, &r)) != E_NOTFOUND && i < RAM_MAX * 4; i++) {
-        uint64_t base = (r.base + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-        uint64_t end = (r.base + r.len) & ~(uint64_t)(PAGE_SIZE - 1);
+    for (unsigned i = 0; (error = tree_memory(fdt, i, &r)) != E_NOTFOUND; i++) {
+        uint64_t page = PAGE_SIZE - 1, end = r.base + r.len;
 
+        if (i == ENTRIES_MAX) {
+            halt_with_reason("the tree names more than %u ranges of memory", ENTRIES_MAX);
+        }
         if (error != E_OK) {
             kprintf("memory range %u of the tree is malformed or wraps: ignored", i);
             continue;
         }
         if (end > KERNEL_LINEAR_LEN) {
-            kprintf("RAM above %llu GiB is not used",
-                    (unsigned long long)(KERNEL_LINEAR_LEN >> 30));
+            kprintf("RAM above %llu GiB is not used", KERNEL_LINEAR_LEN >> 30);
             end = KERNEL_LINEAR_LEN;
         }
-        if (base < end) {
-            list_add(&ram, base, end - base, "memory");
+        if (r.base < end) {
+            list_add(&ram, (struct range){ (r.base + page) & ~page, end & ~page });
         }
     }
     if (ram.count == 0) {
@@ -156,36 +120,23 @@ static void read_memory(const void *fdt)
     }
 }
 
-static void reserve(uint64_t base, uint64_t len)
-{
-    uint64_t end = (base + len + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-
-    base &= ~(uint64_t)(PAGE_SIZE - 1);
-    if (end > base) {
-        list_add(&reserved, base, end - base, "reservations");
-    }
-}
-
 static void read_reservations(const void *fdt)
 {
+    bool no_map = false;
     struct tree_range r;
-    bool unmapped = false;
     status_t error;
 
-    for (unsigned i = 0;
-         (error = tree_reservation(fdt, i, &r, &unmapped)) != E_NOTFOUND && i < RESERVED_MAX * 4;
-         i++) {
+    for (unsigned i = 0; (error = tree_reservation(fdt, i, &r, &no_map)) != E_NOTFOUND; i++) {
+        if (i == ENTRIES_MAX) {
+            halt_with_reason("the tree makes more than %u reservations", ENTRIES_MAX);
+        }
         if (error != E_OK) {
             kprintf("reservation %u of the tree is malformed or wraps: ignored", i);
             continue;
         }
-        reserve(r.base, r.len);
-        if (unmapped) {
-            uint64_t base = r.base & ~(uint64_t)(PAGE_SIZE - 1);
-
-            list_add(&no_map, base,
-                     ((r.base + r.len + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1)) - base,
-                     "reservations");
+        list_add(&reserved, whole_pages(r));
+        if (no_map) {
+            list_subtract(&mapped, whole_pages(r));
         }
     }
 }
@@ -196,9 +147,7 @@ bool ram_overlaps(uint64_t pa, uint64_t len)
 
     for (unsigned l = 0; l < 2; l++) {
         for (unsigned i = 0; i < lists[l]->count; i++) {
-            const struct boot_range *r = &lists[l]->r[i];
-
-            if (pa < r->base + r->len && r->base < pa + len) {
+            if (pa < lists[l]->r[i].end && lists[l]->r[i].base < pa + len) {
                 return true;
             }
         }
@@ -208,96 +157,95 @@ bool ram_overlaps(uint64_t pa, uint64_t len)
 
 /* ---- all together ---- */
 
-static void map_ram(uint64_t image_pa, uint64_t dma, uint64_t dma_len)
+/* The kernel's own pages are left out: nothing writable aliases them. The archive in the image is seen here only. */
+static void map_ram(struct range inside, struct range tables, struct range dma)
+{
+    static struct list rest;
+
+    rest = mapped;
+    mmu_table_pool(tables.base);
+    list_subtract(&rest, tables);
+    list_subtract(&rest, inside);
+    list_subtract(&rest, dma);
+    for (unsigned i = 0; i < rest.count; i++) {
+        mmu_map_linear(rest.r[i].base, rest.r[i].end, PTE_KERNEL_RW);
+    }
+    mmu_map_linear(inside.base, inside.end, PTE_KERNEL_RO);
+    mmu_map_linear(dma.base, dma.end, PTE_KERNEL_NC);
+}
+
+static void add_frames(void)
+{
+    for (unsigned i = 0; i < ram.count; i++) {
+        uint64_t pages = (ram.r[i].end - ram.r[i].base) >> PAGE_SHIFT;
+        struct range r =
+            carve((pages * sizeof(struct frame) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1ull), PAGE_SIZE);
+
+        if (r.base == r.end) {
+            halt_with_reason("no room for the frame array of the RAM at %#lx", ram.r[i].base);
+        }
+        for (uint64_t pa = r.base; pa < r.end; pa += PAGE_SIZE) {
+            page_zero(pa, false);
+        }
+        frames_add_range(ram.r[i].base, ram.r[i].end - ram.r[i].base, pa_to_va(r.base));
+    }
+}
+
+static bool is_mapped(struct tree_range r)
+{
+    for (unsigned i = 0; i < mapped.count; i++) {
+        if (r.base >= mapped.r[i].base && r.base < mapped.r[i].end) {
+            return r.len <= mapped.r[i].end - r.base;
+        }
+    }
+    return false;
+}
+
+void ram_init(const void *fdt, uint64_t image_pa, struct tree_range tree, struct tree_range archive)
 {
     extern char _start[], __archive_start[], __archive_end[], __image_end[];
-    uint64_t archive = (uint64_t)(__archive_start - _start) & ~(uint64_t)(PAGE_SIZE - 1);
-    uint64_t after = (uint64_t)(__archive_end - _start), end = (uint64_t)(__image_end - _start);
-    uint64_t chunk = carve(CHUNK, CHUNK);
+    struct range inside = { image_pa + (uint64_t)(__archive_start - _start),
+                            image_pa + (uint64_t)(__archive_end - _start) };
+    struct range image = { image_pa, image_pa + (uint64_t)(__image_end - _start) };
+    uint64_t total = 0, dma_len;
+    struct range dma, tables;
 
-    if (chunk != 0) {
-        mmu_map_linear(chunk, CHUNK, PTE_KERNEL_RW);
-        chunk_next = chunk;
-        chunk_end = chunk + CHUNK;
-    }
-    list_copy(&map_list, &ram);
-    for (unsigned i = 0; i < no_map.count; i++) {
-        list_subtract(&map_list, no_map.r[i].base, no_map.r[i].len);
-    }
-    list_subtract(&map_list, image_pa, archive); /* no writable alias of the kernel's own pages */
-    list_subtract(&map_list, image_pa + after, end - after);
-    list_subtract(&map_list, image_pa + archive, after - archive);
-    if (after > archive) {
-        mmu_map_linear(image_pa + archive, after - archive, PTE_KERNEL_RO);
-    }
-    if (chunk != 0) {
-        list_subtract(&map_list, chunk, CHUNK);
-    }
-    if (dma_len != 0) {
-        list_subtract(&map_list, dma, dma_len);
-        mmu_map_linear(dma, dma_len, PTE_ATTR(MAIR_NORMAL_NC) | PTE_AF | PTE_PXN | PTE_UXN);
-    }
-    for (unsigned i = 0; i < map_list.count; i++) {
-        mmu_map_linear(map_list.r[i].base, map_list.r[i].len, PTE_KERNEL_RW);
-    }
-}
-
-void ram_init(const void *fdt, uint64_t image_pa, uint64_t image_len, struct boot_range tree,
-              struct boot_range initrd)
-{
-    uint64_t dma, dma_len;
-
-    static_pa = (uint64_t)static_tables - KERNEL_IMAGE + image_pa;
     read_memory(fdt);
+    memcpy(mapped.r, ram.r, sizeof(ram.r));
+    mapped.count = ram.count;
     read_reservations(fdt);
-    reserve(image_pa, image_len);
-    reserve(tree.base, tree.len);
-    reserve(initrd.base, initrd.len);
-    list_copy(&free_list, &ram);
+    list_subtract(&mapped, (struct range){ image.base, inside.base });
+    list_subtract(&mapped, (struct range){ inside.end, image.end });
+    if (!is_mapped(archive)) {
+        halt_with_reason("the boot archive at %#lx, %lu bytes, does not lie in RAM that is free "
+                         "for it",
+                         archive.base, archive.len);
+    }
+    list_add(&reserved, image);
+    list_add(&reserved, whole_pages(tree));
+    list_add(&reserved, whole_pages(archive));
+    memcpy(unused.r, ram.r, sizeof(ram.r));
+    unused.count = ram.count;
     for (unsigned i = 0; i < reserved.count; i++) {
-        list_subtract(&free_list, reserved.r[i].base, reserved.r[i].len);
+        list_subtract(&unused, reserved.r[i]);
     }
-    dma_len = ram_total() >= 256ull << 20 ? 4ull << 20 : 1ull << 20;
+    list_subtract(&unused, (struct range){ 0, PAGE_SIZE }); /* frame number 0 means none */
+    for (unsigned i = 0; i < ram.count; i++) {
+        total += ram.r[i].end - ram.r[i].base;
+    }
+    dma_len = total >= 256ull << 20 ? 4ull << 20 : 1ull << 20;
     dma = carve(dma_len, dma_len);
-    dma_len = dma != 0 ? dma_len : 0;
-    map_ram(image_pa, dma, dma_len);
-
-    for (unsigned i = 0; i < ram.count; i++) {
-        uint64_t len = ((ram.r[i].len >> PAGE_SHIFT) * sizeof(struct frame) + PAGE_SIZE - 1) &
-                       ~(uint64_t)(PAGE_SIZE - 1);
-        uint64_t pa = carve(len, PAGE_SIZE);
-
-        if (pa == 0) {
-            halt_with_reason("no room for the frame array of the RAM at %#llx",
-                             (unsigned long long)ram.r[i].base);
-        }
-        for (uint64_t at = 0; at < len; at += PAGE_SIZE) {
-            page_zero(pa + at, false);
-        }
-        frames_add_range(ram.r[i].base, ram.r[i].len, pa_to_va(pa));
+    tables = carve(MMU_TABLE_POOL, MMU_TABLE_POOL);
+    if (tables.base == tables.end) {
+        halt_with_reason("memory is too fragmented: no free 2 MiB block for page tables");
     }
-    if (chunk_next < chunk_end) {
-        list_add(&free_list, chunk_next, chunk_end - chunk_next, "free memory");
+    map_ram(inside, tables, dma);
+    add_frames();
+    list_add(&unused, (struct range){ mmu_table_next, tables.end });
+    for (unsigned i = 0; i < unused.count; i++) {
+        frames_add_free(unused.r[i].base, unused.r[i].end - unused.r[i].base, false);
     }
-    for (unsigned i = 0; i < free_list.count; i++) {
-        frames_add_free(free_list.r[i].base, free_list.r[i].len, false);
-    }
-    if (dma_len != 0) {
-        frames_add_free(dma, dma_len, true);
-    }
-}
-
-uint64_t ram_total(void)
-{
-    uint64_t total = 0;
-
-    for (unsigned i = 0; i < ram.count; i++) {
-        total += ram.r[i].len;
-    }
-    return total;
-}
-
-unsigned ram_range_count(void)
-{
-    return ram.count;
+    frames_add_free(dma.base, dma.end - dma.base, true);
+    kprintf("RAM %lu MiB in %u range%s, %lu MiB free, DMA pool %lu KiB", total >> 20, ram.count,
+            ram.count == 1 ? "" : "s", frames_free_count >> 8, frames_dma_free * 4);
 }

@@ -2,16 +2,15 @@
  * init's process: a copy of the tree without the seeds, the archive, the ELF image of "init", a stack, start_info, and
  * the handles to all there is. From here on the kernel only answers.
  */
-#include <arch/aarch64/mmu.h>
 #include <core/core.h>
 #include "boot.h"
 #include <abi/start.h>
+#include <archive.h>
 #include <elf.h>
 #include <libfdt.h>
-#include <tree.h>
 
 /* Where things lie in init's space: user addresses, chosen here, told in start_info. */
-enum { STACK_PAGES = 16 };
+enum { STACK_LEN = 16 * PAGE_SIZE };
 #define IMAGE_VA   (2ull << 20)
 #define FREE_VA    (1ull << 30)
 #define FREE_END   (96ull << 32)
@@ -26,26 +25,19 @@ static uint64_t pages_of(uint64_t len)
     return (len + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
 
-static uint64_t page_pa(const struct memory *m, uint64_t page)
-{
-    return (m->first + page) << PAGE_SHIFT; /* contiguous, or adopted from one piece of RAM */
-}
-
-/* The first `len` bytes; a contiguous memory may be longer than was asked. */
+/* The first `len` bytes; a contiguous memory may be longer than was asked. All memories here are one piece of RAM. */
 static void map(struct process *p, struct memory *m, uint64_t len, uint64_t va, uint32_t flags)
 {
-    uint64_t attributes = mmu_user_attributes(flags, false, false);
+    uint64_t attributes = mmu_user_attributes(flags, false, false), pa = m->first << PAGE_SHIFT;
 
-    for (uint64_t i = 0; i < pages_of(len); i++) {
-        uint64_t pa = page_pa(m, i);
-
-        if (mmu_map_page(p, va + i * PAGE_SIZE, pa, attributes) != E_OK) {
+    for (uint64_t at = 0; at < len; at += PAGE_SIZE) {
+        if (mmu_map_page(p, va + at, pa + at, attributes) != E_OK) {
             halt_with_reason("no memory to map init");
         }
-        if (flags & MAP_EXEC) {
-            cache_sync_code(pa, PAGE_SIZE);
-        }
         m->mapped++;
+    }
+    if (flags & MAP_EXEC) {
+        cache_sync_code(pa, len);
     }
 }
 
@@ -60,8 +52,7 @@ static struct memory *memory_new(struct process *p, uint64_t len, void **out_va)
         error = E_OK;
     }
     if (error != E_OK) {
-        halt_with_reason("no contiguous %llu KiB of memory for init",
-                         (unsigned long long)(len >> 10));
+        halt_with_reason("no contiguous %lu KiB of memory for init", len >> 10);
     }
     *out_va = pa_to_va(m->first << PAGE_SHIFT);
     return m;
@@ -81,206 +72,129 @@ static void give(struct process *p, struct start_info *info, const char *name, s
     h->handle = (handle_t)handle;
 }
 
-/* ---- the tree ---- */
-
-static void wipe(void *fdt, const char *property)
+static void wipe_seeds(void *fdt)
 {
-    int chosen = fdt_path_offset(fdt, "/chosen"), len = 0;
-    char *value = chosen < 0 ? NULL : fdt_getprop_w(fdt, chosen, property, &len);
+    static const char *const seeds[] = { "kaslr-seed", "rng-seed" };
+    int chosen = fdt_path_offset(fdt, "/chosen"), len;
 
-    for (int i = 0; value != NULL && i < len; i++) {
-        value[i] = 0;
+    for (unsigned i = 0; chosen >= 0 && i < 2; i++) {
+        void *value = fdt_getprop_w(fdt, chosen, seeds[i], &len);
+
+        if (value != NULL) {
+            memset(value, 0, (unsigned)len);
+        }
     }
 }
 
-/* Copies what the blob really uses (QEMU pads it to 1 MiB), then erases the seeds in the loader's as well. */
-static struct memory *copy_tree(struct process *p, const void *fdt, uint64_t tree_pa,
+static uint64_t max(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Copies what the blob really uses (QEMU pads it to 1 MiB); the seeds go from the loader's as well. */
+static struct memory *copy_tree(struct process *p, void *fdt, struct tree_range tree,
                                 uint64_t *out_len)
 {
-    uint64_t end = fdt_off_dt_struct(fdt) + fdt_size_dt_struct(fdt),
-             strings = fdt_off_dt_strings(fdt) + fdt_size_dt_strings(fdt),
-             rsv = fdt_off_mem_rsvmap(fdt) + 16ull * ((unsigned)fdt_num_mem_rsv(fdt) + 1);
-    struct memory *m;
+    uint64_t reserved = fdt_off_mem_rsvmap(fdt) + 16ull * ((unsigned)fdt_num_mem_rsv(fdt) + 1);
+    uint64_t end = max(max(fdt_off_dt_struct(fdt) + fdt_size_dt_struct(fdt),
+                           fdt_off_dt_strings(fdt) + fdt_size_dt_strings(fdt)),
+                       reserved);
     void *copy;
+    struct memory *m = memory_new(p, end, &copy);
 
-    end = strings > end ? strings : end;
-    end = rsv > end ? rsv : end;
-    m = memory_new(p, end, &copy);
     memcpy(copy, fdt, end);
     fdt_set_totalsize(copy, (uint32_t)end);
-    wipe(copy, "kaslr-seed");
-    wipe(copy, "rng-seed");
-    if (frame_at(tree_pa >> PAGE_SHIFT) != NULL) {
-        wipe(pa_to_va(tree_pa), "kaslr-seed");
-        wipe(pa_to_va(tree_pa), "rng-seed");
+    wipe_seeds(copy);
+    if (frame_at(tree.base >> PAGE_SHIFT) != NULL) { /* it may lie in a ROM */
+        wipe_seeds(fdt);
     }
-    early_tree_unmap();
     *out_len = end;
     return m;
 }
 
-/* ---- the archive: newc, magic 070701, thirteen fields of eight hexadecimal digits ---- */
-
-static bool hex(const char *s, uint64_t *out)
+/* Finds init in the archive, maps its segments; its entry point. */
+static uint64_t load_init(struct process *p, struct tree_range range)
 {
-    uint64_t value = 0;
+    struct archive archive = { pa_to_va(range.base), range.len };
+    struct archive_file file;
+    struct elf_image elf;
+    const char *why;
+    size_t at = 0;
+    status_t error = archive_find(&archive, "init", &at, &file);
 
-    for (unsigned i = 0; i < 8; i++) {
-        char c = s[i];
-        unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
-                         : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10)
-                                                : 16;
-        if (digit == 16) {
-            return false;
-        }
-        value = value << 4 | digit;
+    if (error == E_NOTFOUND) {
+        halt_with_reason("the boot archive at %#lx, %lu bytes, holds no file \"init\"", range.base,
+                         range.len);
     }
-    *out = value;
-    return true;
+    if (error != E_OK) {
+        halt_with_reason("the boot archive at %#lx, %lu bytes, is damaged at offset %lu, and no "
+                         "file \"init\" comes before",
+                         range.base, range.len, at);
+    }
+    if (elf_check(file.data, file.len, &elf, &why) != E_OK) {
+        halt_with_reason("init in the boot archive cannot be used: %s", why);
+    }
+    for (unsigned i = 0; i < elf.segment_count; i++) {
+        const struct elf_segment *s = &elf.segments[i];
+        void *copy;
+        struct memory *m = memory_new(p, s->len, &copy);
+
+        memcpy((char *)copy + s->skip, s->data, s->data_len);
+        map(p, m, s->len, IMAGE_VA + s->va, s->flags);
+    }
+    return IMAGE_VA + elf.entry;
 }
 
-static const char *archive_find(const char *a, uint64_t len, const char *name, uint64_t *out_len)
+void start_init(void *fdt, struct tree_range tree, struct tree_range archive)
 {
-    enum { HEADER = 110, FILESIZE = 54, NAMESIZE = 94 };
-
-    for (uint64_t at = 0; at < len && len - at >= HEADER;) {
-        const char *h = a + at;
-        uint64_t size, name_len, data;
-
-        if (memcmp(h, "070701", 6) != 0 || !hex(h + FILESIZE, &size) ||
-            !hex(h + NAMESIZE, &name_len)) {
-            halt_with_reason("the boot archive is damaged at offset %llu (no newc header)",
-                             (unsigned long long)at);
-        }
-        data = (at + HEADER + name_len + 3) & ~3ull;
-        if (name_len == 0 || data > len || size > len - data) {
-            halt_with_reason("the boot archive is damaged at offset %llu (an entry leaves it)",
-                             (unsigned long long)at);
-        }
-        if (name_len == strlen(name) + 1 && memcmp(h + HEADER, name, name_len) == 0) {
-            *out_len = size;
-            return a + data;
-        }
-        if (name_len == 11 && memcmp(h + HEADER, "TRAILER!!!", 11) == 0) {
-            break;
-        }
-        at = (data + size + 3) & ~3ull;
-    }
-    return NULL;
-}
-
-/* ---- ELF ---- */
-
-static void load_segment(struct process *p, const char *image, uint64_t len, const Elf64_Phdr *ph)
-{
-    uint64_t first = ph->p_vaddr & ~(uint64_t)(PAGE_SIZE - 1), skip = ph->p_vaddr - first;
-    uint32_t flags = MAP_READ | (ph->p_flags & PF_W ? (unsigned)MAP_WRITE : 0) |
-                     (ph->p_flags & PF_X ? (unsigned)MAP_EXEC : 0);
-    struct memory *m;
-    void *copy;
-
-    if (ph->p_filesz > ph->p_memsz || ph->p_offset > len || ph->p_filesz > len - ph->p_offset ||
-        ph->p_memsz == 0 || ph->p_vaddr >= FREE_VA - IMAGE_VA ||
-        ph->p_memsz > FREE_VA - IMAGE_VA - ph->p_vaddr ||
-        (flags & (MAP_WRITE | MAP_EXEC)) == (MAP_WRITE | MAP_EXEC)) {
-        halt_with_reason("init in the boot archive is damaged: a segment is out of bounds, or "
-                         "writable and executable");
-    }
-    m = memory_new(p, skip + ph->p_memsz, &copy);
-    memcpy((char *)copy + skip, image + ph->p_offset, ph->p_filesz);
-    map(p, m, skip + ph->p_memsz, IMAGE_VA + first, flags);
-}
-
-static uint64_t load(struct process *p, const char *image, uint64_t len)
-{
-    const Elf64_Ehdr *eh =
-        (const Elf64_Ehdr *)image; /* cpio aligns to 4; the kernel copies what it reads */
-    Elf64_Ehdr header;
-
-    if (len < sizeof(header)) {
-        halt_with_reason("init in the boot archive is damaged: too short for an ELF header");
-    }
-    memcpy(&header, eh, sizeof(header));
-    if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
-        header.e_machine != EM_AARCH64 || header.e_type != ET_DYN ||
-        header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phoff > len ||
-        header.e_phnum > (len - header.e_phoff) / sizeof(Elf64_Phdr)) {
-        halt_with_reason(
-            "init in the boot archive is damaged: not a position-independent AArch64 ELF file");
-    }
-    for (unsigned i = 0; i < header.e_phnum; i++) {
-        Elf64_Phdr ph;
-
-        memcpy(&ph, image + header.e_phoff + i * sizeof(ph), sizeof(ph));
-        if (ph.p_type == PT_LOAD) {
-            load_segment(p, image, len, &ph);
-        }
-    }
-    return IMAGE_VA + header.e_entry;
-}
-
-/* ---- all together ---- */
-
-void start_init(const void *fdt, uint64_t tree_pa, struct boot_range archive)
-{
-    uint64_t first = archive.base & ~(uint64_t)(PAGE_SIZE - 1), skip = archive.base - first,
-             image_len, tree_len_;
+    const uint32_t all = RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER;
     struct process *p =
         process_create(NULL, "init", frames_free_count + frames_dma_free, PRIORITY_COUNT - 1);
-    struct memory *m, *tree, *archive_memory;
+    struct memory *stack, *tree_memory, *archive_memory, *m;
+    uint64_t skip = archive.base % PAGE_SIZE, entry, tree_len;
     struct start_info *info;
-    const char *image;
-    uint64_t entry;
     void *va;
 
     if (p == NULL) {
         halt_with_reason("no memory for init");
     }
-    archive_memory = memory_adopt(p, first, pages_of(skip + archive.len));
+    archive_memory = memory_adopt(p, archive.base - skip, pages_of(skip + archive.len));
     if (archive_memory == NULL) {
-        halt_with_reason("the boot archive at %#llx, %llu bytes, does not lie in RAM",
-                         (unsigned long long)archive.base, (unsigned long long)archive.len);
+        halt_with_reason("no memory for init's view of the boot archive");
     }
-    image = archive_find(pa_to_va(archive.base), archive.len, "init", &image_len);
-    if (image == NULL) {
-        halt_with_reason("the boot archive at %#llx, %llu bytes, holds no file \"init\"",
-                         (unsigned long long)archive.base, (unsigned long long)archive.len);
-    }
-    kprintf("boot archive at %#llx, %llu KiB", (unsigned long long)archive.base,
-            (unsigned long long)(archive.len >> 10));
-    entry = load(p, image, image_len);
-    m = memory_new(p, STACK_PAGES * PAGE_SIZE, &va);
-    map(p, m, STACK_PAGES * PAGE_SIZE, STACK_TOP - STACK_PAGES * PAGE_SIZE, MAP_READ | MAP_WRITE);
-    tree = copy_tree(p, fdt, tree_pa, &tree_len_);
-    map(p, tree, tree_len_, TREE_VA, MAP_READ);
+    kprintf("boot archive at %#lx, %lu KiB", archive.base, archive.len >> 10);
+    entry = load_init(p, archive);
+    stack = memory_new(p, STACK_LEN, &va);
+    map(p, stack, STACK_LEN, STACK_TOP - STACK_LEN, MAP_READ | MAP_WRITE);
+    tree_memory = copy_tree(p, fdt, tree, &tree_len);
+    map(p, tree_memory, tree_len, TREE_VA, MAP_READ);
     map(p, archive_memory, skip + archive.len, ARCHIVE_VA, MAP_READ);
     m = memory_new(p, sizeof(*info), &va);
     info = va;
-    info->magic = START_MAGIC;
-    info->abi_version = ABI_VERSION;
-    info->size = (uint32_t)(pages_of(sizeof(*info)) << PAGE_SHIFT);
-    info->tree_va = TREE_VA;
-    info->tree_len = tree_len_;
-    info->archive_va = ARCHIVE_VA + skip;
-    info->archive_len = archive.len;
-    info->image_va = IMAGE_VA;
-    info->free_va = FREE_VA;
-    info->free_end = FREE_END;
-    info->stack_top = STACK_TOP;
-    info->stack_len = STACK_PAGES * PAGE_SIZE;
-    info->node = -1;
-    info->incarnation = 1;
-    info->priority = INIT_PRIORITY;
-    info->priority_ceiling = PRIORITY_COUNT - 1;
-    info->strings = sizeof(*info);
+    *info = (struct start_info){
+        .magic = START_MAGIC,
+        .abi_version = ABI_VERSION,
+        .size = (uint32_t)(pages_of(sizeof(*info)) << PAGE_SHIFT),
+        .tree_va = TREE_VA,
+        .tree_len = tree_len,
+        .archive_va = ARCHIVE_VA + skip,
+        .archive_len = archive.len,
+        .image_va = IMAGE_VA,
+        .free_va = FREE_VA,
+        .free_end = FREE_END,
+        .stack_top = STACK_TOP,
+        .stack_len = STACK_LEN,
+        .node = -1,
+        .incarnation = 1,
+        .priority = INIT_PRIORITY,
+        .priority_ceiling = PRIORITY_COUNT - 1,
+        .strings = sizeof(*info),
+    };
     give(p, info, "self", &p->object, RIGHT_READ | RIGHT_MANAGE);
-    give(p, info, "chosen", &device_create(p, DERIVE_CHOSEN)->object,
-         RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER);
-    give(p, info, "root", &device_create(p, DEVICE_ALL | DERIVE_IRQ_ROOT)->object,
-         RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER);
+    give(p, info, "chosen", &device_create(p, DERIVE_CHOSEN)->object, all);
+    give(p, info, "root", &device_create(p, DEVICE_ALL | DERIVE_IRQ_ROOT)->object, all);
     give(p, info, "power", &device_create(p, DERIVE_POWER)->object, RIGHT_MANAGE | RIGHT_TRANSFER);
-    give(p, info, "tree", &tree->object, RIGHT_READ | RIGHT_TRANSFER);
+    give(p, info, "tree", &tree_memory->object, RIGHT_READ | RIGHT_TRANSFER);
     give(p, info, "archive", &archive_memory->object, RIGHT_READ | RIGHT_TRANSFER);
     map(p, m, sizeof(*info), START_VA, MAP_READ);
     if (thread_create(p, entry, STACK_TOP, START_VA, INIT_PRIORITY, 0) == NULL) {

@@ -22,8 +22,8 @@ static const struct early_uart uarts[] = {
     { "arm,pl011", 0x00, 0x18, 1 << 5, 0, false }, /* UARTDR, UARTFR.TXFF */
     { "arm,pl011-axi", 0x00, 0x18, 1 << 5, 0, false },
     { "arm,sbsa-uart", 0x00, 0x18, 1 << 5, 0, false },
-    { "brcm,bcm2835-aux-uart", 0x00, 0x14, 0, 1 << 5,
-      false },                             /* AUX_MU_IO, AUX_MU_LSR: transmitter can take one */
+    /* AUX_MU_IO, AUX_MU_LSR: transmitter can take one */
+    { "brcm,bcm2835-aux-uart", 0x00, 0x14, 0, 1 << 5, false },
     { "ns16550a", 0, 5, 0, 1 << 5, true }, /* THR, LSR.THRE */
     { "snps,dw-apb-uart", 0, 5, 0, 1 << 5, true },
 };
@@ -38,36 +38,34 @@ void console_on(bool on)
     enabled = on;
 }
 
-static uint32_t uart_read(unsigned offset)
+static uint64_t uart_at(unsigned offset)
 {
-    uint64_t va = uart_va + ((uint64_t)offset << uart_shift), value = 0;
-
-    if (device_load(va, uart_width, &value) != 0) {
-        uart = NULL; /* an abort: there is no UART after all */
-    }
-    return (uint32_t)value;
+    return uart_va + ((uint64_t)offset << uart_shift);
 }
 
+/* An abort means that there is no UART after all. */
 static void uart_put(char c)
 {
-    uint64_t va = uart_va + ((uint64_t)uart->data << uart_shift);
+    uint64_t status = 0;
 
-    for (unsigned i = 0; i < WAIT_MAX && uart != NULL; i++) {
-        uint32_t status = uart_read(uart->status);
-
-        if (uart == NULL || ((status & uart->busy) == 0 && (status & uart->ready) == uart->ready)) {
+    for (unsigned i = 0; i < WAIT_MAX; i++) {
+        if (device_load(uart_at(uart->status), uart_width, &status) != 0) {
+            uart = NULL;
+            return;
+        }
+        if ((status & uart->busy) == 0 && (status & uart->ready) == uart->ready) {
             break;
         }
     }
-    if (uart != NULL) {
-        (void)device_store(va, uart_width, (uint8_t)c); /* the next status read notices an abort */
+    if (device_store(uart_at(uart->data), uart_width, (uint8_t)c) != 0) {
+        uart = NULL;
     }
 }
 
 void console_put(const char *text, uint64_t len)
 {
-    for (uint64_t i = 0; enabled && uart != NULL && i < len; i++) {
-        if (text[i] == '\n') {
+    for (uint64_t i = 0; enabled && i < len; i++) {
+        if (uart != NULL && text[i] == '\n') {
             uart_put('\r');
         }
         if (uart != NULL) {
@@ -78,36 +76,32 @@ void console_put(const char *text, uint64_t len)
 
 void console_bind(const void *fdt)
 {
+    const char *path = NULL;
     struct tree_range reg;
-    const char *path;
     int chosen, node;
     uint32_t value;
 
-    if (tree_find(fdt, "/chosen", &chosen) != E_OK) {
-        return;
-    }
-    path = tree_string(fdt, chosen, "stdout-path");
-    if (path == NULL) {
-        path = tree_string(fdt, chosen, "linux,stdout-path");
+    if (tree_find(fdt, "/chosen", &chosen) == E_OK) {
+        path = tree_string(fdt, chosen, "stdout-path");
+        path = path != NULL ? path : tree_string(fdt, chosen, "linux,stdout-path");
     }
     if (path == NULL || tree_find(fdt, path, &node) != E_OK ||
         tree_reg(fdt, node, 0, &reg) != E_OK || reg.len < 8) {
         return;
     }
-    for (unsigned i = 0; i < sizeof(uarts) / sizeof(uarts[0]); i++) {
-        if (tree_compatible(fdt, node, uarts[i].compatible) >= 0) {
-            uart = &uarts[i];
-            if (uarts[i].shifted) {
-                uart_shift =
-                    tree_u32(fdt, node, "reg-shift", &value) == E_OK && value <= 3 ? value : 0;
-                uart_width = 1;
-            }
-            if (tree_u32(fdt, node, "reg-io-width", &value) == E_OK && (value == 1 || value == 4)) {
-                uart_width = value;
-            }
-            uart_va = (uint64_t)mmu_window(0, reg.base,
-                                           PTE_ATTR(MAIR_NGNRE) | PTE_AF | PTE_PXN | PTE_UXN);
-            return;
-        }
+    for (unsigned i = 0; i < sizeof(uarts) / sizeof(uarts[0]) && uart == NULL; i++) {
+        uart = tree_compatible(fdt, node, uarts[i].compatible) >= 0 ? &uarts[i] : NULL;
     }
+    if (uart == NULL) {
+        return;
+    }
+    if (uart->shifted) {
+        uart_shift = tree_u32(fdt, node, "reg-shift", &value) == E_OK && value <= 3 ? value : 0;
+        uart_width = 1;
+    }
+    if (tree_u32(fdt, node, "reg-io-width", &value) == E_OK && (value == 1 || value == 4)) {
+        uart_width = value;
+    }
+    uart_va = (uint64_t)mmu_window(WINDOW_CONSOLE, reg.base,
+                                   PTE_ATTR(MAIR_NGNRE) | PTE_AF | PTE_PXN | PTE_UXN);
 }

@@ -65,10 +65,6 @@ void frames_free(uint64_t number, unsigned order, bool dma);
 extern uint64_t frames_total, frames_free_count, frames_dma_total, frames_dma_free;
 void page_zero(uint64_t pa, bool dma);
 
-/* Boot, for mmu_map_linear: a zeroed page for a table, and where it is seen. */
-uint64_t boot_table_alloc(void);
-uint64_t *boot_table_va(uint64_t pa);
-
 /* ---- slab.c: objects out of a process's budget ---- */
 status_t budget_take(struct process *p, uint64_t pages);
 void budget_return(struct process *p, uint64_t pages);

@@ -19,9 +19,17 @@ static unsigned range_count;
 static uint64_t free_head[2][FRAME_ORDERS]; /* [dma][order], frame numbers, 0: empty */
 uint64_t frames_total, frames_free_count, frames_dma_total, frames_dma_free;
 
+/* pages in frames_free_count or frames_dma_free, up (or down, modulo 2^64) */
+static void count_free(uint64_t pages, bool dma)
+{
+    *(dma ? &frames_dma_free : &frames_free_count) += pages;
+}
+
 void frames_add_range(uint64_t pa, uint64_t len, struct frame *frames)
 {
-    assert(range_count < RANGES);
+    if (range_count == RANGES) {
+        halt_with_reason("RAM lies in more than %u separate ranges", RANGES);
+    }
     ranges[range_count++] = (struct range){ pa >> PAGE_SHIFT, len >> PAGE_SHIFT, frames };
 }
 
@@ -45,6 +53,7 @@ static void list_push(uint64_t number, struct frame *f, unsigned order, bool dma
 {
     uint64_t head = free_head[dma][order];
 
+    f->owner = (struct memory *)(uintptr_t)dma; /* while free: which pool */
     f->free = true;
     f->order = order & 31;
     f->prev = 0;
@@ -91,23 +100,15 @@ void frames_free(uint64_t number, unsigned order, bool dma)
         number &= ~(1ull << order);
         order++;
     }
-    r->frames[number - r->first].owner =
-        (struct memory *)(uintptr_t)dma; /* while free: which pool */
     list_push(number, &r->frames[number - r->first], order, dma);
-    if (dma) {
-        frames_dma_free += freed;
-    } else {
-        frames_free_count += freed;
-    }
+    count_free(freed, dma);
 }
 
 void frames_add_free(uint64_t pa, uint64_t len, bool dma)
 {
     uint64_t number = pa >> PAGE_SHIFT, end = (pa + len) >> PAGE_SHIFT;
 
-    if (number == 0) {
-        number = 1; /* 0 means none */
-    }
+    *(dma ? &frames_dma_total : &frames_total) += end - number;
     while (number < end) {
         unsigned order = (unsigned)__builtin_ctzll(number);
 
@@ -118,11 +119,6 @@ void frames_add_free(uint64_t pa, uint64_t len, bool dma)
             order--;
         }
         frames_free(number, order, dma);
-        if (dma) {
-            frames_dma_total += 1ull << order;
-        } else {
-            frames_total += 1ull << order;
-        }
         number += 1ull << order;
     }
 }
@@ -144,18 +140,12 @@ uint64_t frames_alloc(unsigned order, bool dma, uint64_t limit)
         list_remove(number, frame_at(number), o, dma);
         while (o > order) { /* the upper halves go back */
             uint64_t half = number + (1ull << --o);
-            struct frame *f = frame_at(half);
 
-            f->owner = (struct memory *)(uintptr_t)dma;
-            list_push(half, f, o, dma);
+            list_push(half, frame_at(half), o, dma);
         }
         frame_at(number)->owner = NULL;
         frame_at(number)->order = order & 31;
-        if (dma) {
-            frames_dma_free -= 1ull << order;
-        } else {
-            frames_free_count -= 1ull << order;
-        }
+        count_free(-(1ull << order), dma);
         return number;
     }
     return 0;

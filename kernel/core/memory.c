@@ -6,7 +6,7 @@
 #include "core.h"
 #include <arch/aarch64/mmu.h>
 
-enum { FREE_BATCH = 8, FILL_BATCH = 8, MAP_BATCH = 16, SEEK_BATCH = 256, BLOCK_ORDER_MAX = 10 };
+enum { FREE_BATCH = 8, FILL_BATCH = 4, MAP_BATCH = 16, SEEK_BATCH = 256, BLOCK_ORDER_MAX = 10 };
 
 /* memory_create's flag for its own further entries: x2 is the handle. Who says it himself goes on with, or waits for
  * the end of, his own. */

@@ -26,6 +26,11 @@ void panic(const char *format, ...)
     fail_msg("kernel panic: %s", format);
     abort();
 }
+void halt_with_reason(const char *format, ...)
+{
+    fail_msg("halted: %s", format);
+    abort();
+}
 void kprintf(const char *format, ...)
 {
     (void)format;
@@ -76,14 +81,6 @@ void kernel_lock_take(void) {}
 void psci_system(bool reboot)
 {
     (void)reboot;
-}
-uint64_t boot_table_alloc(void)
-{
-    return 0;
-}
-uint64_t *boot_table_va(uint64_t pa)
-{
-    return pa_to_va(pa);
 }
 
 /* ---- the world ---- */

@@ -3,6 +3,7 @@
 import struct
 
 import boot as library
+import pytest
 
 
 def boot_with(boot, folder, contents):
@@ -49,6 +50,38 @@ def test_an_init_without_segments_stops_with_a_report(boot, tmp_path):
     contents = library.entries()
     contents["init"] = contents["init"][:64] + b"\xff" * 200 + contents["init"][264:]
     boot_with(boot, tmp_path, contents).expect(r"(halted|PANIC): [^\n]*init", timeout=20)
+
+
+def with_initrd(boot, folder, start, end, no_map=None):
+    """A machine whose tree says that the archive lies in [start, end), and forbids to map `no_map`."""
+    tree = library.qemu_tree(folder)
+    chosen = tree.path_offset("/chosen")
+    tree.setprop(chosen, "linux,initrd-start", struct.pack(">Q", start))
+    tree.setprop(tree.path_offset("/chosen"), "linux,initrd-end", struct.pack(">Q", end))
+    if no_map is not None:
+        node = tree.add_subnode(0, "reserved-memory")
+        for name in ("#address-cells", "#size-cells"):
+            tree.setprop_u32(tree.path_offset("/reserved-memory"), name, 2)
+        node = tree.add_subnode(tree.path_offset("/reserved-memory"), "secret")
+        tree.setprop(node, "no-map", b"")
+        tree.setprop(tree.path_offset("/reserved-memory/secret"), "reg", struct.pack(">QQ", *no_map))
+    return boot(**library.loaded_by_hand(folder, library.blob(tree)))
+
+
+@pytest.mark.parametrize("start, end", [(library.RAM + 0x4000000, 2 ** 64 - 1), (2 ** 64 - 8192, 2 ** 64 - 1),
+                                        (library.RAM - 4096, library.RAM + 4096)])
+def test_an_archive_outside_of_ram_halts_with_the_reason(boot, tmp_path, start, end):
+    halts(with_initrd(boot, tmp_path, start, end), "archive", f"{start:#x}")
+
+
+def test_an_archive_that_must_not_be_mapped_halts_with_the_reason(boot, tmp_path):
+    start = library.RAM + 0x4000000
+    halts(with_initrd(boot, tmp_path, start, start + 0x1000, no_map=(start + 0xfff, 1)), "archive", f"{start:#x}")
+
+
+def test_an_archive_over_the_kernel_halts_with_the_reason(boot, tmp_path):
+    start = library.IMAGE_AT + 0x4000
+    halts(with_initrd(boot, tmp_path, start, start + 0x100000), "archive", f"{start:#x}")
 
 
 def test_a_damaged_program_is_refused_with_the_reason(boot, tmp_path):

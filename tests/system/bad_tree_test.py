@@ -55,6 +55,17 @@ def test_no_memory_node_halts_and_the_early_console_says_so(boot, tmp_path):
     halts(boot(**library.loaded_by_hand(tmp_path, library.blob(tree))), "memory")
 
 
+def test_more_reservations_than_are_read_halt_with_the_reason(boot, tmp_path):
+    """None is dropped in silence: what is reserved would be given away."""
+    tree = bytearray(library.blob(library.qemu_tree(tmp_path)))
+    entries = b"".join(struct.pack(">QQ", library.RAM + 0xa000000 + i * 4096, 4096) for i in range(600)) + bytes(16)
+    tree += bytes(-len(tree) % 8)
+    struct.pack_into(">I", tree, 16, len(tree))  # off_mem_rsvmap
+    tree += entries
+    struct.pack_into(">I", tree, 4, len(tree))  # totalsize
+    halts(boot(**library.loaded_by_hand(tmp_path, bytes(tree))), "reservations")
+
+
 def test_a_controller_that_nobody_serves_is_named_and_its_children_wait(boot, tmp_path):
     tree = library.qemu_tree(tmp_path)
     tree.setprop_str(library.subnode(tree, 0, "intc"), "compatible", "test,unknown-controller")

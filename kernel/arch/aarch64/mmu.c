@@ -6,7 +6,7 @@
 #include <core/core.h>
 #include "sysreg.h"
 
-enum { ENTRIES = 512, REGISTER_FIRST = 8, REGISTER_SLOTS = 64 };
+enum { ENTRIES = 512 };
 
 /* Set up by boot/early.c. */
 extern uint64_t kernel_l1[ENTRIES], window_l3[ENTRIES];
@@ -19,37 +19,30 @@ static unsigned index_at(uint64_t va, unsigned level) /* level 1..3 */
 
 /* ---- TLB. One wrapper, since some cores need every broadcast completed twice (Cortex-A76: CVE-2025-10263). ---- */
 
-static void tlbi_complete(void)
-{
-    dsb_ish();
-    __asm__ volatile("tlbi vale1is, xzr" ::: "memory");
-    dsb_ish();
-}
-
-static void tlbi_va(uint64_t va, uint64_t asid_bits)
-{
-    uint64_t operand = (va >> 12 & 0xfffffffffffull) | asid_bits;
-
-    dsb_ishst();
-    __asm__ volatile("tlbi vale1is, %[operand]" ::[operand] "r"(operand) : "memory");
-    tlbi_complete();
-}
+#define TLBI(operation, operand)                                                                   \
+    __asm__ volatile("dsb ishst\n\ttlbi " operation "\n\tdsb ish\n\t"                              \
+                     "tlbi vale1is, xzr\n\tdsb ish" ::[x] "r"(operand)                             \
+                     : "memory")
+#define TLBI_PAGE(va) ((va) >> 12 & 0xfffffffffffull)
+#define TTBR_ASID     0xffff000000000000ull
 
 void mmu_flush_page(struct process *process, uint64_t va)
 {
     /* a dying one is flushed as a whole, once none of its threads is left to run */
     if (process->state == PROCESS_LIVE || process->threads != NULL) {
-        tlbi_va(va, process->ttbr0 & 0xffff000000000000ull);
+        TLBI("vale1is, %[x]", TLBI_PAGE(va) | (process->ttbr0 & TTBR_ASID));
     }
 }
 
 void mmu_flush_space(struct process *process)
 {
-    uint64_t operand = process->ttbr0 & 0xffff000000000000ull;
+    TLBI("aside1is, %[x]", process->ttbr0 & TTBR_ASID);
+}
 
-    dsb_ishst();
-    __asm__ volatile("tlbi aside1is, %[operand]" ::[operand] "r"(operand) : "memory");
-    tlbi_complete();
+void mmu_flush_all(void)
+{
+    TLBI("vmalle1is", 0);
+    isb();
 }
 
 /* ---- kernel windows ---- */
@@ -60,9 +53,7 @@ void *mmu_window(unsigned slot, uint64_t pa, uint64_t attributes)
 
     if (window_l3[slot] & PTE_VALID) { /* break before make */
         window_l3[slot] = 0;
-        dsb_ishst();
-        __asm__ volatile("tlbi vaae1is, %[va]" ::[va] "r"(va >> 12 & 0xfffffffffffull) : "memory");
-        tlbi_complete();
+        TLBI("vaae1is, %[x]", TLBI_PAGE(va));
     }
     window_l3[slot] = (pa & PTE_ADDRESS) | attributes | PTE_TABLE | PTE_VALID;
     dsb_ishst();
@@ -73,49 +64,65 @@ void *mmu_window(unsigned slot, uint64_t pa, uint64_t attributes)
 /* Direct mapped by page number: a hit costs nothing, a miss one remapping. No one can use it up. */
 void *mmu_register(uint64_t pa)
 {
-    static uint64_t held[REGISTER_SLOTS]; /* page | 1 */
-    unsigned slot = (pa >> PAGE_SHIFT) % REGISTER_SLOTS;
+    unsigned slot = WINDOW_REGISTERS + (pa >> PAGE_SHIFT) % WINDOW_REGISTERS_COUNT;
 
-    if (held[slot] != ((pa & PTE_ADDRESS) | 1)) {
-        held[slot] = (pa & PTE_ADDRESS) | 1;
-        return mmu_window(REGISTER_FIRST + slot, pa,
-                          PTE_ATTR(MAIR_NGNRNE) | PTE_AF | PTE_PXN | PTE_UXN);
+    if ((window_l3[slot] & (PTE_ADDRESS | PTE_VALID)) != ((pa & PTE_ADDRESS) | PTE_VALID)) {
+        return mmu_window(slot, pa, PTE_ATTR(MAIR_NGNRNE) | PTE_AF | PTE_PXN | PTE_UXN);
     }
-    return (void *)(KERNEL_WINDOWS + (REGISTER_FIRST + slot) * PAGE_SIZE + pa % PAGE_SIZE);
+    return (void *)(KERNEL_WINDOWS + slot * PAGE_SIZE + pa % PAGE_SIZE);
 }
 
 /* ---- linear map of RAM (boot) ---- */
 
-static uint64_t *table_below(uint64_t *entry)
+uint64_t mmu_table_next;
+static uint64_t table_end;
+
+/* The block's first page becomes the table that maps the block. It is written through a window: nothing of the linear
+ * map is there yet. */
+void mmu_table_pool(uint64_t pa)
 {
-    if (!(*entry & PTE_VALID)) {
-        *entry = boot_table_alloc() | PTE_TABLE | PTE_VALID;
-    }
-    return boot_table_va(*entry & PTE_ADDRESS);
+    uint64_t *l2 = mmu_window(WINDOW_BOOT, pa, PTE_KERNEL_RW);
+
+    memset(l2, 0, PAGE_SIZE);
+    l2[index_at(KERNEL_LINEAR + pa, 2)] = pa | PTE_KERNEL_RW | PTE_VALID;
+    dsb_ishst(); /* its entries, before a walker can find it */
+    kernel_l1[index_at(KERNEL_LINEAR + pa, 1)] = pa | PTE_TABLE | PTE_VALID;
+    dsb_ishst();
+    isb();
+    mmu_table_next = pa + PAGE_SIZE;
+    table_end = pa + MMU_TABLE_POOL;
 }
 
-void mmu_map_linear(uint64_t pa, uint64_t len, uint64_t attributes)
+static uint64_t table_new(void)
 {
-    uint64_t end = pa + len;
+    uint64_t pa = mmu_table_next;
 
-    while (pa < end) {
-        uint64_t va = KERNEL_LINEAR + pa, left = end - pa;
-        uint64_t *l1 = &kernel_l1[index_at(va, 1)], *l2, *l3;
+    if (pa == table_end) {
+        halt_with_reason("memory is too fragmented: its page tables need more than 2 MiB");
+    }
+    page_zero(pa, false);
+    dsb_ishst(); /* its zeroes, before a walker can find it */
+    mmu_table_next += PAGE_SIZE;
+    return pa | PTE_TABLE | PTE_VALID;
+}
 
-        if (pa % (1ull << 30) == 0 && left >= 1ull << 30 && *l1 == 0) {
-            *l1 = pa | attributes | PTE_VALID;
-            pa += 1ull << 30;
-            continue;
+void mmu_map_linear(uint64_t pa, uint64_t end, uint64_t attributes)
+{
+    for (uint64_t size; pa < end; pa += size) {
+        uint64_t *entry = &kernel_l1[index_at(KERNEL_LINEAR + pa, 1)];
+        unsigned level = 1;
+
+        for (size = 1ull << 30; level < 3 && (*entry != 0 || pa % size != 0 || end - pa < size);
+             size >>= 9) {
+            uint64_t *table;
+
+            if (*entry == 0) {
+                *entry = table_new();
+            }
+            table = pa_to_va(*entry & PTE_ADDRESS);
+            entry = &table[index_at(KERNEL_LINEAR + pa, ++level)];
         }
-        l2 = &table_below(l1)[index_at(va, 2)];
-        if (pa % (2ull << 20) == 0 && left >= 2ull << 20 && *l2 == 0) {
-            *l2 = pa | attributes | PTE_VALID;
-            pa += 2ull << 20;
-            continue;
-        }
-        l3 = &table_below(l2)[index_at(va, 3)];
-        *l3 = pa | attributes | PTE_TABLE | PTE_VALID;
-        pa += PAGE_SIZE;
+        *entry = pa | attributes | (level == 3 ? PTE_TABLE : 0) | PTE_VALID;
     }
     dsb_ishst();
     isb();
@@ -251,60 +258,52 @@ bool mmu_space_free_step(struct process *process)
 
 uint64_t mmu_user_attributes(uint32_t map_flags, bool device, bool special)
 {
-    uint64_t a = PTE_USER | PTE_AF | PTE_NG | PTE_PXN;
+    uint64_t kind = device ? PTE_DEVICE | PTE_ATTR(special ? MAIR_NGNRNE : MAIR_NGNRE)
+                           : PTE_INNER | PTE_ATTR(special ? MAIR_NORMAL_NC : MAIR_NORMAL);
 
-    if (!(map_flags & MAP_EXEC)) {
-        a |= PTE_UXN;
-    }
-    if (!(map_flags & MAP_WRITE)) {
-        a |= PTE_READONLY;
-    }
-    if (device) {
-        return a | PTE_DEVICE | PTE_ATTR(special ? MAIR_NGNRNE : MAIR_NGNRE);
-    }
-    return a | PTE_INNER | PTE_ATTR(special ? MAIR_NORMAL_NC : MAIR_NORMAL);
+    return kind | PTE_USER | PTE_AF | PTE_NG | PTE_PXN | (map_flags & MAP_EXEC ? 0 : PTE_UXN) |
+           (map_flags & MAP_WRITE ? 0 : PTE_READONLY);
 }
 
 /* ---- caches ---- */
 
 /* DC CIVAC where CVAU would do: Cortex-A53 errata 819472 ff. */
-void cache_sync_code(uint64_t pa, uint64_t len)
+static void cache_flush(uint64_t pa, uint64_t len)
 {
-    uint64_t ctr = ctr_el0_read(), dline = 4ull << ((ctr >> 16) & 15);
+    uint64_t line = 4ull << (ctr_el0_read() >> 16 & 15);
     char *va = pa_to_va(pa);
 
-    for (uint64_t i = 0; i < len; i += dline) {
+    for (uint64_t i = 0; i < len; i += line) {
         __asm__ volatile("dc civac, %[p]" ::[p] "r"(va + i) : "memory");
     }
-    dsb_ish();
+    dsb_sy();
+}
+
+void cache_sync_code(uint64_t pa, uint64_t len)
+{
+    cache_flush(pa, len);
     /* by address does not reach other aliases in a VIPT instruction cache: all of it */
     __asm__ volatile("ic ialluis" ::: "memory");
     dsb_ish();
     isb();
 }
 
-void cache_flush(uint64_t pa, uint64_t len)
-{
-    uint64_t dline = 4ull << ((ctr_el0_read() >> 16) & 15);
-    char *va = pa_to_va(pa);
-
-    for (uint64_t i = 0; i < len; i += dline) {
-        __asm__ volatile("dc civac, %[p]" ::[p] "r"(va + i) : "memory");
-    }
-    dsb_sy();
-}
-
-/* DC ZVA only where the kernel's mapping is cacheable; the DMA pool's is not; and where it is not prohibited. Block size:
+/* DC ZVA only where the kernel's mapping is cacheable, and where it is not prohibited. The DMA pool's is not: there the
+ * firmware may have left dirty lines, whose eviction would overwrite what a device wrote: they go first. Block size:
  * DCZID_EL0 says 64 on all supported cores; 64 is also right where it is larger and the page a multiple of it. */
 void page_zero(uint64_t pa, bool dma)
 {
     char *p = pa_to_va(pa);
 
+    if (dma) {
+        cache_flush(pa, PAGE_SIZE);
+    }
     if (dma || (dczid_el0_read() & DCZID_DZP)) {
         memset(p, 0, PAGE_SIZE);
         return;
     }
-    for (unsigned i = 0; i < PAGE_SIZE; i += 64) {
-        __asm__ volatile("dc zva, %[p]" ::[p] "r"(p + i) : "memory");
+    for (unsigned i = PAGE_SIZE / 256; i > 0; i--) {
+        __asm__ volatile(".rept 4\n\tdc zva, %[p]\n\tadd %[p], %[p], #64\n\t.endr"
+                         : [p] "+r"(p)::"memory");
     }
 }

@@ -44,6 +44,8 @@
 #define PTE_KERNEL_RW (PTE_NORMAL | PTE_PXN | PTE_UXN)
 #define PTE_KERNEL_RO (PTE_KERNEL_RW | PTE_READONLY)
 #define PTE_KERNEL_RX (PTE_NORMAL | PTE_READONLY | PTE_UXN)
+#define PTE_KERNEL_NC (PTE_ATTR(MAIR_NORMAL_NC) | PTE_AF | PTE_PXN | PTE_UXN)
+
 
 static inline void *pa_to_va(uint64_t pa)
 {
@@ -57,12 +59,15 @@ static inline uint64_t va_to_pa(const void *va)
 struct process;
 struct memory;
 
-/* Kernel's own: boot only. Maps RAM linearly. */
-void mmu_map_linear(uint64_t pa, uint64_t len, uint64_t attributes);
-/* Drops the identity map that head.S needed. */
-void mmu_drop_identity(void);
-/* Maps pages of the early window at KERNEL_WINDOWS slot `slot`; pa page aligned. */
+/* Boot only. First maps a block of free RAM from which tables then come, up to mmu_table_next; then the rest. */
+#define MMU_TABLE_POOL (2ull << 20)
+void mmu_table_pool(uint64_t pa);
+void mmu_map_linear(uint64_t pa, uint64_t end, uint64_t attributes);
+extern uint64_t mmu_table_next;
+
+/* Maps the page of `pa` at KERNEL_WINDOWS slot `slot`; where `pa` is then. */
 void *mmu_window(unsigned slot, uint64_t pa, uint64_t attributes);
+enum { WINDOW_CONSOLE = 0, WINDOW_BOOT = 1, WINDOW_REGISTERS = 8, WINDOW_REGISTERS_COUNT = 64 };
 /* A kernel address for the device register at `pa`, through a small cache of mapped pages. */
 void *mmu_register(uint64_t pa);
 
@@ -75,11 +80,10 @@ uint64_t *mmu_entry(struct process *process, uint64_t va, uint64_t *skip);
 /* After entries were made invalid: forgets cached translations of one page, or of the whole space. */
 void mmu_flush_page(struct process *process, uint64_t va);
 void mmu_flush_space(struct process *process);
+void mmu_flush_all(void);
 /* Frees tables step by step; true when all are gone. */
 bool mmu_space_free_step(struct process *process);
-uint64_t mmu_user_attributes(uint32_t map_flags, bool device, bool dma);
+uint64_t mmu_user_attributes(uint32_t map_flags, bool device, bool special);
 
 /* Cleans the data cache to the point of unification and drops the instruction cache for a range of RAM. */
 void cache_sync_code(uint64_t pa, uint64_t len);
-/* Cleans and invalidates to the point of coherency. */
-void cache_flush(uint64_t pa, uint64_t len);

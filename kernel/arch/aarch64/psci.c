@@ -10,13 +10,12 @@ static enum { CONDUIT_NONE, CONDUIT_HVC, CONDUIT_SMC } conduit;
 
 void psci_bind(const void *fdt)
 {
-    const char *method;
+    const char *method = NULL;
     int node;
 
-    if (tree_find(fdt, "/psci", &node) != E_OK || !tree_enabled(fdt, node)) {
-        return;
+    if (tree_find(fdt, "/psci", &node) == E_OK && tree_enabled(fdt, node)) {
+        method = tree_string(fdt, node, "method");
     }
-    method = tree_string(fdt, node, "method");
     if (method != NULL && memcmp(method, "hvc", 4) == 0) {
         conduit = CONDUIT_HVC;
     } else if (method != NULL && memcmp(method, "smc", 4) == 0) {

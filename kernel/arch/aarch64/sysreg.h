@@ -21,6 +21,7 @@ SYSREG(cntfrq_el0)
 SYSREG(cntkctl_el1)
 SYSREG(cntv_ctl_el0)
 SYSREG(cntv_cval_el0)
+SYSREG(cntvct_el0)
 SYSREG(cpacr_el1)
 SYSREG(ctr_el0)
 SYSREG(dczid_el0)
@@ -63,21 +64,6 @@ enum {
 };
 enum { FSC_EXTERNAL = 0x10, FSC_ALIGNMENT = 0x21 };
 
-/* The virtual counter; the isb keeps the read from being done early (DDI 0487, D12.1.2). */
-static inline uint64_t cntvct_read(void)
-{
-    uint64_t value;
-    __asm__ volatile("isb\n\tmrs %[value], cntvct_el0" : [value] "=r"(value)::"memory");
-    return value;
-}
-/* The same where a few instructions early or late do not matter. */
-static inline uint64_t cntvct_fast(void)
-{
-    uint64_t value;
-    __asm__ volatile("mrs %[value], cntvct_el0" : [value] "=r"(value)::"memory");
-    return value;
-}
-
 #define INSTRUCTION(name, text)                                                                    \
     static inline void name(void)                                                                  \
     {                                                                                              \
@@ -89,3 +75,15 @@ INSTRUCTION(dsb_ishst, "dsb ishst")
 INSTRUCTION(dsb_sy, "dsb sy")
 INSTRUCTION(wfi, "wfi")
 INSTRUCTION(cpu_relax, "yield")
+
+/* The virtual counter; the isb keeps the read from being done early (DDI 0487, D12.1.2). */
+static inline uint64_t cntvct_read(void)
+{
+    isb();
+    return cntvct_el0_read();
+}
+/* The same where a few instructions early or late do not matter. */
+static inline uint64_t cntvct_fast(void)
+{
+    return cntvct_el0_read();
+}
