@@ -13,7 +13,7 @@ extern const char embedded_archive_end[];
 extern uint64_t early_identity_l1[], early_empty_ttbr0;
 
 /* The tree where early.c mapped it, checked; or the end. */
-static void *tree_open(uint64_t tree_pa)
+static BOOT_CODE void *tree_open(uint64_t tree_pa)
 {
     void *fdt = (void *)(TREE_WINDOW + tree_pa % PAGE_SIZE);
     status_t error;
@@ -38,7 +38,7 @@ static void *tree_open(uint64_t tree_pa)
 }
 
 /* MIDR_EL1.PartNum of implementer 'A'. */
-static const char *cpu_name(unsigned part)
+static BOOT_CODE const char *cpu_name(unsigned part)
 {
     static const struct {
         unsigned part;
@@ -54,7 +54,7 @@ static const char *cpu_name(unsigned part)
     return "unknown core";
 }
 
-static void say_hardware(const void *fdt, uint64_t entry_level, uint64_t image_pa)
+static BOOT_CODE void say_hardware(const void *fdt, uint64_t entry_level, uint64_t image_pa)
 {
     const char *model = tree_string(fdt, 0, "model");
     uint64_t mmfr0 = id_aa64mmfr0_el1_read(), midr = midr_el1_read();
@@ -69,7 +69,7 @@ static void say_hardware(const void *fdt, uint64_t entry_level, uint64_t image_p
             (id_aa64pfr0_el1_read() >> 24 & 15) != 0 ? ", GIC system registers" : "");
 }
 
-static void timer_init(void)
+static BOOT_CODE void timer_init(void)
 {
     if (cntfrq_el0_read() == 0) {
         halt_with_reason("CNTFRQ_EL0 is 0: the firmware did not tell the timer's frequency");
@@ -82,7 +82,7 @@ static void timer_init(void)
     isb();
 }
 
-void boot_main(uint64_t tree_pa, uint64_t entry_level, uint64_t image_pa)
+BOOT_CODE void boot_main(uint64_t tree_pa, uint64_t entry_level, uint64_t image_pa)
 {
     struct tree_range tree, archive = { image_pa + (uint64_t)(__archive_start - _start),
                                         (uint64_t)(embedded_archive_end - __archive_start) };

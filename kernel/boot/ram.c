@@ -22,7 +22,7 @@ static struct list ram = { .what = "memory" }, reserved = { .what = "reservation
                    unused = { .what = "free memory" }, mapped = { .what = "mapped memory" };
 
 /* Cut off where the linear map ends: so no sum wraps. */
-static struct range whole_pages(struct tree_range r)
+static BOOT_CODE struct range whole_pages(struct tree_range r)
 {
     uint64_t base = r.base < KERNEL_LINEAR_LEN ? r.base : KERNEL_LINEAR_LEN;
     uint64_t len = r.len < KERNEL_LINEAR_LEN - base ? r.len : KERNEL_LINEAR_LEN - base;
@@ -32,7 +32,7 @@ static struct range whole_pages(struct tree_range r)
 }
 
 /* Puts `r` in the place of the ranges number `from` .. `to` - 1; an empty one vanishes. */
-static void list_replace(struct list *l, unsigned from, unsigned to, struct range r)
+static BOOT_CODE void list_replace(struct list *l, unsigned from, unsigned to, struct range r)
 {
     unsigned fresh = r.base < r.end, count = l->count - (to - from) + fresh;
 
@@ -46,7 +46,7 @@ static void list_replace(struct list *l, unsigned from, unsigned to, struct rang
     l->count = count;
 }
 
-static void list_add(struct list *l, struct range r)
+static BOOT_CODE void list_add(struct list *l, struct range r)
 {
     unsigned from = 0, to;
 
@@ -63,7 +63,7 @@ static void list_add(struct list *l, struct range r)
     list_replace(l, from, to, r);
 }
 
-static void list_subtract(struct list *l, struct range r)
+static BOOT_CODE void list_subtract(struct list *l, struct range r)
 {
     for (unsigned i = l->count; i-- > 0;) {
         struct range old = l->r[i];
@@ -76,7 +76,7 @@ static void list_subtract(struct list *l, struct range r)
 }
 
 /* Takes the lowest aligned block of unused memory; an empty range: there is none. */
-static struct range carve(uint64_t len, uint64_t align)
+static BOOT_CODE struct range carve(uint64_t len, uint64_t align)
 {
     for (unsigned i = 0; i < unused.count; i++) {
         uint64_t base = (unused.r[i].base + align - 1) & ~(align - 1);
@@ -91,7 +91,7 @@ static struct range carve(uint64_t len, uint64_t align)
 
 /* ---- what the tree says ---- */
 
-static void read_memory(const void *fdt)
+static BOOT_CODE void read_memory(const void *fdt)
 {
     struct tree_range r;
     status_t error;
@@ -120,7 +120,7 @@ static void read_memory(const void *fdt)
     }
 }
 
-static void read_reservations(const void *fdt)
+static BOOT_CODE void read_reservations(const void *fdt)
 {
     bool no_map = false;
     struct tree_range r;
@@ -158,7 +158,7 @@ bool ram_overlaps(uint64_t pa, uint64_t len)
 /* ---- all together ---- */
 
 /* The kernel's own pages are left out: nothing writable aliases them. The archive in the image is seen here only. */
-static void map_ram(struct range inside, struct range tables, struct range dma)
+static BOOT_CODE void map_ram(struct range inside, struct range tables, struct range dma)
 {
     static struct list rest;
 
@@ -174,7 +174,7 @@ static void map_ram(struct range inside, struct range tables, struct range dma)
     mmu_map_linear(dma.base, dma.end, PTE_KERNEL_NC);
 }
 
-static void add_frames(void)
+static BOOT_CODE void add_frames(void)
 {
     for (unsigned i = 0; i < ram.count; i++) {
         uint64_t pages = (ram.r[i].end - ram.r[i].base) >> PAGE_SHIFT;
@@ -191,7 +191,7 @@ static void add_frames(void)
     }
 }
 
-static bool is_mapped(struct tree_range r)
+static BOOT_CODE bool is_mapped(struct tree_range r)
 {
     for (unsigned i = 0; i < mapped.count; i++) {
         if (r.base >= mapped.r[i].base && r.base < mapped.r[i].end) {
@@ -201,7 +201,8 @@ static bool is_mapped(struct tree_range r)
     return false;
 }
 
-void ram_init(const void *fdt, uint64_t image_pa, struct tree_range tree, struct tree_range archive)
+BOOT_CODE void ram_init(const void *fdt, uint64_t image_pa, struct tree_range tree,
+                        struct tree_range archive)
 {
     extern char _start[], __archive_start[], __archive_end[], __image_end[];
     struct range inside = { image_pa + (uint64_t)(__archive_start - _start),

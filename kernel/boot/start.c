@@ -20,13 +20,14 @@ enum { STACK_LEN = 16 * PAGE_SIZE };
 #define STACK_TOP  (127ull << 32)
 enum { INIT_PRIORITY = 30 };
 
-static uint64_t pages_of(uint64_t len)
+static BOOT_CODE uint64_t pages_of(uint64_t len)
 {
     return (len + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
 
 /* The first `len` bytes; a contiguous memory may be longer than was asked. All memories here are one piece of RAM. */
-static void map(struct process *p, struct memory *m, uint64_t len, uint64_t va, uint32_t flags)
+static BOOT_CODE void map(struct process *p, struct memory *m, uint64_t len, uint64_t va,
+                          uint32_t flags)
 {
     uint64_t attributes = mmu_user_attributes(flags, false, false), pa = m->first << PAGE_SHIFT;
 
@@ -42,7 +43,7 @@ static void map(struct process *p, struct memory *m, uint64_t len, uint64_t va, 
 }
 
 /* Contiguous, so that the kernel sees it as one piece. */
-static struct memory *memory_new(struct process *p, uint64_t len, void **out_va)
+static BOOT_CODE struct memory *memory_new(struct process *p, uint64_t len, void **out_va)
 {
     struct memory *m;
     status_t error;
@@ -58,8 +59,8 @@ static struct memory *memory_new(struct process *p, uint64_t len, void **out_va)
     return m;
 }
 
-static void give(struct process *p, struct start_info *info, const char *name, struct object *o,
-                 uint32_t rights)
+static BOOT_CODE void give(struct process *p, struct start_info *info, const char *name,
+                           struct object *o, uint32_t rights)
 {
     struct start_handle *h = &info->handles[info->handle_count++];
 
@@ -72,7 +73,7 @@ static void give(struct process *p, struct start_info *info, const char *name, s
     h->handle = (handle_t)handle;
 }
 
-static void wipe_seeds(void *fdt)
+static BOOT_CODE void wipe_seeds(void *fdt)
 {
     static const char *const seeds[] = { "kaslr-seed", "rng-seed" };
     int chosen = fdt_path_offset(fdt, "/chosen"), len;
@@ -86,14 +87,14 @@ static void wipe_seeds(void *fdt)
     }
 }
 
-static uint64_t max(uint64_t a, uint64_t b)
+static BOOT_CODE uint64_t max(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
 }
 
 /* Copies what the blob really uses (QEMU pads it to 1 MiB); the seeds go from the loader's as well. */
-static struct memory *copy_tree(struct process *p, void *fdt, struct tree_range tree,
-                                uint64_t *out_len)
+static BOOT_CODE struct memory *copy_tree(struct process *p, void *fdt, struct tree_range tree,
+                                          uint64_t *out_len)
 {
     uint64_t reserved = fdt_off_mem_rsvmap(fdt) + 16ull * ((unsigned)fdt_num_mem_rsv(fdt) + 1);
     uint64_t end = max(max(fdt_off_dt_struct(fdt) + fdt_size_dt_struct(fdt),
@@ -113,7 +114,7 @@ static struct memory *copy_tree(struct process *p, void *fdt, struct tree_range 
 }
 
 /* Finds init in the archive, maps its segments; its entry point. */
-static uint64_t load_init(struct process *p, struct tree_range range)
+static BOOT_CODE uint64_t load_init(struct process *p, struct tree_range range)
 {
     struct archive archive = { pa_to_va(range.base), range.len };
     struct archive_file file;
@@ -145,7 +146,7 @@ static uint64_t load_init(struct process *p, struct tree_range range)
     return IMAGE_VA + elf.entry;
 }
 
-void start_init(void *fdt, struct tree_range tree, struct tree_range archive)
+BOOT_CODE void start_init(void *fdt, struct tree_range tree, struct tree_range archive)
 {
     const uint32_t all = RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER;
     struct process *p =

@@ -74,7 +74,7 @@ void console_put(const char *text, uint64_t len)
     }
 }
 
-void console_bind(const void *fdt)
+BOOT_CODE void console_bind(const void *fdt)
 {
     const char *path = NULL;
     struct tree_range reg;

@@ -25,7 +25,7 @@ static void count_free(uint64_t pages, bool dma)
     *(dma ? &frames_dma_free : &frames_free_count) += pages;
 }
 
-void frames_add_range(uint64_t pa, uint64_t len, struct frame *frames)
+BOOT_CODE void frames_add_range(uint64_t pa, uint64_t len, struct frame *frames)
 {
     if (range_count == RANGES) {
         halt_with_reason("RAM lies in more than %u separate ranges", RANGES);
@@ -104,7 +104,7 @@ void frames_free(uint64_t number, unsigned order, bool dma)
     count_free(freed, dma);
 }
 
-void frames_add_free(uint64_t pa, uint64_t len, bool dma)
+BOOT_CODE void frames_add_free(uint64_t pa, uint64_t len, bool dma)
 {
     uint64_t number = pa >> PAGE_SHIFT, end = (pa + len) >> PAGE_SHIFT;
 

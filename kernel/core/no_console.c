@@ -3,8 +3,9 @@
  * servers.
  */
 #include "core.h"
+#include <arch/aarch64/mmu.h>
 
-void console_bind(const void *fdt)
+BOOT_CODE void console_bind(const void *fdt)
 {
     (void)fdt;
 }

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The Image boots with QEMU's own tree, at EL1 and EL2, to a prompt; the log says what it found; power-off is clean."""
+import os
 import re
+import subprocess
 
 import boot as library
 
@@ -18,6 +20,23 @@ def test_the_log_names_what_was_found(shell):
     for what in (r"Cortex-A72", r"entered at EL1", r"features:", r"RAM 1024 MiB", r"/intc@\w+: drv/gicv2",
                  r"console: mux/serial \(.*/pl011@\w+\)"):
         assert re.search(what, log), f"{what} is not in the log:\n{log}"
+
+
+def test_boot_code_is_not_mapped_after_the_boot(boot, tmp_path):
+    listing = subprocess.run(["aarch64-linux-gnu-nm", os.path.join(library.BUILD, "kernel", "kernel.elf")], check=True,
+                             stdout=subprocess.PIPE, text=True).stdout
+    offsets = {name: int(at, 16) for at, name in re.findall(r"^([0-9a-f]+) \w (\w+)$", listing, re.M)}
+    monitor = library.Monitor(tmp_path)
+    machine = boot(extra=monitor.options)
+    machine.prompt()
+
+    def mapped(symbol):
+        address = 0xffffffff80000000 + offsets[symbol]
+        return "gpa:" in monitor.ask(f"gva2gpa {address:#x}")
+
+    assert library.machine.wait_until(lambda: mapped("panic"), timeout=20)  # EL1: the kernel idles
+    assert not mapped("_start") and not mapped("boot_main") and not mapped("tree_check") and not mapped("fdt_next_tag")
+    assert mapped("halt_with_reason") and mapped("psci_system")
 
 
 def test_boots_at_el2(boot):

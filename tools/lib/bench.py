@@ -142,33 +142,25 @@ def kernel_lines():
     return lines
 
 
-def symbols(path, *options):
-    """{name: bytes} of the functions in an object, archive or program."""
-    listing = subprocess.run(["aarch64-linux-gnu-nm", "-S", "--defined-only", *options, path], check=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-    found = re.findall(r"^[0-9a-f]+ ([0-9a-f]+) [tT] (\S+)$", listing, re.M)
-    return {name: int(size, 16) for size, name in found}
+def tool(name, *args):
+    return subprocess.run([f"aarch64-linux-gnu-{name}", *args], check=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True).stdout
 
 
 def kernel_text():
-    """Bytes of code by where it comes from: {'core': n, 'boot': n, 'tree': n, 'libfdt': n}; core is what is left of .text
-    when libfdt's functions, those of libsys/tree (which the kernel uses during the boot only) and those of kernel/boot
-    are taken away."""
+    """Bytes of code by what they are for: {'core': n, 'boot': n, 'tree': n, 'libfdt': n}. core is section .text, all that
+    stays. Section .boot is unmapped when init starts (kernel.ld); it is told apart by the members of the libraries."""
     folder = os.path.join(build.BUILD, "kernel")
     kernel = os.path.join(folder, "kernel.elf")
-    headers = subprocess.run(["aarch64-linux-gnu-size", "-A", kernel], check=True, stdout=subprocess.PIPE, text=True).stdout
-    text = sum(int(size) for size in re.findall(r"^\.text\S*\s+(\d+)", headers, re.M))
-    linked = symbols(kernel)
-    boot = set()
-    for name in os.listdir(kernel + ".p"):
-        if name.startswith("boot_"):
-            boot |= set(symbols(os.path.join(kernel + ".p", name)))
-    tree = symbols(os.path.join(folder, "libtree-kernel.a"))
-    string = {"memchr", "memcmp", "memcpy", "memmove", "memset", "strlen", "strnlen", "strrchr"}  # these stay in use
-    parts = {"tree": sum(size for name, size in linked.items() if name in tree and name not in string),
-             "libfdt": sum(size for name, size in linked.items() if re.match(r"_?fdt_", name)),
-             "boot": sum(size for name, size in linked.items() if name in boot)}
-    return {"core": text - sum(parts.values()), **parts}
+    sizes = {name: int(size) for name, size in re.findall(r"^(\.\w+)\s+(\d+)", tool("size", "-A", kernel), re.M)}
+    start = {name: int(at, 16) for name, at in re.findall(r"^(\.\w+)\s+\w+\s+(\w+)", tool("size", "-A", "-x", kernel), re.M)}
+    listing = re.findall(r"^([0-9a-f]+) ([0-9a-f]+) [tT] (\S+)$", tool("nm", "-S", "--defined-only", kernel), re.M)
+    first = start[".boot"]
+    inside = [(name, int(size, 16)) for at, size, name in listing if first <= int(at, 16) < first + sizes[".boot"]]
+    ours = set(re.findall(r" [tT] (\S+)$", tool("nm", "--defined-only", os.path.join(folder, "libboot-libsys.a")), re.M))
+    parts = {"tree": sum(size for name, size in inside if name in ours),
+             "libfdt": sum(size for name, size in inside if re.match(r"_?fdt_", name))}
+    return {"core": sizes[".text"], "boot": sizes[".boot"] - sum(parts.values()), **parts}
 
 
 # ---- the table ----

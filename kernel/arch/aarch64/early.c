@@ -19,9 +19,9 @@ static uint64_t window_l2[ENTRIES] TABLE;
 uint64_t window_l3[ENTRIES] TABLE;
 static uint64_t tree_l3[2][ENTRIES] TABLE; /* the device tree: 2 MiB at any page */
 
-extern char _start[], __text_end[], __rodata_end[], __archive_end[], __image_end[];
+extern char _start[], __boot_end[], __text_end[], __rodata_end[], __archive_end[], __image_end[];
 
-static void map_image(uint64_t pa, const char *from, const char *to, uint64_t attributes)
+static BOOT_CODE void map_image(uint64_t pa, const char *from, const char *to, uint64_t attributes)
 {
     uint64_t end = (uint64_t)(to - _start);
 
@@ -30,14 +30,14 @@ static void map_image(uint64_t pa, const char *from, const char *to, uint64_t at
     }
 }
 
-static uint64_t table(const void *t)
+static BOOT_CODE uint64_t table(const void *t)
 {
     return (uint64_t)t | PTE_TABLE | PTE_VALID;
 }
 
 /* x0, x1 of head.S: where the image lies, and the loader's DTB pointer, which is not trusted: without a header that
  * looks right nothing of it is mapped, and boot_main says so. */
-void early_map(uint64_t image_pa, uint64_t tree_pa)
+BOOT_CODE void early_map(uint64_t image_pa, uint64_t tree_pa)
 {
     const uint32_t *header = (const uint32_t *)tree_pa;
 
@@ -69,7 +69,7 @@ void early_map(uint64_t image_pa, uint64_t tree_pa)
     }
 }
 
-bool early_tree_mapped(void)
+BOOT_CODE bool early_tree_mapped(void)
 {
     return tree_l3[0][0] != 0;
 }
@@ -80,14 +80,14 @@ struct rela {
 extern const struct rela __rela_start[], __rela_end[];
 
 /* R_AARCH64_RELATIVE only (kernel.ld asserts it): the image is linked at 0 and runs at KERNEL_IMAGE. */
-void relocate(void)
+BOOT_CODE void relocate(void)
 {
     for (const struct rela *r = __rela_start; r < __rela_end; r++) {
         *(uint64_t *)(KERNEL_IMAGE + r->offset) = KERNEL_IMAGE + r->addend;
     }
 }
 
-void early_drop_identity(void)
+BOOT_CODE void early_drop_identity(void)
 {
     for (unsigned i = 0; i < ENTRIES; i++) {
         early_identity_l1[i] = 0; /* from here on it is the empty space that idle uses */
@@ -95,8 +95,12 @@ void early_drop_identity(void)
     mmu_flush_all();
 }
 
+/* Not boot code itself, of which nothing is mapped when it leaves. */
 _Noreturn void early_leave(uint64_t stack_top)
 {
+    for (uint64_t at = 0; at < (uint64_t)(__boot_end - _start); at += PAGE_SIZE) {
+        image_l3[at >> 21][(at >> 12) % ENTRIES] = 0;
+    }
     window_l2[1] = window_l2[2] = 0;
     window_l3[WINDOW_BOOT] = 0;
     mmu_flush_all();

@@ -79,7 +79,7 @@ static uint64_t table_end;
 
 /* The block's first page becomes the table that maps the block. It is written through a window: nothing of the linear
  * map is there yet. */
-void mmu_table_pool(uint64_t pa)
+BOOT_CODE void mmu_table_pool(uint64_t pa)
 {
     uint64_t *l2 = mmu_window(WINDOW_BOOT, pa, PTE_KERNEL_RW);
 
@@ -93,7 +93,7 @@ void mmu_table_pool(uint64_t pa)
     table_end = pa + MMU_TABLE_POOL;
 }
 
-static uint64_t table_new(void)
+static BOOT_CODE uint64_t table_new(void)
 {
     uint64_t pa = mmu_table_next;
 
@@ -106,7 +106,7 @@ static uint64_t table_new(void)
     return pa | PTE_TABLE | PTE_VALID;
 }
 
-void mmu_map_linear(uint64_t pa, uint64_t end, uint64_t attributes)
+BOOT_CODE void mmu_map_linear(uint64_t pa, uint64_t end, uint64_t attributes)
 {
     for (uint64_t size; pa < end; pa += size) {
         uint64_t *entry = &kernel_l1[index_at(KERNEL_LINEAR + pa, 1)];

@@ -46,6 +46,9 @@
 #define PTE_KERNEL_RX (PTE_NORMAL | PTE_READONLY | PTE_UXN)
 #define PTE_KERNEL_NC (PTE_ATTR(MAIR_NORMAL_NC) | PTE_AF | PTE_PXN | PTE_UXN)
 
+/* For functions that only the boot calls: kernel.ld puts them together, early_leave unmaps them, and the link fails if
+ * other code refers to them. */
+#define BOOT_CODE __attribute__((section(".text.boot")))
 
 static inline void *pa_to_va(uint64_t pa)
 {

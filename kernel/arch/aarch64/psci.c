@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * PSCI (Arm DEN0022): how the firmware switches the machine off. The conduit is what /psci's method says.
  */
+#include "mmu.h"
 #include <core/core.h>
 #include <tree.h>
 
@@ -8,7 +9,7 @@ enum { SYSTEM_OFF = 0x84000008u, SYSTEM_RESET = 0x84000009u };
 
 static enum { CONDUIT_NONE, CONDUIT_HVC, CONDUIT_SMC } conduit;
 
-void psci_bind(const void *fdt)
+BOOT_CODE void psci_bind(const void *fdt)
 {
     const char *method = NULL;
     int node;
