@@ -217,6 +217,11 @@ void kernel_unlock(void);
 void kernel_lock_take(void);
 unsigned asid_alloc(void); /* 0: none left */
 void asid_free(unsigned asid);
+/* icc.c: GICv3's registers of this CPU. icc_open: false, there are none, or they cannot be used. icc_acknowledge: false, no
+ * interrupt was pending any more. */
+enum { INTID_SPECIAL = 1020, INTID_SPECIAL_COUNT = 4 }; /* INTIDs that say: nothing to handle (IHI 0069H, 2.2.1) */
+bool icc_open(void);
+bool icc_acknowledge(uint64_t *out_intid);
 /* psci.c: power off or reboot by the firmware; comes back only if it cannot. */
 void psci_bind(const void *fdt);
 void psci_system(bool reboot);

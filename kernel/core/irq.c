@@ -6,14 +6,19 @@
 #include "core.h"
 #include <arch/aarch64/sysreg.h>
 
-/* Hands an IRQ to the waiting root server; false: none waits. */
+/* Hands an IRQ to the waiting root server; false: none waits. With ICC registers it may turn out that nothing is pending
+ * any more: then the server goes on waiting. */
 bool irq_deliver(struct core *core)
 {
+    uint64_t intid = (uint64_t)INTID_UNKNOWN;
+
     if (!irq_waiting(core)) {
         return false;
     }
-    trace(TRACE_IRQ, core->irq_thread, (uint64_t)INTID_UNKNOWN);
-    ipc_wake_receiver(core->irq_port, (int64_t)RECV_INTERRUPT << 32, (uint64_t)INTID_UNKNOWN);
+    if (core->irq_intid == INTID_UNKNOWN || icc_acknowledge(&intid)) {
+        trace(TRACE_IRQ, core->irq_thread, intid);
+        ipc_wake_receiver(core->irq_port, (int64_t)RECV_INTERRUPT << 32, intid);
+    }
     return true;
 }
 
@@ -46,21 +51,28 @@ void irq_port_gone(struct port *port)
     }
 }
 
-/* x0 device, x1 IRQ_ROOT_*, x2 port */
+/* x0 device, x1 IRQ_ROOT_*, x2 port, x3 flags -> x1 affinity */
 SYSCALL(irq_root)
 {
+    bool icc = x[3] & IRQ_ROOT_ICC;
     status_t error = E_NOSYS; /* doorbells come with the second core */
     struct port *port = x[1] == IRQ_ROOT_REGISTER
                             ? object_get(t->process, x[2], OBJECT_PORT, RIGHT_RECEIVE, &error)
                             : NULL;
 
-    if (error == E_OK && t->core->irq_thread != NULL) {
-        error = E_BUSY;
+    if (port == NULL) {
+        return error;
     }
-    if (error == E_OK) {
-        t->core->irq_thread = t;
-        t->core->irq_port = port;
-        t->spsr0 |= SPSR_I;
+    if ((x[3] & ~(uint64_t)IRQ_ROOT_ICC) != 0 || t->core->irq_thread != NULL) {
+        return (x[3] & ~(uint64_t)IRQ_ROOT_ICC) != 0 ? E_INVAL : E_BUSY;
     }
-    return error;
+    if (icc && !icc_open()) {
+        return E_NOSYS;
+    }
+    t->core->irq_intid = icc ? 0 : INTID_UNKNOWN;
+    t->core->irq_thread = t;
+    t->core->irq_port = port;
+    t->spsr0 |= SPSR_I;
+    x[1] = mpidr_el1_read() & MPIDR_AFFINITY;
+    return E_OK;
 }

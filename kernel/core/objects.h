@@ -215,5 +215,6 @@ struct core {
     uint64_t fixup; /* where a fault of the kernel's own access continues; 0: panic */
     uint64_t irqs, irqs_absent;
     uint64_t replies;    /* kept ones */
+    int64_t irq_intid; /* what the root server gets: INTID_UNKNOWN, or 0: what the ICC registers say */
 };
 extern struct core cores[CORES];

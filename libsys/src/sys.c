@@ -373,11 +373,14 @@ status_t sys_info(handle_t chosen, uint32_t op, uint64_t arg, uint64_t w[8])
     return status_of(&r);
 }
 
-status_t sys_irq_root(handle_t device, handle_t port)
+status_t sys_irq_root(handle_t device, handle_t port, uint32_t flags, uint64_t *out_affinity)
 {
-    struct regs r = { { device, IRQ_ROOT_REGISTER, port } };
+    struct regs r = { { device, IRQ_ROOT_REGISTER, port, flags } };
 
     trap_irq_root(&r);
+    if (status_of(&r) == E_OK && out_affinity != NULL) {
+        *out_affinity = r.x[1];
+    }
     return status_of(&r);
 }
 

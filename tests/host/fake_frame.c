@@ -273,9 +273,13 @@ status_t sys_handle_close(handle_t h)
     return E_OK;
 }
 
-status_t sys_irq_root(handle_t device, handle_t port)
+status_t sys_irq_root(handle_t device, handle_t port, uint32_t flags, uint64_t *out_affinity)
 {
     (void)device, (void)port;
+    fake.root_flags = flags;
+    if (fake.root_error == E_OK && out_affinity != NULL) {
+        *out_affinity = fake.affinity;
+    }
     return fake.root_error;
 }
 

@@ -19,6 +19,7 @@ struct fake_world {
     uint32_t clock_hz;      /* 0: not known */
     uint32_t current_speed; /* 0: no such property */
     status_t mmio_error, irq_error, root_error, map_error, notify_error;
+    uint64_t affinity;      /* of the core that registers as root server */
     bool shared_page;       /* windows are reached by checked access */
     uint64_t memory_len;    /* of any memory handle */
     /* what the server did */
@@ -27,6 +28,7 @@ struct fake_world {
     uint64_t subscriber_base;
     uint32_t signalled;
     unsigned irqs_attached;
+    uint32_t root_flags;
     unsigned mapped;        /* mappings that exist */
     struct msg reply;       /* the last answer */
     status_t reply_status;

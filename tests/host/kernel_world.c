@@ -11,6 +11,9 @@ bool trace_on;
 struct process *world_init;
 struct thread *world_thread;
 uint64_t world_self, world_root;
+bool fake_icc_absent, fake_icc_gone;
+uint64_t fake_icc_intid;
+unsigned fake_icc_opened, fake_icc_reads;
 static struct frame frames[FAKE_PAGES];
 static bool range_added;
 
@@ -76,6 +79,19 @@ void fp_load(const struct fp_state *fp)
 {
     (void)fp;
 }
+bool icc_open(void)
+{
+    fake_icc_opened += !fake_icc_absent;
+    return !fake_icc_absent;
+}
+bool icc_acknowledge(uint64_t *out_intid)
+{
+    fake_icc_reads++;
+    if (!fake_icc_gone) {
+        *out_intid = fake_icc_intid;
+    }
+    return !fake_icc_gone;
+}
 void kernel_unlock(void) {}
 void kernel_lock_take(void) {}
 void psci_system(bool reboot)
@@ -89,6 +105,8 @@ int world_up(void **state)
 {
     (void)state;
     fake_isr = 0;
+    fake_icc_absent = fake_icc_gone = false;
+    fake_icc_intid = fake_icc_opened = fake_icc_reads = 0;
     fake_now = 1000;
     memset(&cores[0], 0, sizeof(cores[0]));
     cores[0].armed = (uint64_t)DEADLINE_NEVER;

@@ -8,6 +8,11 @@ extern struct process *world_init;
 extern struct thread *world_thread; /* of init: makes calls when a test does not say who */
 extern uint64_t world_self, world_root; /* init's handles to itself and to the root device */
 
+/* icc.c's part: what it finds, and what was done to it. */
+extern bool fake_icc_absent, fake_icc_gone;
+extern uint64_t fake_icc_intid;
+extern unsigned fake_icc_opened, fake_icc_reads;
+
 int world_up(void **state);   /* a fresh world; cmocka fixture */
 
 /* A call with these registers: x0 at its end; restarted as often as the kernel wants. t->x has the results. */

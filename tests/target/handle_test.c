@@ -168,11 +168,11 @@ static status_t use_info(handle_t h)
 }
 static status_t use_irq_root(handle_t h)
 {
-    return sys_irq_root(h, good_port);
+    return sys_irq_root(h, good_port, 0, NULL);
 }
 static status_t use_irq_root_port(handle_t h)
 {
-    return sys_irq_root(world.root, h);
+    return sys_irq_root(world.root, h, 0, NULL);
 }
 static status_t use_power(handle_t h)
 {
@@ -344,6 +344,8 @@ static void devices_without_the_flag_have_no_privilege(void)
     EXPECT(use_log_console(plain), E_RIGHTS);
     EXPECT(use_info(plain), E_RIGHTS);
     EXPECT(use_irq_root(plain), E_RIGHTS);
+    EXPECT(sys_irq_root(world.root, good_port, ~(uint32_t)IRQ_ROOT_ICC, NULL), E_INVAL);
+    EXPECT(sys_irq_root(world.root, good_port, IRQ_ROOT_ICC, NULL), E_BUSY);
     EXPECT(use_power(plain), E_RIGHTS);
     EXPECT(sys_device_derive(plain, DERIVE_IRQ_ROOT, 0, NULL, &plain), E_RIGHTS);
     EXPECT(sys_device_derive(world.root, DERIVE_CHOSEN, 0, NULL, &plain), E_RIGHTS);

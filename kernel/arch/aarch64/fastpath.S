@@ -210,6 +210,15 @@ device_irq:
     b.ne    .Lirq_slow
     ldr     w13, [x11, #THREAD_FAST_IN]
     tbnz    w13, #8, .Lirq_slow                 /* FAST_NEVER: it waits with a deadline */
+    ldr     x2, [x14, #CORE_IRQ_INTID]
+    tbnz    x2, #63, .Lirq_acknowledged         /* INTID_UNKNOWN: by the server. Else as icc.c's icc_acknowledge: */
+    mrs     x2, icc_iar1_el1                    /* 63:24 are RES0 */
+    dsb     sy                                  /* active before the server can deactivate it */
+    sub     w13, w2, #INTID_SPECIAL
+    cmp     w13, #INTID_SPECIAL_COUNT
+    b.lo    .Lirq_none
+    msr     icc_eoir1_el1, x2
+.Lirq_acknowledged:
     ldr     x13, [x11, #THREAD_NEXT]
     str     x13, [x12, #PORT_RECEIVER]
     str     xzr, [x11, #THREAD_WAIT]
@@ -235,9 +244,11 @@ device_irq:
     str     x13, [x14, #CORE_READY]
     mov     x0, #RECV_INTERRUPT << 32
     mov     x1, xzr
-    mov     x2, #INTID_UNKNOWN
     CLEAR   3, 9
     RESUME  x11
+.Lirq_none:                                     /* it went away meanwhile: the same thread goes on, unchanged */
+    ENTER_C
+    b       leave_kernel
 .Lirq_slow:
     ENTER_C
     bl      irq_slow

@@ -41,6 +41,7 @@ void offsets(void)
     FIELD(ORDERED_LINKED, ordered_node, linked);
     FIELD(CORE_CURRENT, core, current);
     FIELD(CORE_IRQ_THREAD, core, irq_thread);
+    FIELD(CORE_IRQ_INTID, core, irq_intid);
     FIELD(CORE_READY, core, ready);
     FIELD(CORE_STACK_TOP, core, stack_top);
     FIELD(CORE_QUEUE, core, queue);
@@ -51,6 +52,8 @@ void offsets(void)
     FIELD(CORE_ARMED, core, armed);
     FIELD(CORE_TIMERS_ROOT, core, timers.root);
     FIELD(CORE_TIMERS_FIRST, core, timers.first);
+    OFFSET(INTID_SPECIAL, INTID_SPECIAL);
+    OFFSET(INTID_SPECIAL_COUNT, INTID_SPECIAL_COUNT);
     OFFSET(CALL_BLOCKED, CALL_BLOCKED);
     OFFSET(TIMER_PORT, TIMER_PORT);
 }

@@ -28,12 +28,24 @@ SYSREG(dczid_el0)
 SYSREG(elr_el1)
 SYSREG(esr_el1)
 SYSREG(far_el1)
+SYSREG(icc_ap1r0_el1)
+SYSREG(icc_ap1r1_el1)
+SYSREG(icc_ap1r2_el1)
+SYSREG(icc_ap1r3_el1)
+SYSREG(icc_bpr1_el1)
+SYSREG(icc_ctlr_el1)
+SYSREG(icc_eoir1_el1)
+SYSREG(icc_iar1_el1)
+SYSREG(icc_igrpen1_el1)
+SYSREG(icc_pmr_el1)
+SYSREG(icc_sre_el1)
 SYSREG(id_aa64isar0_el1)
 SYSREG(id_aa64mmfr0_el1)
 SYSREG(id_aa64mmfr1_el1)
 SYSREG(id_aa64pfr0_el1)
 SYSREG(isr_el1)
 SYSREG(midr_el1)
+SYSREG(mpidr_el1)
 SYSREG(ttbr0_el1)
 
 /* CNTV_CTL_EL0 */
@@ -45,6 +57,8 @@ SYSREG(ttbr0_el1)
 #define CNTKCTL_EL0VCTEN 2u
 /* CPACR_EL1.FPEN: 0 traps, 3 does not */
 #define CPACR_FPEN (3ull << 20)
+/* MPIDR_EL1: Aff3, Aff2..Aff0 */
+#define MPIDR_AFFINITY 0xff00ffffffull
 /* SPSR_EL1: EL0t with D, A, F clear; I masks IRQs. N..V are kept from the interrupted thread only. */
 #define SPSR_I    (1ull << 7)
 #define SPSR_NZCV (0xfull << 28)

@@ -585,7 +585,7 @@ int main(void)
     }
     g->line_count = gicv2_line_count(mmio_read32(&g->dist, GICD_TYPER));
     gicv2_read_tree(g);
-    err = sys_irq_root(start_handle("device"), g->port);
+    err = sys_irq_root(start_handle("device"), g->port, 0, NULL);
     err = err ? err : gicv2_start(g);
     if (err) {
         return err;
