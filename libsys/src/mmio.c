@@ -21,6 +21,18 @@ void mmio_checked_write32(const struct mmio *m, uint32_t offset, uint32_t value)
     (void)sys_device_access(m->device, m->window, 4 | DEVICE_WRITE, offset, &word); /* see above */
 }
 
+uint64_t mmio_checked_read64(const struct mmio *m, uint32_t offset)
+{
+    uint64_t value = 0;
+
+    return sys_device_access(m->device, m->window, 8, offset, &value) == E_OK ? value : ~0ull;
+}
+
+void mmio_checked_write64(const struct mmio *m, uint32_t offset, uint64_t value)
+{
+    (void)sys_device_access(m->device, m->window, 8 | DEVICE_WRITE, offset, &value); /* see above */
+}
+
 uint8_t mmio_checked_read8(const struct mmio *m, uint32_t offset)
 {
     uint64_t value = 0;

@@ -35,11 +35,10 @@ static handle_t node_device(unsigned index)
     return start_handle(name);
 }
 
-status_t node_mmio(struct node node, unsigned index, uint64_t len, struct mmio *out)
+status_t node_mmio_checked(struct node node, unsigned index, uint64_t len, struct mmio *out)
 {
     struct tree_range reg;
     handle_t device = node_device(index);
-    unsigned window = index % DEVICE_WINDOWS;
 
     if (node.tree == NULL || node.offset < 0 || device == 0) {
         return E_NOTFOUND;
@@ -51,25 +50,72 @@ status_t node_mmio(struct node node, unsigned index, uint64_t len, struct mmio *
     if (reg.len < len) {
         return E_RANGE;
     }
+    *out = (struct mmio){ 0, reg.len, device, index % DEVICE_WINDOWS };
+    return E_OK;
+}
+
+/* Maps [offset, offset + m->len) of m's window, whose registers begin at physical address `pa`. E_NOSYS: only checked
+ * accesses reach it. */
+static status_t window_map(struct mmio *m, uint64_t pa, uint64_t offset)
+{
     /* init rounded the window up to whole pages if no other node has a window there; then it can be mapped. If it did
      * not, the window begins at the first register, and the kernel refuses to map it. */
-    uint64_t skip = reg.base % PAGE_SIZE;
-    uint64_t span = (skip + reg.len + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
+    uint64_t start = pa % PAGE_SIZE + offset;
+    uint64_t skip = start % PAGE_SIZE;
+    uint64_t span = (skip + m->len + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
     uint64_t va = vm_reserve(span);
+
     if (va == 0) {
         return E_NOMEM;
     }
-    err = sys_map(HANDLE_SELF, device, window, 0, span, va, MAP_READ | MAP_WRITE);
-    if (err == E_OK) {
-        *out = (struct mmio){ va + skip, reg.len, device, window };
-        return E_OK;
+    status_t err =
+        sys_map(HANDLE_SELF, m->device, m->window, start - skip, span, va, MAP_READ | MAP_WRITE);
+    if (err != E_OK) {
+        vm_release(va, span);
+        return err == E_RANGE || err == E_INVAL ? E_NOSYS : err;
     }
-    vm_release(va, span);
-    if (err != E_RANGE && err != E_INVAL) {
+    m->base = va + skip;
+    return E_OK;
+}
+
+status_t node_mmio(struct node node, unsigned index, uint64_t len, struct mmio *out)
+{
+    struct mmio m;
+    struct tree_range reg;
+    status_t err = node_mmio_checked(node, index, len, &m);
+
+    err = err ? err : tree_reg(node.tree, node.offset, index, &reg);
+    if (err) {
         return err;
     }
-    *out = (struct mmio){ 0, reg.len, device, window };
+    err = window_map(&m, reg.base, 0);
+    if (err != E_OK && err != E_NOSYS) {
+        return err;
+    }
+    *out = m;
     return E_OK;
+}
+
+status_t node_mmio_part(struct node node, unsigned index, uint64_t offset, uint64_t len,
+                        struct mmio *out)
+{
+    struct mmio m;
+    struct tree_range reg;
+    status_t err = node_mmio_checked(node, index, len, &m);
+
+    err = err ? err : tree_reg(node.tree, node.offset, index, &reg);
+    if (!err && offset > m.len - len) {
+        err = E_RANGE;
+    }
+    if (err) {
+        return err;
+    }
+    m.len = len;
+    err = window_map(&m, reg.base, offset);
+    if (!err) {
+        *out = m;
+    }
+    return err;
 }
 
 status_t node_u32(struct node node, const char *name, uint32_t *out)

@@ -106,6 +106,29 @@ status_t node_mmio(struct node node, unsigned index, uint64_t len, struct mmio *
     return E_OK;
 }
 
+status_t node_mmio_checked(struct node node, unsigned index, uint64_t len, struct mmio *out)
+{
+    (void)node;
+    if (index >= FAKE_WINDOWS || fake.window_len[index] < len) {
+        return E_NOTFOUND;
+    }
+    *out = fake_mmio_window(index, fake.window_len[index]);
+    out->base = 0;
+    return fake.mmio_error;
+}
+
+status_t node_mmio_part(struct node node, unsigned index, uint64_t offset, uint64_t len,
+                        struct mmio *out)
+{
+    if (fake.shared_page || offset + len > fake.window_len[index]) {
+        return E_NOSYS;
+    }
+    (void)node;
+    *out = fake_mmio_window(index, len);
+    out->base += offset;
+    return E_OK;
+}
+
 status_t node_irq(struct node node, unsigned index)
 {
     (void)node, (void)index;

@@ -21,6 +21,7 @@ struct fake_world {
     status_t mmio_error, irq_error, root_error, map_error, notify_error;
     uint64_t affinity;      /* of the core that registers as root server */
     bool shared_page;       /* windows are reached by checked access */
+    uint64_t window_len[FAKE_WINDOWS]; /* for node_mmio_checked and node_mmio_part; 0: no such window */
     uint64_t memory_len;    /* of any memory handle */
     /* what the server did */
     unsigned accept;

@@ -58,6 +58,15 @@ struct mmio fake_mmio_window(unsigned window, uint64_t len)
     return (struct mmio){ .base = 1, .len = len, .window = window };
 }
 
+/* Where in the window m's registers begin: m is a part of it, or all. */
+static uint32_t fake_offset(const struct mmio *m, uint32_t offset, unsigned width, const char *what)
+{
+    if (offset + width > m->len || offset % width != 0) {
+        fail_msg("%s beyond the window, or not aligned: 0x%x", what, offset);
+    }
+    return (uint32_t)(m->base != 0 ? m->base - 1 : 0) + offset;
+}
+
 /* The driver may only touch what its window holds, and only whole words. */
 static uint32_t *fake_reg(unsigned window, uint32_t offset)
 {
@@ -84,28 +93,53 @@ void fake_mmio_hooks(uint32_t (*read)(unsigned window, uint32_t offset),
     fake_write = write;
 }
 
+static uint32_t fake_get(unsigned window, uint32_t offset)
+{
+    return fake_read != NULL ? fake_read(window, offset) : *fake_reg(window, offset);
+}
+
+static void fake_put(unsigned window, uint32_t offset, uint32_t value)
+{
+    if (fake_write != NULL) {
+        fake_write(window, offset, value);
+    } else {
+        *fake_reg(window, offset) = value;
+    }
+}
+
 uint32_t mmio_read32(const struct mmio *m, uint32_t offset)
 {
-    if (offset + 4 > m->len) {
-        fail_msg("read beyond the window: 0x%x", offset);
-    }
-    uint32_t value =
-        fake_read != NULL ? fake_read(m->window, offset) : *fake_reg(m->window, offset);
-    fake_trace_add(FAKE_READ, m->window, offset, value);
+    uint32_t at = fake_offset(m, offset, 4, "read");
+    uint32_t value = fake_get(m->window, at);
+
+    fake_trace_add(FAKE_READ, m->window, at, value);
     return value;
 }
 
 void mmio_write32(const struct mmio *m, uint32_t offset, uint32_t value)
 {
-    if (offset + 4 > m->len) {
-        fail_msg("write beyond the window: 0x%x", offset);
-    }
-    fake_trace_add(FAKE_WRITE, m->window, offset, value);
-    if (fake_write != NULL) {
-        fake_write(m->window, offset, value);
-    } else {
-        *fake_reg(m->window, offset) = value;
-    }
+    uint32_t at = fake_offset(m, offset, 4, "write");
+
+    fake_trace_add(FAKE_WRITE, m->window, at, value);
+    fake_put(m->window, at, value);
+}
+
+uint64_t mmio_read64(const struct mmio *m, uint32_t offset)
+{
+    uint32_t at = fake_offset(m, offset, 8, "read");
+    uint64_t value = fake_get(m->window, at) | (uint64_t)fake_get(m->window, at + 4) << 32;
+
+    fake_trace_add(FAKE_READ64, m->window, at, value);
+    return value;
+}
+
+void mmio_write64(const struct mmio *m, uint32_t offset, uint64_t value)
+{
+    uint32_t at = fake_offset(m, offset, 8, "write");
+
+    fake_trace_add(FAKE_WRITE64, m->window, at, value);
+    fake_put(m->window, at, (uint32_t)value);
+    fake_put(m->window, at + 4, (uint32_t)(value >> 32));
 }
 
 void fake_expect_writes(const struct fake_write *expected, unsigned count)
@@ -114,17 +148,18 @@ void fake_expect_writes(const struct fake_write *expected, unsigned count)
 
     for (unsigned i = 0; i < fake_trace_len; i++) {
         const struct fake_entry *e = &fake_trace[i];
-        if (e->kind != FAKE_WRITE) {
+        if (e->kind != FAKE_WRITE && e->kind != FAKE_WRITE64) {
             continue;
         }
         if (n >= count) {
-            fail_msg("write %u is one too many: window %u, 0x%03x = 0x%x", n, (unsigned)e->a,
-                     (unsigned)e->b, (unsigned)e->c);
+            fail_msg("write %u is one too many: window %u, 0x%03x = 0x%llx", n, (unsigned)e->a,
+                     (unsigned)e->b, (unsigned long long)e->c);
         }
         if (e->a != expected[n].window || e->b != expected[n].offset || e->c != expected[n].value) {
-            fail_msg("write %u: expected window %u, 0x%03x = 0x%x; found window %u, 0x%03x = 0x%x",
-                     n, expected[n].window, expected[n].offset, expected[n].value, (unsigned)e->a,
-                     (unsigned)e->b, (unsigned)e->c);
+            fail_msg(
+                "write %u: expected window %u, 0x%03x = 0x%llx; found window %u, 0x%03x = 0x%llx",
+                n, expected[n].window, expected[n].offset, (unsigned long long)expected[n].value,
+                (unsigned)e->a, (unsigned)e->b, (unsigned long long)e->c);
         }
         n++;
     }

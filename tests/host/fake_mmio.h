@@ -9,11 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { FAKE_WINDOWS = 4, FAKE_WINDOW_LEN = 0x1000, FAKE_TRACE_LEN = 1 << 17 };
+enum { FAKE_WINDOWS = 4, FAKE_WINDOW_LEN = 0x100000, FAKE_TRACE_LEN = 1 << 17 };
 
 enum fake_kind {
     FAKE_READ = 1, /* a = window, b = offset, c = value */
     FAKE_WRITE,    /* likewise */
+    FAKE_READ64, FAKE_WRITE64, /* likewise, of 64 bits; hooks see two halves, the lower first */
     FAKE_NOTIFY,   /* a = handle, b = bits */
     FAKE_RECEIVE,  /* b = handles taken */
     FAKE_REPLY,    /* a = status, b = w0 */
@@ -46,7 +47,8 @@ void fake_mmio_hooks(uint32_t (*read)(unsigned window, uint32_t offset),
 
 struct fake_write {
     unsigned window;
-    uint32_t offset, value;
+    uint32_t offset;
+    uint64_t value; /* of 32 or 64 bits */
 };
 /* Fails the test unless the trace's register writes are exactly these. */
 void fake_expect_writes(const struct fake_write *expected, unsigned count);

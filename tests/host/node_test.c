@@ -15,7 +15,8 @@ enum { DEVICE = 31 };
 static struct start_info info;
 const struct start_info *start_info = &info;
 static status_t map_result;
-static uint64_t map_len, released;
+static uint64_t map_offset, map_len, released;
+static unsigned maps;
 static const char *asked_name;
 
 handle_t start_handle(const char *name)
@@ -40,21 +41,30 @@ status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t of
                  uint64_t va, uint32_t flags)
 {
     (void)window;
-    assert_true(process == HANDLE_SELF && object == DEVICE && offset == 0 && len == map_len &&
-                va == VA);
+    maps++;
+    map_offset = offset;
+    assert_true(process == HANDLE_SELF && object == DEVICE && len == map_len && va == VA);
     assert_int_equal(flags, MAP_READ | MAP_WRITE);
     return map_result;
 }
 
-static struct node node_of(const char *path)
+static void *trees[2]; /* QEMU's, with GICv2 and GICv3 */
+
+static struct node node_in(unsigned tree, const char *path)
 {
-    if (info.tree_va == 0) {
-        info.tree_va = (uint64_t)tree_load("good-virt-gicv2");
+    if (trees[tree] == NULL) {
+        trees[tree] = tree_load(tree == 0 ? "good-virt-gicv2" : "good-virt-gicv3");
     }
+    info.tree_va = (uint64_t)trees[tree];
     info.node = tree_node((const void *)info.tree_va, path);
     map_result = E_OK;
-    released = 0;
+    released = map_offset = maps = 0;
     return driver_node();
+}
+
+static struct node node_of(const char *path)
+{
+    return node_in(0, path);
 }
 
 static void a_window_of_whole_pages_is_mapped(void **state)
@@ -65,7 +75,7 @@ static void a_window_of_whole_pages_is_mapped(void **state)
 
     assert_int_equal(node_mmio(node, 0, 0x1000, &m), E_OK);
     assert_true(m.base == VA && m.len == 0x1000 && m.device == DEVICE && m.window == 0);
-    assert_int_equal(map_len, 0x1000);
+    assert_true(map_len == 0x1000 && map_offset == 0);
     assert_string_equal(driver_path(), "/pl011@9000000");
 }
 
@@ -76,7 +86,7 @@ static void a_window_inside_a_page_is_mapped_if_it_was_rounded_up(void **state)
     struct mmio m = { 0 };
 
     assert_int_equal(node_mmio(node, 0, 0x100, &m), E_OK);
-    assert_true(m.base == VA + 0x600 && m.len == 0x200 && map_len == PAGE_SIZE);
+    assert_true(m.base == VA + 0x600 && m.len == 0x200 && map_len == PAGE_SIZE && map_offset == 0);
     map_result = E_RANGE; /* the kernel: that window is no whole page */
     assert_int_equal(node_mmio(node, 0, 0x100, &m), E_OK);
     assert_true(m.base == 0 && m.len == 0x200 && m.device == DEVICE && released == PAGE_SIZE);
@@ -84,6 +94,49 @@ static void a_window_inside_a_page_is_mapped_if_it_was_rounded_up(void **state)
     m.len = 1;
     assert_int_equal(node_mmio(node, 0, 0x100, &m), E_BUDGET);
     assert_int_equal(m.len, 1);
+}
+
+static void a_part_of_a_window_is_mapped_by_its_pages(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t offset, len, skip, mapped_from, mapped;
+    } cases[] = {
+        { 0, 0x1000, 0, 0, 0x1000 },
+        { 0x20000, 0x20000, 0, 0x20000, 0x20000 },
+        { 0x20ff8, 0x10, 0xff8, 0x20000, 0x2000 },
+        { 0xf40000, 0x20000, 0, 0xf40000, 0x20000 }, /* the end */
+    };
+    struct node node = node_in(1, "/intc@8000000");
+    struct mmio m = { 0 };
+
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(node_mmio_part(node, 1, cases[i].offset, cases[i].len, &m), E_OK);
+        assert_true(m.base == VA + cases[i].skip && m.len == cases[i].len && m.window == 1);
+        assert_true(map_offset == cases[i].mapped_from && map_len == cases[i].mapped);
+    }
+    m.len = 1;
+    assert_int_equal(node_mmio_part(node, 1, 0xf40001, 0x20000, &m), E_RANGE);
+    assert_int_equal(node_mmio_part(node, 1, UINT64_MAX, 0x20000, &m), E_RANGE);
+    assert_int_equal(node_mmio_part(node, 1, 0, 0xf60001, &m), E_RANGE);
+    assert_int_equal(node_mmio_part(node, 2, 0, 4, &m), E_NOTFOUND);
+    map_result = E_RANGE; /* the window shares its page */
+    assert_int_equal(node_mmio_part(node, 1, 0, 0x1000, &m), E_NOSYS);
+    assert_int_equal(released, 0x1000);
+    assert_int_equal(m.len, 1);
+}
+
+static void a_window_can_be_looked_at_without_mapping_it(void **state)
+{
+    (void)state;
+    struct node node = node_of("/pl011@9000000");
+    struct mmio m = { .base = 1 };
+
+    assert_int_equal(node_mmio_checked(node, 0, 0x1000, &m), E_OK);
+    assert_true(m.base == 0 && m.len == 0x1000 && m.device == DEVICE && m.window == 0);
+    assert_int_equal(node_mmio_checked(node, 0, 0x1001, &m), E_RANGE);
+    assert_int_equal(node_mmio_checked(node, 1, 4, &m), E_NOTFOUND);
+    assert_int_equal(maps, 0);
 }
 
 static void absent_and_small_windows_are_refused(void **state)
@@ -120,6 +173,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_window_of_whole_pages_is_mapped),
         cmocka_unit_test(a_window_inside_a_page_is_mapped_if_it_was_rounded_up),
+        cmocka_unit_test(a_part_of_a_window_is_mapped_by_its_pages),
+        cmocka_unit_test(a_window_can_be_looked_at_without_mapping_it),
         cmocka_unit_test(absent_and_small_windows_are_refused),
         cmocka_unit_test(clocks_and_properties_come_from_the_tree),
     };

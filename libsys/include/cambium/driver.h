@@ -26,6 +26,11 @@ const char *driver_path(void);
 /* Window `index` of reg: mapped, or checked access if it shares its page. E_NOTFOUND: no such window; E_RANGE: it is
  * smaller than `len` bytes. */
 status_t node_mmio(struct node node, unsigned index, uint64_t len, struct mmio *out) WARN_UNUSED;
+/* The same, never mapped: every access is a checked one. For a window that is long and looked at once. */
+status_t node_mmio_checked(struct node node, unsigned index, uint64_t len, struct mmio *out) WARN_UNUSED;
+/* [offset, offset + len) of window `index`, mapped; once for each window. Errors as node_mmio's; E_NOSYS: the window
+ * shares its page. */
+status_t node_mmio_part(struct node node, unsigned index, uint64_t offset, uint64_t len, struct mmio *out) WARN_UNUSED;
 /* Attaches interrupt `index` of the node: it arrives as EV_IRQ with that index. E_NOTFOUND: the node has none.
  * `index` 0..15. */
 status_t node_irq(struct node node, unsigned index) WARN_UNUSED;

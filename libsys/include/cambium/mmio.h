@@ -34,6 +34,8 @@ struct mmio {
 #ifdef __aarch64__
 uint32_t mmio_checked_read32(const struct mmio *m, uint32_t offset);
 void mmio_checked_write32(const struct mmio *m, uint32_t offset, uint32_t value);
+uint64_t mmio_checked_read64(const struct mmio *m, uint32_t offset);
+void mmio_checked_write64(const struct mmio *m, uint32_t offset, uint64_t value);
 uint8_t mmio_checked_read8(const struct mmio *m, uint32_t offset);
 void mmio_checked_write8(const struct mmio *m, uint32_t offset, uint8_t value);
 
@@ -50,6 +52,21 @@ static inline void mmio_write32(const struct mmio *m, uint32_t offset, uint32_t 
         *(volatile uint32_t *)(m->base + offset) = value;
     } else {
         mmio_checked_write32(m, offset, value);
+    }
+}
+static inline uint64_t mmio_read64(const struct mmio *m, uint32_t offset)
+{
+    if (m->base != 0) {
+        return *(const volatile uint64_t *)(m->base + offset);
+    }
+    return mmio_checked_read64(m, offset);
+}
+static inline void mmio_write64(const struct mmio *m, uint32_t offset, uint64_t value)
+{
+    if (m->base != 0) {
+        *(volatile uint64_t *)(m->base + offset) = value;
+    } else {
+        mmio_checked_write64(m, offset, value);
     }
 }
 static inline uint8_t mmio_read8(const struct mmio *m, uint32_t offset)
@@ -78,6 +95,8 @@ static inline void mmio_rmb(void)
 #else
 uint32_t mmio_read32(const struct mmio *m, uint32_t offset);
 void mmio_write32(const struct mmio *m, uint32_t offset, uint32_t value);
+uint64_t mmio_read64(const struct mmio *m, uint32_t offset);
+void mmio_write64(const struct mmio *m, uint32_t offset, uint64_t value);
 uint8_t mmio_read8(const struct mmio *m, uint32_t offset);
 void mmio_write8(const struct mmio *m, uint32_t offset, uint8_t value);
 void mmio_wmb(void);
