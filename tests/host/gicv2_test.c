@@ -24,7 +24,6 @@ enum {
     PORT_B = 62,
     OWN_TARGET = 0x04
 };
-#define TAKE INFO_TAKE_ONE
 
 /* The controller: lines have a level (set by the test), an edge latch, and the bits that software sees. */
 static struct model {
@@ -213,17 +212,16 @@ static int setup(void **state)
     gic_model.lines = 96;
     fake_mmio_hooks(model_read, model_write);
     memset(&instance, 0, sizeof(instance));
-    instance.dist = fake_mmio_window(DIST, GICD_LEN);
-    instance.cpu = fake_mmio_window(CPU, GICC_LEN);
-    instance.node = fake.node;
-    instance.port = 1;
+    instance.hw.dist = fake_mmio_window(DIST, GICD_LEN);
+    instance.hw.cpu = fake_mmio_window(CPU, GICC_LEN);
+    instance.server.node = fake.node;
+    instance.server.port = 1;
     return 0;
 }
 
 static struct gicv2 *started(void)
 {
-    instance.line_count = gicv2_line_count(model_read(DIST, GICD_TYPER));
-    gicv2_read_tree(&instance);
+    gicv2_set_up(&instance, model_read(DIST, GICD_TYPER));
     assert_int_equal(gicv2_start(&instance), E_OK);
     fake_trace_clear();
     return &instance;
@@ -352,9 +350,9 @@ static void timers_line_is_found_by_name_where_there_are_names(void **state)
 {
     (void)state;
     build_tree(true);
-    instance.node.offset = node_gic;
+    instance.server.node.offset = node_gic;
     (void)started();
-    assert_int_equal(instance.timer_intid, TIMER);
+    assert_int_equal(instance.server.timer_line, TIMER);
     assert_int_equal(fake.log_lines, 0);
 }
 
@@ -710,15 +708,15 @@ static void forgotten_hint_costs_time_only(void **state)
 {
     (void)state;
     (void)attached();
-    for (unsigned slot = 0; slot < RECENT_LEN; slot++) {
-        gic->recent[slot] = &gic->lines[INTID_SPECIAL];
+    for (unsigned slot = 0; slot < IRQ_RECENT_LEN; slot++) {
+        gic->server.recent[slot] = &gic->lines[INTID_SPECIAL];
     }
     gic_model.active[UART] = true;
     ask(node_uart, IRQ_OP_ACK, 0);
     turn();
     assert_int_equal(fake.reply_status, E_OK);
     assert_false(gic_model.active[UART]);
-    assert_ptr_equal(gic->recent[recent_slot((uint32_t)node_uart)], &gic->lines[UART]);
+    assert_ptr_equal(gic->server.recent[irq_recent_slot((uint32_t)node_uart)], &gic->lines[UART]);
 }
 
 static void detach_masks_and_forgets(void **state)
@@ -774,7 +772,7 @@ static void quiesce_detaches_a_childs_lines(void **state)
 
 /* ---- storm, statistics, the rest ---- */
 
-enum { STORM_EVENTS = SAMPLE_EVENTS * STORM_SAMPLES };
+enum { STORM_EVENTS = IRQ_SAMPLE_EVENTS * IRQ_STORM_SAMPLES };
 
 static void fire_and_ack(unsigned times)
 {

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The kit for servers of interrupt controllers: which node may have which line (read from the tree once), who has it, the
+ * requests of <cambium/proto/irq.h>, *closed* and quiesce, the watch for storms, the kernel's own line. What the
+ * controller itself does is a handful of functions, irq_server_ops. A line is a number below `line_max`; how it
+ * relates to the manual's numbers is the controller's business.
+ *
+ * Two kinds of servers use it. A root server runs irq_server_run, masked and above everything: it calls nobody, and
+ * no loop here waits for hardware; all are bounded by lines, or by a node's own interrupts. Any other controller's server
+ * uses the driver frame: for EV_CALL irq_server_request, for EV_CLOSED irq_server_closed, for EV_COMMAND
+ * irq_server_command, and for what its parent tells it irq_server_fire and sys_notify.
+ *
+ * A line is *held* from the moment it fired until its driver's ACK: active where the controller has such a state, else
+ * masked; `release` ends that. One thread uses a server.
+ */
+#pragma once
+#include <assert.h>
+#include <cambium/driver.h>
+#include <cambium/ipc.h>
+#include <cambium/proto/irq.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct tree_ref;
+struct irq_server;
+enum {
+    IRQ_ROUTES_MAX = 1024,     /* interrupts of all nodes below one controller */
+    IRQ_RECENT_LEN = 1024,     /* a power of two */
+    IRQ_SAMPLE_EVENTS = 4096,  /* of a line between two looks at whether its ACK left it asserted; a power of two */
+    IRQ_STORM_SAMPLES = 24     /* that did, in a row: a tenth of a second with nothing else */
+};
+#define IRQ_NONE       (~0u)                                /* no line */
+#define IRQ_TAKE_ONE   ((uint64_t)1 << INFO_ACCEPT_SHIFT)   /* one handle per message: ATTACH's */
+#define IRQ_KEY_NONE   ((uint64_t)0x80 << 32)               /* no irq_line_key() has this: there is no such RECV_KIND */
+
+/* What an interrupt and an ACK need. 32 bytes: found by a shift. */
+struct irq_line {
+    uint64_t bits;   /* set at `port` when the line fires */
+    handle_t port;   /* NOTIFY of the driver's port; 0: nobody has the line */
+    uint32_t events; /* delivered */
+    uint64_t key;    /* who has it: irq_line_key(), or IRQ_KEY_NONE */
+    uint32_t at;     /* the controller's own: where its `release` writes, */
+    uint32_t bit;    /* and what; side by side, so that one instruction loads both */
+};
+static_assert(sizeof(struct irq_line) == 32, "lines are found by a shift");
+
+/* The rest about a line. */
+struct irq_watch {
+    uint8_t flags;   /* IRQ_STAT_EDGE, IRQ_STAT_STORM */
+    uint8_t samples; /* looks in a row that found the line asserted after its ACK */
+};
+
+/* What the tree says about one interrupt of one node. */
+struct irq_route {
+    uint32_t node, index;
+    uint32_t line; /* line_max: the controller has no such line */
+    uint32_t edge;
+};
+
+/* The controller's part. `line` is below line_max. None of them waits without a bound. */
+struct irq_server_ops {
+    /* A specifier of the tree. E_FORMAT: it means nothing; E_RANGE: the controller has no such line. */
+    status_t (*decode)(struct irq_server *s, const struct tree_ref *ref, uint32_t *out_line, bool *out_edge);
+    /* Masked and not held. What is pending stays pending: an edge must not get lost. */
+    void (*close)(struct irq_server *s, uint32_t line);
+    /* Sets up a closed line: trigger, priority, target. E_IO: the controller does not react. */
+    status_t (*program)(struct irq_server *s, uint32_t line, bool edge);
+    void (*open)(struct irq_server *s, uint32_t line);    /* unmasks */
+    void (*release)(struct irq_server *s, uint32_t line); /* no longer held: it may fire again */
+    bool (*asserted)(struct irq_server *s, uint32_t line); /* pending, or a level that is up */
+    bool (*held)(struct irq_server *s, uint32_t line);
+    void (*pend)(struct irq_server *s, uint32_t line);    /* as if its device had fired. NULL: cannot */
+    uint32_t (*number)(struct irq_server *s, uint32_t line); /* ascending, for people. NULL: the line itself */
+};
+
+/* The driver fills the first group and each line's `at` and `bit`, then calls irq_server_read_tree. */
+struct irq_server {
+    const struct irq_server_ops *ops;
+    struct irq_line *lines;   /* line_max + 1; the last one is nobody's for ever */
+    struct irq_watch *watch;  /* line_max */
+    uint32_t line_max;        /* lines that the tables hold */
+    uint32_t line_count;      /* that this controller has; at most line_max */
+    handle_t port;            /* where it receives */
+    struct node node;         /* the controller's */
+
+    uint32_t timer_line;      /* the kernel's own; line_max: none of this controller's is */
+    bool timer_edge;
+    uint32_t route_count;
+    struct irq_line **recent; /* whose ACK came last, by irq_recent_slot(); only a hint, never NULL */
+    struct irq_line *recent_table[IRQ_RECENT_LEN]; /* what it points to */
+    struct irq_route routes[IRQ_ROUTES_MAX];       /* ascending by node and index */
+};
+
+/* Reads from the tree who may attach what, and which line is the kernel's. Takes long: before the server registers. */
+void irq_server_read_tree(struct irq_server *s);
+/* Nobody has any line. `at` and `bit` stay. */
+void irq_server_reset(struct irq_server *s);
+/* Root servers, at the end of their start: opens the kernel's line, or says that there is none. E_IO. */
+status_t irq_server_open_timer(struct irq_server *s) WARN_UNUSED;
+
+/* Serves one request of `node` (the caller's badge); the answer's words end in m->w. A handle that came with it is the
+ * server's after E_OK, and with an error still to be closed (event_done does). Errors: those of proto/irq.h; E_NOSYS. */
+status_t irq_server_request(struct irq_server *s, uint32_t node, struct msg *m) WARN_UNUSED;
+/* The last handle of `node` is gone: so are its lines. */
+void irq_server_closed(struct irq_server *s, uint32_t node);
+/* COMMAND_IRQ_QUIESCE; E_NOSYS: another one. */
+status_t irq_server_command(struct irq_server *s, const struct msg *command) WARN_UNUSED;
+
+/* ---- parts of the inline functions below ---- */
+/* A line fired that nobody has: the kernel's own (it fired after the kernel had looked) is released at once and stays
+ * open; were it left held, the tick would be dead for ever. Any other is closed. */
+void irq_server_unclaimed(struct irq_server *s, uint32_t line);
+/* Makes the next ACK of the line take the long way, which looks whether its driver has cleared the device. */
+void irq_server_sample(struct irq_server *s, const struct irq_line *line);
+/* A request in a root server's loop, its handle closed if it was not wanted. The arguments are these two so that
+ * x0 and x2 keep what the receive left there: otherwise each ACK takes three instructions more. */
+struct irq_request {
+    struct msg msg;
+    struct irq_server *server;
+};
+status_t irq_server_serve(int64_t from, struct irq_request *request);
+/* What is neither interrupt nor call; then receives the next message. */
+int64_t irq_server_event(struct irq_server *s, int64_t from, struct msg *m);
+
+#define IRQ_INLINE __attribute__((always_inline)) static inline
+/* An interrupt as an ACK names it: what the receive returned - RECV_CALL, which is 0, and the badge, which is the node's
+ * offset - and the index in that node. Whatever the index, the low 40 bits say who asks, and how. */
+IRQ_INLINE uint64_t irq_line_key(uint64_t from, uint64_t index)
+{
+    return from + (index << 40);
+}
+
+/* Nodes rarely meet here: offsets are multiples of four, and a node with interrupts is longer. */
+IRQ_INLINE uint64_t irq_recent_slot(uint64_t from)
+{
+    return from / 4 % IRQ_RECENT_LEN;
+}
+
+IRQ_INLINE const struct irq_line *irq_line_fire(struct irq_server *s, struct irq_line *line)
+{
+    if (line->port == 0) {
+        irq_server_unclaimed(s, (uint32_t)(line - s->lines));
+        return line;
+    }
+    if (++line->events % IRQ_SAMPLE_EVENTS == 0) {
+        irq_server_sample(s, line);
+    }
+    return line;
+}
+
+/* Line `number` fired and is held: whose port gets which bits. One with port 0: nobody is to be told. */
+IRQ_INLINE const struct irq_line *irq_server_fire(struct irq_server *s, uint32_t number)
+{
+    return irq_line_fire(s, &s->lines[number]);
+}
+
+/* A root server's loop; returns only when its own port is unusable. The way of an interrupt and that of an ACK are
+ * counted in tens of instructions: with `take` and `release` inlined they call no function, and nobody gets m's address,
+ * so that its words stay in registers. `hw` is a local copy of what the two need, so that it does, too.
+ *   take     acknowledges once (intid: what the kernel handed over), priority dropped: the line that is now held, or
+ *            IRQ_NONE
+ *   release  the same as ops->release */
+IRQ_INLINE status_t irq_server_run(struct irq_server *s, const void *hw,
+                                   uint32_t (*take)(const void *hw, uint64_t intid),
+                                   void (*release)(const void *hw, const struct irq_line *line))
+{
+    struct irq_line *const *recent = s->recent; /* these stay in registers */
+    struct irq_line *const lines = s->lines;
+    const handle_t port = s->port;
+    struct msg m = { .info = IRQ_TAKE_ONE };
+    int64_t from = ipc_notify_receive(0, 0, port, &m);
+
+    for (;;) {
+        const struct irq_line *line = recent[irq_recent_slot((uint64_t)from)];
+
+        if (line->key == irq_line_key((uint64_t)from, m.w[0]) && m.info == IRQ_OP_ACK) {
+            release(hw, line);
+            m.info = IRQ_TAKE_ONE; /* and status E_OK */
+            from = ipc_reply_receive(port, &m);
+        } else if (__builtin_expect(from >> 32 == RECV_INTERRUPT, 1)) {
+            uint32_t number = take(hw, m.w[0]);
+            line = number == IRQ_NONE ? &lines[s->line_max] : irq_line_fire(s, &lines[number]);
+            m.info = IRQ_TAKE_ONE;
+            from = ipc_notify_receive(line->port, line->bits, port, &m);
+        } else if (from >> 32 == RECV_CALL) {
+            struct irq_request request = { m, s };
+            status_t err = irq_server_serve(from, &request);
+            m = request.msg;
+            m.info = IRQ_TAKE_ONE | (uint32_t)err;
+            from = ipc_reply_receive(port, &m);
+        } else {
+            struct msg next;
+            from = irq_server_event(s, from, &next);
+            m = next;
+            if (from < 0) {
+                return (status_t)from;
+            }
+        }
+    }
+}
+#undef IRQ_INLINE

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The kit for servers of interrupt controllers: what irq_server.h promises and does not inline.
+ */
+#include <cambium/command.h>
+#include <cambium/irq_server.h>
+#include <tree.h>
+
+/* ---- the tree ---- */
+
+static bool node_is_timer(const void *tree, int node)
+{
+    return tree_compatible(tree, node, "arm,armv8-timer") >= 0 ||
+           tree_compatible(tree, node, "arm,armv7-timer") >= 0;
+}
+
+/* Which interrupt of the timer's node is the virtual timer's, the one that the kernel uses. */
+static unsigned timer_index(const void *tree, int node)
+{
+    unsigned index;
+
+    /* without names the order is that of arm,arch_timer.yaml: secure, non-secure, virtual, hypervisor */
+    return tree_name_index(tree, node, "interrupt-names", "virt", &index) == E_OK ? index : 2;
+}
+
+void irq_server_read_tree(struct irq_server *s)
+{
+    const void *tree = s->node.tree;
+    struct tree_ref ref;
+    int depth = 0;
+
+    s->timer_line = s->line_max;
+    s->route_count = 0;
+    for (int node = tree_next(tree, -1, &depth); node >= 0; node = tree_next(tree, node, &depth)) {
+        unsigned count = tree_interrupt_count(tree, node);
+        for (unsigned index = 0; index < count && s->route_count < IRQ_ROUTES_MAX; index++) {
+            uint32_t line = s->line_max;
+            bool edge = false;
+            if (tree_interrupt(tree, node, index, &ref) != E_OK || ref.node != s->node.offset ||
+                s->ops->decode(s, &ref, &line, &edge) == E_FORMAT) {
+                continue; /* another controller's, or nonsense */
+            }
+            s->routes[s->route_count++] = (struct irq_route){ (uint32_t)node, index, line, edge };
+            if (node_is_timer(tree, node) && index == timer_index(tree, node)) {
+                s->timer_line = line;
+                s->timer_edge = edge;
+            }
+        }
+    }
+    if (s->route_count == IRQ_ROUTES_MAX) {
+        log_warn("more than %u interrupts in the tree: the last ones cannot be attached",
+                 (unsigned)IRQ_ROUTES_MAX);
+    }
+}
+
+/* Index of the first route that is not before (node, index). */
+static uint32_t route_search(const struct irq_server *s, uint32_t node, uint64_t index)
+{
+    uint32_t low = 0, high = s->route_count;
+
+    while (low < high) { /* at most 10 times */
+        uint32_t middle = (low + high) / 2;
+        const struct irq_route *r = &s->routes[middle];
+        if (r->node < node || (r->node == node && r->index < index)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static const struct irq_route *route_of(const struct irq_server *s, uint32_t node, uint64_t index)
+{
+    uint32_t at = route_search(s, node, index);
+    const struct irq_route *found = &s->routes[at];
+
+    return at < s->route_count && found->node == node && found->index == index ? found : NULL;
+}
+
+/* ---- lines ---- */
+
+/* Nobody has the line. */
+static void line_clear(struct irq_line *line)
+{
+    line->bits = 0;
+    line->port = 0;
+    line->events = 0;
+    line->key = IRQ_KEY_NONE;
+}
+
+void irq_server_reset(struct irq_server *s)
+{
+    for (uint32_t line = 0; line < s->line_count; line++) {
+        line_clear(&s->lines[line]);
+    }
+    line_clear(&s->lines[s->line_max]);
+    s->recent = s->recent_table;
+    for (uint32_t slot = 0; slot < IRQ_RECENT_LEN; slot++) {
+        s->recent[slot] = &s->lines[s->line_max];
+    }
+}
+
+status_t irq_server_open_timer(struct irq_server *s)
+{
+    if (s->timer_line == s->line_max) {
+        log_error("no timer node names a line of this controller: time will stand still");
+        return E_OK;
+    }
+    s->ops->close(s, s->timer_line);
+    status_t err = s->ops->program(s, s->timer_line, s->timer_edge);
+    if (!err) {
+        s->ops->open(s, s->timer_line);
+    }
+    return err;
+}
+
+static void line_detach(struct irq_server *s, uint32_t number)
+{
+    s->ops->close(s, number);
+    /* ours for certain; nothing could be done about an error either */
+    (void)sys_handle_close(s->lines[number].port);
+    line_clear(&s->lines[number]);
+}
+
+void irq_server_closed(struct irq_server *s, uint32_t node)
+{
+    for (uint32_t at = route_search(s, node, 0); at < s->route_count && s->routes[at].node == node;
+         at++) {
+        const struct irq_route *route = &s->routes[at];
+        const struct irq_line *line = &s->lines[route->line];
+        if (line->port != 0 && line->key == irq_line_key(node, route->index)) {
+            line_detach(s, route->line);
+        }
+    }
+}
+
+/* The attached line of (node, index); NULL: none. */
+static struct irq_line *line_find(struct irq_server *s, uint32_t node, uint64_t index)
+{
+    const struct irq_route *route = route_of(s, node, index);
+    struct irq_line *line = route != NULL ? &s->lines[route->line] : NULL;
+
+    if (line == NULL || line->key != irq_line_key(node, index)) {
+        return NULL;
+    }
+    if ((s->watch[route->line].flags & IRQ_STAT_STORM) == 0) {
+        s->recent[irq_recent_slot(node)] = line;
+    }
+    return line;
+}
+
+static uint32_t line_number(struct irq_server *s, uint32_t line)
+{
+    return s->ops->number != NULL ? s->ops->number(s, line) : line;
+}
+
+/* ---- on the way of an interrupt ---- */
+
+void irq_server_unclaimed(struct irq_server *s, uint32_t line)
+{
+    if (line == s->timer_line) {
+        s->ops->release(s, line);
+    } else {
+        s->ops->close(s, line);
+    }
+}
+
+void irq_server_sample(struct irq_server *s, const struct irq_line *line)
+{
+    s->recent[irq_recent_slot(line->key)] = &s->lines[s->line_max];
+}
+
+static void line_storm(struct irq_server *s, uint32_t number)
+{
+    const struct irq_line *line = &s->lines[number];
+    char path[TREE_PATH_LEN];
+
+    s->ops->close(s, number);
+    s->watch[number] = (struct irq_watch){ .flags = IRQ_STAT_STORM };
+    irq_server_sample(s, line); /* the short way of an ACK would open it where held means masked */
+    tree_path(s->node.tree, (int)(uint32_t)line->key, path, sizeof(path));
+    log_warn("line %u, interrupt %u of %s, stays asserted: masked until its driver attaches again",
+             (unsigned)line_number(s, number), (unsigned)(line->key >> 40), path);
+}
+
+/* ---- requests ---- */
+
+/* The driver is done with the event: the line may fire again. The short way of the same stands in irq_server_run. */
+static status_t serve_ack(struct irq_server *s, uint32_t node, uint64_t index)
+{
+    struct irq_line *line = line_find(s, node, index);
+
+    if (line == NULL) {
+        return E_NOTFOUND;
+    }
+    uint32_t number = (uint32_t)(line - s->lines);
+    struct irq_watch *watch = &s->watch[number];
+    if ((watch->flags & IRQ_STAT_STORM) != 0) {
+        return E_OK; /* closed: where a held line is a masked one, release would open it */
+    }
+    s->ops->release(s, number);
+    if (line->events % IRQ_SAMPLE_EVENTS != 0 || (watch->flags & IRQ_STAT_EDGE) != 0) {
+        return E_OK; /* a further edge is a further event */
+    }
+    watch->samples = s->ops->asserted(s, number) ? watch->samples + 1 : 0;
+    if (watch->samples == IRQ_STORM_SAMPLES) {
+        line_storm(s, number);
+    }
+    return E_OK;
+}
+
+static status_t serve_attach(struct irq_server *s, uint32_t node, uint64_t index, uint64_t bits,
+                             handle_t port)
+{
+    const struct irq_route *route = route_of(s, node, index);
+
+    if (route == NULL) {
+        return E_NOTFOUND;
+    }
+    uint32_t number = route->line;
+    if (number == s->line_max) {
+        return E_RANGE;
+    }
+    struct irq_line *line = &s->lines[number];
+    if (number == s->timer_line || (line->port != 0 && line->key != irq_line_key(node, index))) {
+        return E_BUSY;
+    }
+    if (port == 0 || bits == 0) {
+        return E_INVAL;
+    }
+    if (line->port != 0) {
+        (void)sys_handle_close(line->port); /* attaching again replaces */
+    }
+    line_clear(line);
+    s->ops->close(s, number);
+    status_t err = s->ops->program(s, number, route->edge);
+    if (err) {
+        return err;
+    }
+    line->bits = bits;
+    line->port = port;
+    line->key = irq_line_key(node, index);
+    s->watch[number] = (struct irq_watch){ .flags = route->edge ? IRQ_STAT_EDGE : 0 };
+    s->recent[irq_recent_slot(node)] = line;
+    s->ops->open(s, number);
+    (void)sys_notify(port, bits); /* the one spurious event; a dead driver is *closed* soon */
+    return E_OK;
+}
+
+static status_t serve_detach(struct irq_server *s, uint32_t node, uint64_t index)
+{
+    const struct irq_line *line = line_find(s, node, index);
+
+    if (line == NULL) {
+        return E_NOTFOUND;
+    }
+    line_detach(s, (uint32_t)(line - s->lines));
+    return E_OK;
+}
+
+static status_t serve_pend(struct irq_server *s, uint32_t node, uint64_t index)
+{
+    const struct irq_line *line = line_find(s, node, index);
+
+    if (s->ops->pend == NULL) {
+        return E_NOSYS;
+    }
+    if (line == NULL) {
+        return E_NOTFOUND;
+    }
+    s->ops->pend(s, (uint32_t)(line - s->lines));
+    return E_OK;
+}
+
+static status_t serve_stat(struct irq_server *s, struct msg *m)
+{
+    for (uint32_t number = 0; number < s->line_count; number++) {
+        const struct irq_line *line = &s->lines[number];
+        if (line->port == 0 || line_number(s, number) < m->w[0]) {
+            continue;
+        }
+        bool held = s->ops->held(s, number);
+        m->w[0] = line_number(s, number);
+        m->w[1] = (uint32_t)line->key;
+        m->w[2] = line->events;
+        m->w[3] = s->watch[number].flags | (held ? IRQ_STAT_ACTIVE : 0u);
+        m->w[4] = line->key >> 40;
+        m->w[5] = line->events - (held && line->events > 0); /* it fires again only after its ACK */
+        return E_OK;
+    }
+    return E_NOTFOUND;
+}
+
+status_t irq_server_request(struct irq_server *s, uint32_t node, struct msg *m)
+{
+    handle_t given = info_handles(m->info) != 0 ? (handle_t)m->w[MSG_WORDS - 1] : 0;
+    status_t err = E_NOSYS;
+
+    switch (info_op(m->info)) {
+    case IRQ_OP_ACK:
+        err = serve_ack(s, node, m->w[0]);
+        break;
+    case IRQ_OP_ATTACH:
+        return serve_attach(s, node, m->w[0], m->w[1],
+                            given); /* E_OK: the line has the handle now */
+    case IRQ_OP_DETACH:
+        err = serve_detach(s, node, m->w[0]);
+        break;
+    case IRQ_OP_STAT:
+        err = serve_stat(s, m);
+        break;
+    case IRQ_OP_SET_PENDING:
+        err = serve_pend(s, node, m->w[0]);
+        break;
+    }
+    if (given != 0 && err == E_OK) {
+        (void)sys_handle_close(given); /* not wanted: it must not fill our table */
+    }
+    return err;
+}
+
+status_t irq_server_command(struct irq_server *s, const struct msg *command)
+{
+    if (info_op(command->info) != COMMAND_IRQ_QUIESCE) {
+        return E_NOSYS;
+    }
+    irq_server_closed(s, (uint32_t)command->w[0]);
+    return E_OK;
+}
+
+/* ---- a root server's loop ---- */
+
+status_t irq_server_serve(int64_t from, struct irq_request *request)
+{
+    const struct msg *m = &request->msg;
+    handle_t given = info_handles(m->info) != 0 ? (handle_t)m->w[MSG_WORDS - 1] : 0;
+    status_t err = irq_server_request(request->server, (uint32_t)from, &request->msg);
+
+    if (err != E_OK && given != 0) {
+        (void)sys_handle_close(given);
+    }
+    return err;
+}
+
+int64_t irq_server_event(struct irq_server *s, int64_t from, struct msg *m)
+{
+    struct event command;
+
+    if (from >> 32 == RECV_CLOSED) {
+        irq_server_closed(s, (uint32_t)from);
+    } else if (from >> 32 == RECV_EVENTS && driver_command(&command)) {
+        event_done(&command, irq_server_command(s, &command.msg));
+    } /* else negative: the notify failed, the driver's port is gone, and *closed* follows */
+    m->info = IRQ_TAKE_ONE;
+    return sys_notify_receive(0, 0, s->port, m);
+}
