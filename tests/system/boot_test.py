@@ -5,19 +5,20 @@ import re
 import subprocess
 
 import boot as library
+import pytest
 
 
 def log_of(machine):
     return machine.run("log")
 
 
-def test_boots_to_the_prompt(shell):
-    assert "Cambium" in shell.text
+def test_boots_to_the_prompt(shell_of):
+    assert "Cambium" in shell_of.text
 
 
-def test_the_log_names_what_was_found(shell):
-    log = log_of(shell)
-    for what in (r"Cortex-A72", r"entered at EL1", r"features:", r"RAM 1024 MiB", r"/intc@\w+: drv/gicv2",
+def test_the_log_names_what_was_found(shell_of, gic):
+    log = log_of(shell_of)
+    for what in (r"Cortex-A72", r"entered at EL1", r"features:", r"RAM 1024 MiB", rf"/intc@\w+: drv/gicv{gic}",
                  r"console: mux/serial \(.*/pl011@\w+\)"):
         assert re.search(what, log), f"{what} is not in the log:\n{log}"
 
@@ -39,8 +40,8 @@ def test_boot_code_is_not_mapped_after_the_boot(boot, tmp_path):
     assert mapped("halt_with_reason") and mapped("psci_system")
 
 
-def test_boots_at_el2(boot):
-    machine = boot(properties=["virtualization=on"])
+def test_boots_at_el2(boot, gic):
+    machine = boot(gic=gic, properties=["virtualization=on"])
     machine.prompt()
     assert re.search(r"EL2", log_of(machine))
     machine.send("poweroff\r")
@@ -52,15 +53,22 @@ def test_power_off_ends_qemu_with_status_0(shell):
     assert shell.ended() == 0
 
 
-def test_reboot_comes_back_to_a_prompt(shell):
-    shell.send("reboot\r")
-    shell.expect("Cambium")
-    shell.prompt()
-    assert shell.run("echo back") == "back\n"
+def test_interrupts_of_the_console_are_counted(shell_of):
+    """Each is told to the driver once and acknowledged once; `irq` itself types nothing in between."""
+    before, after = ([int(n) for n in re.search(r" 33 +level +(\d+) +(\d+)", shell_of.run("irq")).groups()]
+                     for _ in range(2))
+    assert before[0] == before[1] and after[0] == after[1] and after[0] > before[0]
 
 
-def test_more_cores_than_are_used_do_no_harm(boot):
-    machine = boot(smp=4)
+def test_reboot_comes_back_to_a_prompt(shell_of):
+    shell_of.send("reboot\r")
+    shell_of.expect("Cambium")
+    shell_of.prompt()
+    assert shell_of.run("echo back") == "back\n"
+
+
+def test_more_cores_than_are_used_do_no_harm(boot, gic):
+    machine = boot(gic=gic, smp=4)
     machine.prompt()
     assert machine.run("echo here") == "here\n"
 
@@ -71,6 +79,21 @@ def test_an_archive_of_the_loader_comes_before_the_embedded_one(boot, tmp_path):
     machine = boot(initrd=library.archive(tmp_path, contents))
     machine.prompt()
     assert "Hello from Cambium." in machine.run("greet")
+
+
+@pytest.mark.parametrize("options", [["virtualization=on"], ["secure=on"], ["secure=on", "virtualization=on"],
+                                     ["its=off"]], ids=",".join)
+def test_boots_on_a_gicv3_of_every_kind(boot, options):
+    machine = boot(gic=3, properties=options)
+    machine.prompt()
+    assert "0." in machine.run("time sleep 0.1")
+
+
+@pytest.mark.parametrize("cpu", ["cortex-a53", "cortex-a76", "neoverse-n1", "max"])
+def test_boots_on_a_gicv3_with_every_cpu(boot, cpu):
+    machine = boot(gic=3, cpu=cpu)
+    machine.prompt()
+    assert machine.run("echo here") == "here\n"
 
 
 def test_two_boots_under_icount_print_the_same(boot, tmp_path):

@@ -29,3 +29,17 @@ def shell(boot):
     machine = boot()
     machine.prompt()
     return machine
+
+
+@pytest.fixture(params=[2, 3], ids=["gicv2", "gicv3"])
+def gic(request):
+    """Version of the interrupt controller: the test runs on each."""
+    return request.param
+
+
+@pytest.fixture
+def shell_of(boot, gic):
+    """A machine with that controller at its prompt."""
+    machine = boot(gic=gic)
+    machine.prompt()
+    return machine

@@ -11,8 +11,9 @@ def restarts(machine, name):
     return int(match.group(1) or 0) if match else -1
 
 
-@pytest.mark.parametrize("server", ["gicv2", "pl011", "serial"])
-def test_the_session_survives_the_death_of(shell, server):
+@pytest.mark.parametrize("server", ["gicv{gic}", "pl011", "serial"])
+def test_the_session_survives_the_death_of(shell_of, gic, server):
+    shell, server = shell_of, server.format(gic=gic)
     before = restarts(shell, server)
     shell.send(f"kill {server}\r")
     shell.prompt(timeout=20)
@@ -35,13 +36,13 @@ def test_init_cannot_be_killed(shell):
     assert shell.status() == 1
 
 
-def test_a_spinning_program_is_preempted_after_the_root_interrupt_server_died(boot, tmp_path):
+def test_a_spinning_program_is_preempted_after_the_root_interrupt_server_died(boot, gic, tmp_path):
     """While no root server waits, a thread that computes runs with interrupts masked; afterwards it must not."""
     contents = {**library.entries(), "bin/spin": library.program("spin")}
-    machine = boot(initrd=library.archive(tmp_path, contents))
+    machine = boot(gic=gic, initrd=library.archive(tmp_path, contents))
     machine.prompt()
     for _ in range(3):
         machine.run("spin &")
-        machine.run("kill gicv2", timeout=20)
+        machine.run(f"kill gicv{gic}", timeout=20)
         assert "0." in machine.run("time sleep 0.1", timeout=20)
         machine.run("kill spin", timeout=20)

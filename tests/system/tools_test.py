@@ -20,6 +20,13 @@ def test_exec_prints_the_answers_and_powers_off():
         assert word in out
 
 
+def test_gic_3_is_served_by_gicv3():
+    code, out, err = run("--gic", "3", "--exec", "tree; irq")
+    assert code == 0, err
+    assert "gicv3      running" in out
+    assert "/pl011@" in out.split("cambium> irq")[1]
+
+
 def test_exec_fails_if_a_command_fails():
     code, _, err = run("--exec", "echo fine; nonsense; echo 'fine; too'")
     assert code == 1
@@ -47,8 +54,8 @@ def test_qemu_options_reach_qemu():
 
 
 @pytest.mark.parametrize("options, reason", [
-    (["--machine", "raspi3b"], "not supported yet"), (["--gic", "3"], "no GICv3 server yet"),
-    (["--smp", "9"], "1 to 8 cores"), (["--dtb", "missing.dtb"], "no such file"),
+    (["--machine", "raspi3b"], "not supported yet"), (["--gic", "4"], "invalid choice"),
+    (["--smp", "9"], "1 to 8 cores"), (["--gic", "3", "--smp", "124"], "1 to 123 cores"), (["--dtb", "missing.dtb"], "no such file"),
     (["--gdb", "--exec", "ps"], "waits for a person")])
 def test_what_the_machine_lacks_is_refused_with_the_reason(options, reason):
     code, _, err = run(*options)

@@ -64,7 +64,8 @@ extern const struct ktest handle_tests[], ipc_tests[], death_tests[], port_tests
 /* Runs all tests whose name contains `word` ("" for all), as TAP. */
 void ktest_all(const char *word);
 void stress_run(void);
-void controller_main(uint64_t info);
+void controller_gicv2(uint64_t info);
+void controller_gicv3(uint64_t info);
 
 /* ---- small helpers: each checks that what it does works ---- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The first process: starts drv/gicv2 and the runner from copies of its own image, waits for the runner's end, powers
+ * The first process: starts drv/gicv2 or drv/gicv3 and the runner from copies of its own image, waits for the runner's end, powers
  * off.
  * /chosen bootargs say what to run: "stress", or a word that the names of the tests must contain.
  */
@@ -166,15 +166,22 @@ static void name_handle(struct start_info *info, const char *name, handle_t h)
     entry->handle = h;
 }
 
-/* drv/gicv2 itself, linked into this image, in a process of its own. */
+static const struct controller {
+    const char *compatible, *name;
+    void (*entry)(uint64_t info);
+} controllers[] = { { "arm,cortex-a15-gic", "gicv2", controller_gicv2 },
+                    { "arm,gic-v3", "gicv3", controller_gicv3 } };
+
+/* The server itself, linked into this image, in a process of its own. */
 static void start_controller(handle_t faults)
 {
+    const struct controller *c = &controllers[node_with(controllers[1].compatible) >= 0];
     const void *tree = (const void *)start_info->tree_va;
     struct device_window windows[2] = { { 0, 0 } };
     struct tree_range reg;
     handle_t process = 0, device = 0, memory = memory_new(PAGE_SIZE);
     struct start_info *info = (struct start_info *)INFO_VA;
-    int node = node_with("arm,cortex-a15-gic");
+    int node = node_with(c->compatible);
 
     for (unsigned i = 0; i < 2; i++) {
         EXPECT(tree_reg(tree, node, i, &reg), E_OK);
@@ -184,7 +191,7 @@ static void start_controller(handle_t faults)
     world.irq = port_new();
     world.irq_node = node_with("arm,pl031"); /* nobody else uses its line */
     EXPECT(sys_device_derive(start_handle("root"), DERIVE_IRQ_ROOT, 2, windows, &device), E_OK);
-    EXPECT(sys_process_create(start_handle("self"), "gicv2", 256, PRIORITY_COUNT - 1, faults,
+    EXPECT(sys_process_create(start_handle("self"), c->name, 256, PRIORITY_COUNT - 1, faults,
                               CONTROLLER_BADGE, &process),
            E_OK);
     EXPECT(sys_map(HANDLE_SELF, memory, 0, 0, PAGE_SIZE, INFO_VA, MAP_READ | MAP_WRITE), E_OK);
@@ -204,7 +211,7 @@ static void start_controller(handle_t faults)
                    start_info->tree_va, MAP_READ),
            E_OK);
     load(process, &world);
-    run(process, controller_main, INFO_VA, PRIORITY_COUNT - 1);
+    run(process, c->entry, INFO_VA, PRIORITY_COUNT - 1);
 }
 
 int main(void)

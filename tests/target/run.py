@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Boots the archive whose init is ktest and prints the TAP that it writes to the kernel's log.
 
-usage: run.py IMAGE ARCHIVE [WORD]    WORD: "stress", or what the names of the tests to run must contain
+usage: run.py [--gic 2|3] IMAGE ARCHIVE [WORD]    WORD: "stress", or what the names of the tests to run must contain
 """
+import argparse
 import os
 import re
 import subprocess
@@ -19,9 +20,15 @@ TAP = re.compile(r"^(1\.\.\d|ok \d|not ok \d|Bail out!)")
 
 
 def main():
-    image, archive, *word = sys.argv[1:]
-    extra = ["-append", word[0]] if word else []
-    command = machine.command(image=image, initrd=archive, memory="256M", icount=True, extra=extra)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--gic", type=int, choices=[2, 3], default=2)
+    parser.add_argument("image")
+    parser.add_argument("archive")
+    parser.add_argument("word", nargs="?")
+    args = parser.parse_args()
+    extra = ["-append", args.word] if args.word else []
+    command = machine.command(image=args.image, initrd=args.archive, gic=args.gic, memory="256M", icount=True,
+                              extra=extra)
     command[command.index("-serial") + 1] = "stdio"
     run = subprocess.Popen(command + ["-monitor", "none"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT)

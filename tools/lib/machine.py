@@ -13,24 +13,22 @@ IMAGE = os.path.join(build.BUILD, "kernel", "Image")
 ARCHIVE = os.path.join(build.BUILD, "servers", "archive.cpio")
 PROMPT = "cambium> "
 
-# Machines and controllers of the plan that cannot run yet, and why: tools/run refuses them with these words.
+# Machines of the plan that cannot run yet, and why: tools/run refuses them with these words.
 MACHINES = {
     "virt": None,
     "raspi3b": "the Raspberry Pi machines are not supported yet",
     "raspi4b": "the Raspberry Pi machines are not supported yet",
     "raspi5b": "the Raspberry Pi machines are not supported yet",
 }
-GICS = {2: None, 3: "there is no GICv3 server yet"}
 
 
 def refusal(machine, gic, smp):
     """Why this combination cannot run, or None."""
     if MACHINES[machine]:
         return f"--machine {machine}: {MACHINES[machine]}"
-    if GICS[gic]:
-        return f"--gic {gic}: {GICS[gic]}"
-    if not 1 <= smp <= 8:
-        return f"--smp {smp}: QEMU's virt machine with a GICv2 has 1 to 8 cores"
+    most = {2: 8, 3: 123}[gic]
+    if not 1 <= smp <= most:
+        return f"--smp {smp}: QEMU's virt machine with a GICv{gic} has 1 to {most} cores"
     return None
 
 

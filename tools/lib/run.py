@@ -27,7 +27,7 @@ def options(argv):
     parser.add_argument("--machine", choices=list(machine.MACHINES), default="virt",
                         help="the board (default: virt; the others are not supported yet)")
     parser.add_argument("--gic", type=int, choices=[2, 3], default=2,
-                        help="version of the interrupt controller (default: 2; there is no GICv3 server yet)")
+                        help="version of the interrupt controller (default: 2)")
     parser.add_argument("--smp", type=int, default=1, metavar="N", help="cores (default: 1; only the first is used yet)")
     parser.add_argument("--memory", default="1G", metavar="SIZE", help="RAM, for example 128M or 6G (default: 1G)")
     parser.add_argument("--dtb", metavar="FILE", help="boot with this device tree instead of QEMU's own")

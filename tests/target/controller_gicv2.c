@@ -7,7 +7,7 @@ int gicv2_main(void);
 #undef main
 #include "ktest.h"
 
-void controller_main(uint64_t info)
+void controller_gicv2(uint64_t info)
 {
     start_info = (const struct start_info *)info;
     sys_process_exit(gicv2_main());
