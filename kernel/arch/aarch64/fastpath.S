@@ -223,7 +223,6 @@ device_irq:
     str     x13, [x12, #PORT_RECEIVER]
     str     xzr, [x11, #THREAD_WAIT]
     mov     x9, sp                              /* current to the head of its level */
-    str     w9, [x11, #THREAD_FROM]
     ldrb    w10, [sp, #THREAD_LEVEL]
     add     x13, x14, x10, lsl #4
     ldr     x12, [x13, #CORE_QUEUE]             /* head; tail follows */
