@@ -120,6 +120,20 @@ static status_t image_share(struct image *image, unsigned index)
     return E_OK;
 }
 
+/* A process made from it ended. */
+static void image_release(struct image *image)
+{
+    if (--image->users != 0 || image->elf.match_count != 0) {
+        return;
+    }
+    for (unsigned i = 0; i < ELF_SEGMENTS_MAX; i++) {
+        if (image->shared[i] != 0) {
+            (void)sys_handle_close(image->shared[i]); /* ours */
+            image->shared[i] = 0;
+        }
+    }
+}
+
 /* ---- processes ---- */
 
 /* Lengths of the parts of the child's memories, and where they go. */
@@ -256,7 +270,8 @@ status_t child_create(struct init *init, struct child *c, const struct child_spe
 
     handle_t zero = 0;
 
-    *c = (struct child){ .len = l.command_len + l.info_len + l.data_len };
+    *c = (struct child){ .image = spec->image, .len = l.command_len + l.info_len + l.data_len };
+    c->image->users++;
     status_t err = sys_memory_create(c->len, 0, 0, &c->memory);
     if (err == E_OK) {
         c->va = vm_reserve(c->len);
@@ -327,6 +342,9 @@ void child_destroy(struct child *c)
     }
     if (c->memory != 0) {
         (void)sys_handle_close(c->memory);
+    }
+    if (c->image != NULL) {
+        image_release(c->image);
     }
     *c = (struct child){ 0 };
 }

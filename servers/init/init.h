@@ -39,8 +39,9 @@ struct image {
     const char *name; /* in the archive */
     status_t error;   /* why it cannot be used; it claims nothing then */
     struct elf_image elf;
-    handle_t shared
-        [ELF_SEGMENTS_MAX]; /* memories of the segments that are not writable; 0: not made yet */
+    unsigned users;   /* processes made from it */
+    handle_t shared[ELF_SEGMENTS_MAX]; /* memories of the segments that are not writable; 0: none. A program's go with
+                                        * its last process, a server's stay for the next incarnation */
 };
 
 /* ---- processes (child.c) ---- */
@@ -48,6 +49,7 @@ struct image {
 /* A process, and what init keeps mapped of its memory: command page, start page, data. */
 struct child {
     handle_t process; /* 0: none */
+    struct image *image;
     handle_t memory;  /* its own (child.c) */
     uint64_t va, len; /* of the memory, here */
     uint32_t id;      /* the kernel's number of the process */

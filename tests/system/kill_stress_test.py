@@ -7,6 +7,12 @@ import boot as library
 KILLS = 300
 SERVERS = ("gicv2", "pl011", "serial")
 
+# All counts of objects must be those from before the first kill. Of the pages one may be missing: the kernel packs seven
+# processes or devices of one owner into a page. init has some twelve, in two pages, and up to eighteen under this load; a
+# server that is restarted then gets a place in a third page, which is kept as long as that incarnation lives. A leak
+# of a page in fifty kills of one server would show.
+PAGE_KIB = 4
+
 
 def counts(machine):
     """Free pages and objects, as `mem` tells them."""
@@ -30,11 +36,6 @@ def answers(machine, number):
 def test_three_hundred_kills_lose_no_call_and_leak_nothing(boot):
     machine = boot(timeout=30)
     machine.prompt()
-    for server in SERVERS:  # once each: init keeps the code of a program that was started, muxes their tables
-        machine.send(f"prodcons & ; stream 20 & ; kill {server}\r")
-        assert answers(machine, server)
-    machine.prompt()
-    machine.run("sleep 3", timeout=30)
     before = counts(machine)
     for number in range(KILLS):
         machine.send(f"prodcons & ; stream 20 & ; kill {SERVERS[number % 3]}\r")
@@ -42,4 +43,6 @@ def test_three_hundred_kills_lose_no_call_and_leak_nothing(boot):
     machine.prompt(timeout=10)
     machine.run("sleep 3", timeout=30)  # the last programs end
     after = counts(machine)
+    lost = before.pop("free") - after.pop("free")
     assert after == before
+    assert lost in (0, PAGE_KIB), f"{lost} KiB are gone"
