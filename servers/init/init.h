@@ -25,9 +25,11 @@ enum {
 /* Badges at init's port (also of faults): a server's number + 1, or a job's. Badges of programs at services. */
 enum {
     BADGE_JOB = 0x400000,
-    BADGE_CONSOLE = 0x800000,
+    BADGE_CONSOLE = 0x800000, /* sessions: a block of them for each program */
     BADGE_SERVICE = 0xf00000,
-    BADGE_COUNT = 0x3fffff
+    BADGE_JOB_COUNT = BADGE_CONSOLE - BADGE_JOB - 1,
+    SESSION_BLOCK = 64,
+    SESSION_BLOCKS = 0x400000 / SESSION_BLOCK
 };
 
 #define MS     1000000ull
@@ -56,6 +58,8 @@ struct child {
     struct start_info *info;
     struct command_page *command;
     uint64_t entry, stack_top, info_va; /* there */
+    uint32_t sessions;                  /* programs: the first of its badges at services; 0: none yet */
+    uint32_t session_count;
 };
 
 struct child_spec {
@@ -138,8 +142,8 @@ struct init {
     unsigned server_count;
     int shell; /* number of the shell; -1 */
     struct job jobs[INIT_JOBS_MAX];
-    uint32_t job_count;     /* ever started: next id - 1 */
-    uint32_t console_count; /* sessions ever made */
+    uint32_t job_last;      /* id of the last job */
+    uint32_t session_last;  /* block of sessions given out last */
     uint32_t last_process;  /* highest process id seen */
     bool dirty;             /* something changed: supervise_turn must look at everybody */
     uint64_t timer_ns;      /* what the port's timer is set to; 0: not set */
@@ -211,6 +215,8 @@ void server_stop(struct init *init, struct server *s);
 struct server *server_provider(struct init *init, const struct server *s, unsigned index,
                                const struct plan_ref **out_ref);
 const char *server_class(const struct server *s);
+/* Pages that starting whoever is down, and will be started by itself, may take. */
+uint64_t servers_reserve(const struct init *init);
 
 /* ---- command.c ---- */
 
@@ -271,8 +277,8 @@ enum {
     MAY_INFO = 4 /* /chosen READ */,
     MAY_CREATE = 8 /* processes of its own */
 };
-/* A badge that no session of any service had before. */
-uint32_t names_session(struct init *init);
+/* The next badge of a program for a session at a service; nobody who lives has it. E_LIMIT: it had SESSION_BLOCK. */
+status_t names_session(struct init *init, struct child *c, uint32_t *out) WARN_UNUSED;
 /* The service "console"; NULL: the plan has none. */
 struct server *names_console(struct init *init);
 unsigned program_may(const struct image *image);

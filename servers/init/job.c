@@ -2,7 +2,7 @@
  * job - programs started by others (INIT_OP_SPAWN): loaded from the archive, watched until they end, told about.
  *
  * A record lives from SPAWN until JOB asks about a job that ended, or its owner ends. Jobs end with their owner: nobody
- * else knows them. The number of a job never comes back, so its badges are always fresh.
+ * else knows them. The number of a job comes back after four million others only, and not while it is one's.
  */
 #include <cambium/client.h>
 #include <stdio.h>
@@ -37,20 +37,33 @@ static struct job *job_free(struct init *init)
     return NULL;
 }
 
+static uint32_t job_next_id(struct init *init)
+{
+    do { /* ends: there are more numbers than jobs at a time */
+        init->job_last = init->job_last % BADGE_JOB_COUNT + 1;
+    } while (job_by_id(init, init->job_last) != NULL);
+    return init->job_last;
+}
+
 /* A copy of the caller's strings, so that it cannot change them any more. */
 static status_t strings_take(handle_t memory, uint64_t len, char **out)
 {
     uint64_t span = (len + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
+    uint64_t have = 0, pa;
     char *copy;
 
     if (len == 0 || len > INIT_ARGS_MAX) {
         return E_LIMIT;
     }
+    status_t err = sys_memory_info(memory, 0, &have, &pa);
+    if (err || have < len) { /* a device could be mapped too, and would answer with a bus error */
+        return err ? err : E_RANGE;
+    }
     uint64_t va = vm_reserve(span);
     if (va == 0) {
         return E_NOMEM;
     }
-    status_t err = sys_map(HANDLE_SELF, memory, 0, 0, span, va, MAP_READ);
+    err = sys_map(HANDLE_SELF, memory, 0, 0, span, va, MAP_READ);
     if (err == E_OK) {
         copy = malloc(len);
         if (copy != NULL) {
@@ -75,7 +88,7 @@ static bool strings_valid(const char *strings, uint64_t len, uint64_t count)
     return found == count && strings[len - 1] == '\0';
 }
 
-static status_t job_grant(struct init *init, struct job *job, uint32_t session)
+static status_t job_grant(struct init *init, struct job *job)
 {
     uint32_t log_rights = RIGHT_WRITE | (program_may(job->image) & MAY_INFO ? RIGHT_READ : 0);
     const struct server *console = names_console(init);
@@ -86,16 +99,33 @@ static status_t job_grant(struct init *init, struct job *job, uint32_t session)
         err = child_grant(&job->child, "self", job->child.process, RIGHT_MANAGE, 0);
     }
     if (!err && console != NULL && console->port != 0) {
-        err = child_grant(&job->child, "service console", console->port, RIGHT_CALL, session);
+        uint32_t session;
+        err = names_session(init, &job->child, &session);
+        err = err ? err
+                  : child_grant(&job->child, "service console", console->port, RIGHT_CALL, session);
     }
     return err;
+}
+
+/* A program must not get the pages that servers which are down need to come back. */
+static status_t job_afford(struct init *init, uint64_t pages)
+{
+    uint64_t own[8], system[8];
+    status_t err = sys_info(init->chosen, INFO_PROCESS, 1, own); /* ourselves: the first process */
+
+    err = err ? err : sys_info(init->chosen, INFO_SYSTEM, 0, system);
+    if (err) {
+        return err;
+    }
+    uint64_t left = own[4] - own[3], dma = system[3]; /* no process can run in the DMA pool */
+    left = left > dma ? left - dma : 0;
+    return pages <= left && left - pages >= servers_reserve(init) ? E_OK : E_BUDGET;
 }
 
 static status_t job_start(struct init *init, struct job *job, const struct msg *m,
                           const char *strings)
 {
     char name[INIT_NAME_LEN + 8];
-    uint32_t session = names_session(init);
 
     if (!strings_valid(strings, m->w[0], m->w[1] + m->w[2]) || m->w[1] == 0 ||
         strlen(strings) >= INIT_NAME_LEN) {
@@ -122,8 +152,9 @@ static status_t job_start(struct init *init, struct job *job, const struct msg *
         .strings_len = m->w[0],
     };
     job->image = image;
-    status_t err = child_create(init, &job->child, &spec);
-    err = err ? err : job_grant(init, job, session);
+    status_t err = job_afford(init, spec.pages);
+    err = err ? err : child_create(init, &job->child, &spec);
+    err = err ? err : job_grant(init, job);
     err = err ? err : child_run(&job->child);
     return err;
 }
@@ -146,7 +177,7 @@ status_t job_spawn(struct init *init, uint32_t caller, struct msg *m)
         return err;
     }
     *job = (struct job){
-        .id = ++init->job_count, .notify = notify, .notify_bits = m->w[4], .owner = caller
+        .id = job_next_id(init), .notify = notify, .notify_bits = m->w[4], .owner = caller
     };
     err = job_start(init, job, m, strings);
     free(strings);
@@ -157,7 +188,7 @@ status_t job_spawn(struct init *init, uint32_t caller, struct msg *m)
     }
     (void)sys_handle_close((handle_t)m->w[7]); /* ours, came with the message */
     m->w[0] = job->id;
-    m->w[1] = BADGE_CONSOLE + (init->console_count & BADGE_COUNT);
+    m->w[1] = job->child.sessions;
     return E_OK;
 }
 

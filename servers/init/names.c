@@ -60,9 +60,28 @@ bool program_may_open(const struct image *image, const struct server *s)
            word_in(services, s->plan->match->compatible);
 }
 
-uint32_t names_session(struct init *init)
+static bool sessions_in_use(const struct init *init, uint32_t first)
 {
-    return BADGE_CONSOLE + (++init->console_count & BADGE_COUNT);
+    for (unsigned i = 0; i < INIT_JOBS_MAX; i++) {
+        if (init->jobs[i].child.sessions == first) {
+            return true;
+        }
+    }
+    return init->shell >= 0 && init->servers[init->shell].child.sessions == first;
+}
+
+status_t names_session(struct init *init, struct child *c, uint32_t *out)
+{
+    while (c->sessions == 0) { /* ends: there are more blocks than programs at a time */
+        init->session_last = (init->session_last + 1) % SESSION_BLOCKS;
+        uint32_t first = BADGE_CONSOLE + init->session_last * SESSION_BLOCK;
+        c->sessions = sessions_in_use(init, first) ? 0 : first;
+    }
+    if (c->session_count == SESSION_BLOCK) {
+        return E_LIMIT;
+    }
+    *out = c->sessions + c->session_count++;
+    return E_OK;
 }
 
 /* ---- finding ---- */
@@ -194,6 +213,7 @@ static status_t names_open(struct init *init, const struct caller *c, const char
                            struct msg *m)
 {
     struct server *s = find_to_open(init, name);
+    uint32_t session;
     handle_t handle;
 
     if (s == NULL) {
@@ -208,8 +228,8 @@ static status_t names_open(struct init *init, const struct caller *c, const char
     if (s->state == SERVICE_FAILED || s->state == SERVICE_BROKEN) {
         return E_BROKEN;
     }
-    status_t err =
-        sys_process_grant(c->child->process, s->port, RIGHT_CALL, names_session(init), &handle);
+    status_t err = names_session(init, c->child, &session);
+    err = err ? err : sys_process_grant(c->child->process, s->port, RIGHT_CALL, session, &handle);
     if (err == E_OK) {
         m->w[7] = handle;
     }

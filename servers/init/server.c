@@ -14,6 +14,7 @@
 #include "init.h"
 
 enum { SERVER_PAGES = 512, SERVER_STACK = 16 * 1024, SHELL_PAGES = 1024, SHELL_STACK = 32 * 1024 };
+enum { SERVER_OWN_PAGES = 32 }; /* stack, start page, command page, tables; not the image */
 enum { SHELL_PRIORITY = 11, PROGRAM_CEILING = 12 };
 
 const char *server_class(const struct server *s)
@@ -103,6 +104,22 @@ status_t servers_create(struct init *init)
         (struct server){ .number = count, .image = shell, .state = SERVICE_WAITING };
     init->server_count = count + 1;
     return E_OK;
+}
+
+uint64_t servers_reserve(const struct init *init)
+{
+    uint64_t pages = 0;
+
+    for (unsigned i = 0; i < init->server_count; i++) {
+        const struct server *s = &init->servers[i];
+        bool is_left = s->state == SERVICE_FAILED || s->state == SERVICE_BROKEN ||
+                       (s->plan != NULL && s->plan->is_waiting);
+        if (s->child.process == 0 && !is_left) {
+            pages += (s->plan != NULL ? SERVER_PAGES : SHELL_PAGES) +
+                     s->image->elf.span / PAGE_SIZE + SERVER_OWN_PAGES;
+        }
+    }
+    return pages;
 }
 
 /* ---- starting ---- */
@@ -239,6 +256,8 @@ static status_t shell_grant(struct init *init, struct server *s, unsigned step)
 {
     uint32_t log_rights = RIGHT_WRITE | (program_may(s->image) & MAY_INFO ? RIGHT_READ : 0);
     const struct server *console;
+    uint32_t session;
+    status_t err;
 
     switch (step) {
     case 0:
@@ -247,9 +266,12 @@ static status_t shell_grant(struct init *init, struct server *s, unsigned step)
         return child_grant(&s->child, "chosen", init->chosen, log_rights, 0);
     case 2:
         console = names_console(init);
-        return console == NULL ? E_OK
-                               : child_grant(&s->child, "service console", console->port,
-                                             RIGHT_CALL, names_session(init));
+        if (console == NULL) {
+            return E_OK;
+        }
+        err = names_session(init, &s->child, &session);
+        return err ? err
+                   : child_grant(&s->child, "service console", console->port, RIGHT_CALL, session);
     default:
         return E_NOTFOUND;
     }
