@@ -118,9 +118,12 @@ void thread_fault(struct thread *t, uint32_t cause, uint64_t address, uint64_t e
     struct process *p = t->process;
 
     trace(TRACE_FAULT, t, cause);
+    if (p->object.payer == NULL && cause == FAULT_EXIT) { /* it gave up, and said why before */
+        halt_with_reason("init ended (%ld): %s", (long)code, log_last_line(p));
+    }
     if (p->object.payer == NULL) {
-        panic("init %s: cause %u, address %#lx, pc %#lx, ESR %#lx, code %ld",
-              cause == FAULT_EXIT ? "ended" : "faulted", cause, address, t->elr, esr, (long)code);
+        panic("init faulted: cause %u, address %#lx, pc %#lx, ESR %#lx", cause, address, t->elr,
+              esr);
     }
     if (t->doomed) {
         thread_end(t);

@@ -187,6 +187,8 @@ void report_plan(struct init *init);
 void report_started(struct init *init, const struct server *s);
 /* A fault: `who`, its cause in words, where. *m as received. */
 void report_fault(struct init *init, const char *who, const struct child *c, const struct msg *m);
+/* The same in a few words, cut at len. */
+void report_fault_reason(const struct msg *m, char *out, size_t len);
 
 /* ---- child.c ---- */
 

@@ -7,6 +7,7 @@
  */
 #include <cambium/client.h>
 #include <cambium/thread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tree.h>
@@ -77,6 +78,7 @@ static void serve_fault(struct init *init, uint32_t badge, const struct msg *m)
     bool is_exit = m->w[0] == FAULT_EXIT;
     struct job *job = job_by_badge(init, badge);
     char name[TREE_PATH_LEN];
+    char why[sizeof(((struct server *)0)->reason)];
 
     if (job != NULL && job->state == JOB_RUNNING) {
         if (!is_exit) {
@@ -89,11 +91,13 @@ static void serve_fault(struct init *init, uint32_t badge, const struct msg *m)
         if (s->child.process == 0) {
             return; /* of an incarnation that was stopped already */
         }
+        (void)snprintf(why, sizeof(why), "it ended by itself"); /* fits */
         if (!is_exit) {
             report_server_name(init, s, name, sizeof(name));
             report_fault(init, name, &s->child, m);
+            report_fault_reason(m, why, sizeof(why));
         }
-        supervise_death(init, s, is_exit ? "it ended by itself" : "it faulted, see the log");
+        supervise_death(init, s, why);
     }
 }
 

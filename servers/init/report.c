@@ -116,6 +116,12 @@ static const char *fault_text(uint64_t cause)
     }
 }
 
+void report_fault_reason(const struct msg *m, char *out, size_t len)
+{
+    (void)snprintf(out, len, "fault: %s 0x%llx", fault_text(m->w[0]),
+                   (unsigned long long)m->w[1]); /* cut if too long */
+}
+
 void report_fault(struct init *init, const char *who, const struct child *c, const struct msg *m)
 {
     uint64_t base = c->info != NULL ? c->info->image_va : 0;

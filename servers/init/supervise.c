@@ -96,6 +96,29 @@ void supervise_fail_callers(struct init *init)
     }
 }
 
+static const char *given_up_text(const struct server *s)
+{
+    return s->state == SERVICE_BROKEN ? "is broken, died too often" : "did not start";
+}
+
+static const char *reason_text(const struct server *s)
+{
+    return s->reason[0] != '\0' ? s->reason : err_text(s->error);
+}
+
+/* No interrupt reaches anybody any more, so there is no console either that would show why: the early one has to. The
+ * kernel halts with init's last line. */
+static void end_without_root(struct init *init, const struct server *s, const char *name)
+{
+    uint64_t seq;
+
+    (void)sys_log_console(init->chosen, 1, &seq); /* none in this build: then nobody can be told */
+    report(init, LOG_ERROR,
+           "%s: %s %s: %s (%s); without its root interrupt controller the machine cannot go on",
+           name, s->image->name, given_up_text(s), reason_text(s), err_name(s->error));
+    sys_process_exit(s->error);
+}
+
 /* It is given up: callers are answered, and those who need it are named. */
 static void give_up(struct init *init, struct server *s, enum service_state state, status_t error)
 {
@@ -103,11 +126,13 @@ static void give_up(struct init *init, struct server *s, enum service_state stat
 
     s->state = (uint8_t)state;
     s->error = error;
-    supervise_fail_callers(init);
     report_server_name(init, s, name, sizeof(name));
+    if (s->is_root) {
+        end_without_root(init, s, name);
+    }
+    supervise_fail_callers(init);
     report(init, LOG_ERROR, "%s: %s %s: %s (%s); 'restart %s' tries again", name, s->image->name,
-           state == SERVICE_BROKEN ? "is broken, died too often" : "did not start",
-           s->reason[0] != '\0' ? s->reason : err_text(error), err_name(error), name);
+           given_up_text(s), reason_text(s), err_name(error), name);
     for (unsigned i = s->number + 1; i < init->server_count; i++) {
         struct server *user = &init->servers[i];
         const struct plan_ref *ref;
@@ -122,15 +147,17 @@ static void give_up(struct init *init, struct server *s, enum service_state stat
             }
         }
     }
-    if (s->is_root && state == SERVICE_BROKEN) {
-        report(init, LOG_ERROR,
-               "%s: without its root interrupt controller the machine cannot go on", name);
-        sys_process_exit(E_BROKEN); /* a panic, with this log above it */
-    }
 }
 
 static void start(struct init *init, struct server *s, uint64_t now)
 {
+    char name[SERVER_NAME_LEN];
+
+    if (s->is_root && s->state == SERVICE_WAITING) { /* above init: if it spins, nobody says so */
+        report_server_name(init, s, name, sizeof(name));
+        report(init, LOG_INFO, "%s: starting %s; it hangs if this is the last line", name,
+               s->image->name);
+    }
     status_t err = server_start(init, s);
 
     if (err == E_BUSY) {
@@ -157,6 +184,10 @@ static bool read_failure(struct server *s)
     s->error = page->error;
     memcpy(s->reason, page->reason, sizeof(s->reason));
     s->reason[sizeof(s->reason) - 1] = '\0';
+    if (s->error >= E_OK) { /* a server's main should never return */
+        s->error = E_DEAD;
+        (void)snprintf(s->reason, sizeof(s->reason), "its main returned without an error");
+    }
     return true;
 }
 

@@ -206,6 +206,81 @@ static void a_server_that_fails_because_another_died_starts_again(void **state)
     fake_ready(PL011);
 }
 
+/* Lets init end, and catches that. */
+#define ENDS(action)                                                                               \
+    do {                                                                                           \
+        jmp_buf here;                                                                              \
+        if (setjmp(here) == 0) {                                                                   \
+            fake.exit = &here;                                                                     \
+            action;                                                                                \
+            fail_msg("init goes on");                                                              \
+        }                                                                                          \
+        fake.exit = NULL;                                                                          \
+    } while (0)
+
+static void the_fifth_death_of_the_root_in_a_row_ends_init_with_the_reason(void **state)
+{
+    (void)state;
+    supervise_turn(&fake.init);
+    for (unsigned i = 0; i < 4; i++) {
+        fake_faults(GIC);
+        assert_int_equal(fake_server(GIC)->state, SERVICE_STARTING); /* at once: there is no tick */
+    }
+    assert_false(fake.is_early_console);
+    ENDS(fake_faults(GIC));
+    assert_int_equal(fake.exit_code, E_DEAD);
+    assert_true(fake.is_early_console);
+    assert_non_null(strstr(
+        fake.log, "[init] /intc@8000000: drv/gicv2 is broken, died too often: it faulted "
+                  "(E_DEAD); without its root interrupt controller the machine cannot go on\n"));
+}
+
+static void deaths_of_the_root_that_are_not_in_a_row_end_nothing(void **state)
+{
+    (void)state;
+    fake_boot();
+    for (unsigned i = 0; i < 20; i++) {
+        fake_live(3 * SECOND, 7);
+        fake_faults(GIC);
+        fake_ready(GIC);
+    }
+}
+
+static void a_root_whose_main_fails_ends_init_with_what_it_said(void **state)
+{
+    (void)state;
+    supervise_turn(&fake.init);
+    assert_non_null(strstr(
+        fake.log, "[init] /intc@8000000: starting drv/gicv2; it hangs if this is the last line\n"));
+    ENDS(fake_fails(GIC, E_IO));
+    assert_int_equal(fake.exit_code, E_IO);
+    assert_non_null(strstr(fake.log,
+                           "[init] /intc@8000000: drv/gicv2 did not start: it says why (E_IO); "
+                           "without its root interrupt controller the machine cannot go on\n"));
+}
+
+static void a_root_that_cannot_be_made_ends_init(void **state)
+{
+    (void)state;
+    fake.fail_create = E_NOMEM;
+    ENDS(supervise_turn(&fake.init));
+    assert_int_equal(fake.exit_code, E_NOMEM);
+    assert_non_null(strstr(fake.log, "drv/gicv2 did not start: no free memory that fits"));
+}
+
+static void a_main_that_returns_without_an_error_has_a_reason_too(void **state)
+{
+    (void)state;
+    supervise_turn(&fake.init);
+    fake_ready(GIC);
+    fake_live(3 * SECOND, 1 << GIC);
+    fake_fails(PL011, E_OK);
+    assert_int_equal(fake_server(PL011)->error, E_DEAD);
+    assert_non_null(strstr(
+        fake.log,
+        "/pl011@9000000: drv/pl011 did not start: its main returned without an error (E_DEAD)"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -222,6 +297,11 @@ int main(void)
         TEST(a_rebind_wanted_while_one_is_open_follows_it),
         TEST(a_server_that_fails_is_left_and_its_callers_are_answered),
         TEST(a_server_that_fails_because_another_died_starts_again),
+        TEST(the_fifth_death_of_the_root_in_a_row_ends_init_with_the_reason),
+        TEST(deaths_of_the_root_that_are_not_in_a_row_end_nothing),
+        TEST(a_root_whose_main_fails_ends_init_with_what_it_said),
+        TEST(a_root_that_cannot_be_made_ends_init),
+        TEST(a_main_that_returns_without_an_error_has_a_reason_too),
     };
     return TREE_RUN(tests);
 }
