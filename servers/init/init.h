@@ -22,6 +22,14 @@ enum {
     INIT_SERVERS_MAX = PLAN_SERVICES_MAX + 1 /* and the shell */
 };
 
+/* Memory for DMA (dma.c). The pool has 1 to 4 MiB; a power of two, as the memories in it. */
+enum {
+    DMA_MEMORIES_MAX = 256,      /* of all nodes, buffers included */
+    DMA_NODE_MEMORIES = 64,      /* of one node, likewise */
+    DMA_NODE_PAGES = 128,        /* of one node */
+    DMA_NODE_BUFFER_PAGES = 1024 /* of clients' buffers that one node may hold back */
+};
+
 /* Badges at init's port (also of faults): a server's number + 1, or a job's. Badges of programs at services. */
 enum {
     BADGE_JOB = 0x400000,
@@ -129,6 +137,23 @@ struct job {
     uint32_t owner; /* its badge at our port */
 };
 
+enum dma_kind {
+    DMA_FREE = 0,
+    DMA_OWN,      /* the driver's, by index */
+    DMA_RETURNED, /* the living incarnation may still map it */
+    DMA_BUFFER    /* a client's, registered */
+};
+
+struct dma_memory {
+    uint8_t kind; /* enum dma_kind */
+    bool is_kept; /* never given back */
+    uint16_t server;
+    uint32_t index;       /* OWN: the driver's; BUFFER: number of the registration */
+    uint32_t incarnation; /* OWN, RETURNED: the last that got a handle; BUFFER: that registered it */
+    handle_t handle;
+    uint64_t pages;
+};
+
 struct init {
     handle_t self, port, chosen, root, power, tree;
     const void *fdt;
@@ -142,6 +167,8 @@ struct init {
     unsigned server_count;
     int shell; /* number of the shell; -1 */
     struct job jobs[INIT_JOBS_MAX];
+    struct dma_memory dma[DMA_MEMORIES_MAX];
+    uint32_t buffer_count;  /* ever registered: the last number */
     uint32_t job_last;      /* id of the last job */
     uint32_t session_last;  /* block of sessions given out last */
     uint32_t last_process;  /* highest process id seen */
@@ -256,6 +283,14 @@ void supervise_death(struct init *init, struct server *s, const char *why);
 void supervise_fail_callers(struct init *init);
 /* The user wants it (re)started: does not count. */
 void supervise_restart(struct init *init, struct server *s);
+
+/* ---- dma.c ---- */
+
+/* INIT_OP_DMA*, from the server `s`; *m is request, then answer. What came with REGISTER is init's after E_OK. */
+status_t dma_serve(struct init *init, struct server *s, struct msg *m) WARN_UNUSED;
+status_t dma_stat(struct init *init, struct msg *m) WARN_UNUSED;
+/* The incarnation's process is gone: what it had returned can be freed. */
+void dma_incarnation_ended(struct init *init, const struct server *s);
 
 /* ---- job.c ---- */
 

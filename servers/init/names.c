@@ -351,9 +351,22 @@ static status_t names_dispatch(struct init *init, const struct caller *c, struct
         return caller_may(c, MAY_CONTROL) ? sys_power(init->power, (uint32_t)m->w[0]) : E_RIGHTS;
     case INIT_OP_PROGRAM:
         return names_program(init, m);
+    case INIT_OP_DMA_STAT:
+        return dma_stat(init, m);
+    case INIT_OP_DMA:
+    case INIT_OP_DMA_RETURN:
+    case INIT_OP_DMA_REGISTER:
+    case INIT_OP_DMA_UNREGISTER:
+        return c->is_program ? E_RIGHTS : dma_serve(init, &init->servers[c->rank], m);
     default:
         return E_NOSYS;
     }
+}
+
+/* The handles of these are init's, if they succeed. */
+static bool takes_handles(uint32_t op)
+{
+    return op == INIT_OP_SPAWN || op == INIT_OP_DMA_REGISTER;
 }
 
 status_t names_serve(struct init *init, uint32_t badge, struct msg *m)
@@ -367,7 +380,7 @@ status_t names_serve(struct init *init, uint32_t badge, struct msg *m)
         came[i] = (handle_t)m->w[MSG_WORDS - 1 - i];
     }
     err = err ? err : names_dispatch(init, &c, m);
-    for (unsigned i = 0; i < handles && (err || info_op(m->info) != INIT_OP_SPAWN); i++) {
+    for (unsigned i = 0; i < handles && (err || !takes_handles(info_op(m->info))); i++) {
         (void)sys_handle_close(came[i]); /* nobody took it */
     }
     return err;

@@ -314,6 +314,7 @@ void server_stop(struct init *init, struct server *s)
         (void)sys_port_reset(s->port, 0); /* callers stay queued for the next incarnation */
     }
     command_reset(init, s);
+    dma_incarnation_ended(init, s);
     s->retry_ns = 0;
     jobs_end_owned(init, s->number + 1);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * init's acting half on the build machine: real server.c, supervise.c, round.c, command.c, report.c over a fake kernel
- * that records, on QEMU's tree with the images gicv2 (rank 1), pl011 (2), the console (3) and the shell. names.c and job.c
- * are real where a test links them.
+ * that records, on QEMU's tree with the images gicv2 (rank 1), pl011 (2), the console (3) and the shell. names.c, job.c and
+ * dma.c are real where a test links them.
  */
 #pragma once
 #include "init.h"

@@ -8,7 +8,7 @@
 
 static void a_request_that_does_not_exist_is_refused_and_its_handles_are_closed(void **state)
 {
-    static const uint32_t ops[] = { 0, 99, UINT32_MAX, INIT_OP_OPEN, INIT_OP_JOB };
+    static const uint32_t ops[] = { 0, 99, UINT32_MAX, INIT_OP_OPEN, INIT_OP_JOB, INIT_OP_DMA };
 
     (void)state;
     for (unsigned i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {

@@ -14,6 +14,9 @@ enum command_op {
                            * incarnation; attach lines and subscriptions anew */
     COMMAND_IRQ_QUIESCE,  /* interrupt servers: arg[0] = node offset: mask and detach all lines of that child */
     COMMAND_LOG_LEVEL,    /* arg[0] = level */
+    COMMAND_DMA_OFF,      /* buses: arg[0] = node offset: take away that child's bus-mastering and read it back; E_OK only if
+                           * it is off. Then init may free what the child's node holds (proto/init.h, "DMA"). There is no
+                           * bus server yet, so init sends it to nobody, and only drivers give memory back */
     COMMAND_OWN           /* the class's own from here on */
 };
 

@@ -40,6 +40,31 @@ status_t node_clock_hz(struct node node, const char *name, uint32_t *out) WARN_U
 status_t node_u32(struct node node, const char *name, uint32_t *out) WARN_UNUSED;
 uint32_t node_u32_or(struct node node, const char *name, uint32_t fallback);
 
+/* ---- memory for DMA: belongs to the node, outlives the process (proto/init.h, "DMA") ---- */
+
+struct dma {
+    void *at;        /* mapped, not cached */
+    uint64_t pa;     /* contiguous from here */
+    uint64_t len;    /* as rounded up */
+    handle_t memory; /* READ, WRITE, MANAGE */
+    bool is_old;     /* holds what an earlier incarnation, or this one, left there; else zero */
+};
+
+/* Memory number `index` of the node: the same index and length give every incarnation the same memory. `limit`: highest
+ * physical address allowed + 1, 0 any; `flags`: INIT_DMA_KEEP or 0. Errors: as INIT_OP_DMA; E_NOMEM no address space;
+ * E_BUDGET tables. After an error behind init's answer the node holds the memory all the same. */
+status_t node_dma(struct node node, unsigned index, uint64_t len, uint64_t limit, uint32_t flags,
+                  struct dma *out) WARN_UNUSED;
+/* Unmaps it (`dma` NULL: this process has not got it) and gives it back, after the device was reset. Errors: as
+ * INIT_OP_DMA_RETURN; it is unmapped then all the same. */
+status_t node_dma_return(struct node node, unsigned index, struct dma *dma) WARN_UNUSED;
+/* To be called before the address of a client's memory goes to the device: init keeps it alive. The handle stays the
+ * caller's. *out is for node_buffer_unregister. Errors: as INIT_OP_DMA_REGISTER. */
+status_t node_buffer_register(struct node node, handle_t memory, uint32_t *out) WARN_UNUSED;
+/* The device is done with it; INIT_DMA_EARLIER: with all that dead incarnations registered, since it was reset.
+ * E_NOTFOUND. */
+status_t node_buffer_unregister(struct node node, uint32_t number);
+
 /* ---- the event loop ---- */
 
 enum event_kind {

@@ -42,6 +42,26 @@ static void print_pages(const char *what, uint64_t pages)
     printf("  %-12s %10" PRIu64 " KiB  %8" PRIu64 " pages\n", what, kib, pages);
 }
 
+/* What nodes hold, where any does. */
+static void print_dma(const struct shell *sh)
+{
+    struct msg m = { .info = INIT_OP_DMA_STAT };
+
+    for (uint64_t next = 0; msg_call(sh->init, &m) == E_OK;) {
+        char path[TREE_PATH_LEN] = "?";
+        if (next == 0) {
+            printf("DMA of nodes   pages  of limit  buffers' pages  of limit\n");
+        }
+        if (sh->tree != NULL) {
+            tree_path(sh->tree, (int)m.w[4], path, sizeof(path));
+        }
+        printf("  %18" PRIu32 "  %8" PRIu32 "  %14" PRIu32 "  %8" PRIu32 "  %s\n", (uint32_t)m.w[1],
+               (uint32_t)m.w[3], (uint32_t)m.w[2], (uint32_t)(m.w[3] >> 32), path);
+        next = m.w[0] + 1;
+        m = (struct msg){ .info = INIT_OP_DMA_STAT, .w = { next } };
+    }
+}
+
 int mem_command(struct shell *sh, int argc, char *argv[])
 {
     uint64_t w[8] = { 0 };
@@ -66,6 +86,7 @@ int mem_command(struct shell *sh, int argc, char *argv[])
     for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         printf("  %-12s %10" PRIu64 "\n", kinds[i], w[i]);
     }
+    print_dma(sh);
     return STATUS_OK;
 }
 

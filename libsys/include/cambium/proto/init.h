@@ -31,9 +31,43 @@ enum init_op {
     INIT_OP_NODE,     /* w0 = node offset -> w0 = NODE_*, w1 = server number (for INIT_OP_SERVER) or -1, w2 = offset of the
                        * node it waits for or is covered by, or -1; w3 = status_t */
     INIT_OP_POWER,    /* w0 = POWER_OFF or POWER_REBOOT (abi.h): from the shell. Does not return when it works */
-    INIT_OP_MEMSTAT,  /* reserved for DMA accounting */
-    INIT_OP_PROGRAM   /* w0 = n: the n-th program of the archive (bin/) -> w0..w5 = its name. E_NOTFOUND: no more */
+    INIT_OP_DMA_STAT, /* w0 = n: the first server with number n or above whose node holds DMA memory or clients' buffers ->
+                       * w0 = its number, w1 = pages of DMA memory | memories << 32, w2 = pages of buffers | buffers << 32,
+                       * w3 = the limit of those | of these << 32 (pages), w4 = node offset. E_NOTFOUND: no more */
+    INIT_OP_PROGRAM,  /* w0 = n: the n-th program of the archive (bin/) -> w0..w5 = its name. E_NOTFOUND: no more */
+
+    /* Memory that devices access belongs to the node, not to the process. These four are for the server of a node
+     * (anybody else: E_RIGHTS), about its own node; see "DMA" below. */
+    INIT_OP_DMA,      /* w0 = index (32 bits), w1 = bytes, w2 = highest physical address allowed + 1 (0: any), w3 =
+                       * INIT_DMA_KEEP or 0 -> w0 = INIT_DMA_OLD or 0, w1 = bytes (a power of two of pages), w7 = a handle
+                       * with READ, WRITE and MANAGE (memory_info tells its physical address), which init put into the
+                       * caller's table (a word, not a message handle). E_INVAL: 0 bytes, unknown flags, index; E_BUSY:
+                       * the index has memory of another length, with other flags, or above the limit; E_BUDGET: the
+                       * node's limit, or init's pages; E_NOMEM: nothing that fits is free in the DMA pool; E_FULL:
+                       * init's table or the caller's; E_DEAD */
+    INIT_OP_DMA_RETURN,     /* w0 = index: the caller has reset its device, which does not use that memory any more.
+                             * E_NOTFOUND; E_RIGHTS: it was obtained with INIT_DMA_KEEP */
+    INIT_OP_DMA_REGISTER,   /* w7 = handle of a client's memory, with MANAGE and TRANSFER -> w0 = number of the
+                             * registration, never 0. E_INVAL: not one handle; E_TYPE: of something else; E_RIGHTS: without
+                             * MANAGE nobody can learn its address; E_BUDGET: the node's limit; E_FULL: init's table */
+    INIT_OP_DMA_UNREGISTER  /* w0 = number: the device is done with that buffer; 0: it was reset, it is done with all that
+                             * dead incarnations registered -> w0 = buffers let go. E_NOTFOUND: no such number of this
+                             * node */
 };
+
+/* DMA. A device goes on writing when its driver is dead, so init holds a handle to everything whose address a device was
+ * told, until somebody who can know says that the device is done with it: the driver, after it has reset its device.
+ * Until then, and without INIT_OP_DMA_RETURN or _UNREGISTER, it is kept for ever.
+ *
+ * INIT_OP_DMA with the same index gives every incarnation the same memory, at the same physical address, with
+ * INIT_DMA_OLD and with what was in it; fresh memory is zero. It is charged to init's budget and counts against the
+ * node's limit. What was returned may still be mapped by the driver: it counts until the incarnation ends, and serves a
+ * later INIT_OP_DMA of the same length before. A client's buffer stays charged to the client, dead or not. */
+enum {
+    INIT_DMA_KEEP = 1, /* asked: never freed (mailbox buffers, tables of an ITS) */
+    INIT_DMA_OLD = 1   /* answered: not fresh */
+};
+enum { INIT_DMA_EARLIER = 0 }; /* INIT_OP_DMA_UNREGISTER: all of dead incarnations */
 
 enum job_state { JOB_RUNNING = 0, JOB_EXITED, JOB_FAULTED, JOB_KILLED };
 enum service_state {
