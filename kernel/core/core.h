@@ -18,8 +18,6 @@ _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2
 _Noreturn void halt_with_reason(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void kprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_port_gone(struct port *port);
-/* What the process logged last, for the report that ends everything. */
-const char *log_last_line(const struct process *p);
 enum { LINE_LEN = 252 };
 
 /* ---- console.c: the early console ---- */

@@ -169,21 +169,6 @@ static status_t log_write(struct process *p, const uint64_t *x)
     return E_OK;
 }
 
-const char *log_last_line(const struct process *p)
-{
-    struct line *l = p->log_line;
-    uint32_t len = l != NULL ? l->len : 0;
-
-    if (l == NULL) {
-        return "it logged nothing";
-    }
-    while (l->len == 0 && len < LINE_LEN - 1 && l->text[len] != '\n') { /* the last whole one */
-        len++;
-    }
-    l->text[len] = '\0';
-    return l->text;
-}
-
 static status_t log_read(uint64_t *x)
 {
     uint64_t oldest = next_seq > LOG_LEN ? next_seq - LOG_LEN : 0;

@@ -119,7 +119,7 @@ void thread_fault(struct thread *t, uint32_t cause, uint64_t address, uint64_t e
 
     trace(TRACE_FAULT, t, cause);
     if (p->object.payer == NULL && cause == FAULT_EXIT) { /* it gave up, and said why before */
-        halt_with_reason("init ended (%ld): %s", (long)code, log_last_line(p));
+        halt_with_reason("init ended (%ld); its last lines say why", (long)code);
     }
     if (p->object.payer == NULL) {
         panic("init faulted: cause %u, address %#lx, pc %#lx, ESR %#lx", cause, address, t->elr,

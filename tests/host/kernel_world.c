@@ -34,11 +34,6 @@ void halt_with_reason(const char *format, ...)
     fail_msg("the kernel halts: %s", format);
     abort();
 }
-const char *log_last_line(const struct process *p)
-{
-    (void)p;
-    return "";
-}
 void kprintf(const char *format, ...)
 {
     (void)format;

@@ -22,7 +22,7 @@ def boot_with(boot, folder, how):
 ], ids=["faults", "ends", "fails", "is_silent"])
 def test_the_machine_halts_with_the_reason_if_its_root_interrupt_server(boot, tmp_path, how, said, count, reason):
     machine = boot_with(boot, tmp_path, how)
-    machine.expect(r"\[kernel\] halted: init ended \(-\d+\): ([^\n]*)\n", timeout=90)
+    machine.expect(r"\[init\] ([^\n]*)\n[^\n]*\[kernel\] halted: init ended \(-\d+\)", timeout=90)
     last = machine.child.match.group(1)
     assert "/intc@8000000: drv/gicv2 " + reason in last
     assert "without its root interrupt controller the machine cannot go on" in last
@@ -36,7 +36,7 @@ def test_the_reason_is_seen_even_if_the_console_was_up(boot, tmp_path):
     machine.prompt()
     assert "Hello from Cambium." in machine.run("hello")
     machine.send("kill gicv2\r")
-    machine.expect(r"\[kernel\] halted: init ended \(-\d+\): ([^\n]*)\n", timeout=20)
+    machine.expect(r"\[init\] ([^\n]*)\n[^\n]*\[kernel\] halted: init ended \(-\d+\)", timeout=20)
     assert "/intc@8000000: drv/gicv2 is broken, died too often: fault: breakpoint" in machine.child.match.group(1)
 
 
