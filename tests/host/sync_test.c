@@ -10,13 +10,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cambium/sys.h>
 #include <cambium/thread.h>
 #include <cmocka.h>
+
+/* after Cambium's own SYS_ names: some of Linux's are the same, and they are macros */
+#include <sys/syscall.h>
 
 enum { THREADS = 4, ROUNDS = 20000 };
 
