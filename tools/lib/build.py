@@ -3,11 +3,13 @@
 
 Everything stops with SystemExit and a reason; the build's output is shown only when it fails.
 """
+import json
 import os
+import shutil
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 BUILD = os.path.join(ROOT, "build")
 TOOLS = os.path.join(ROOT, "tools")
 
@@ -16,15 +18,12 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-SHOWN_LINES = 60
-
-
-def step(what, command):
+def step(what, command, shown=60, hint=""):
     """Runs a command quietly; if it fails, shows the end of what it said and stops."""
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
-        say("\n".join(done.stdout.splitlines()[-SHOWN_LINES:]))
-        raise SystemExit(f"{what} failed: {' '.join(command)}")
+        say("\n".join(done.stdout.splitlines()[-shown:]))
+        raise SystemExit(f"{what} failed: {' '.join(command)}" + (f"\n{hint}" if hint else ""))
 
 
 def setup(install=True, tests=True):
@@ -35,25 +34,47 @@ def setup(install=True, tests=True):
         raise SystemExit(code)
 
 
-def fetch(install=True):
-    """Fetches the third-party sources. Meson can do that too, unless only a Debian mirror is in reach."""
-    command = [os.path.join(TOOLS, "fetch-subprojects")]
-    if subprocess.run(command, cwd=ROOT).returncode == 0:
-        return
-    if install and os.path.exists("/usr/bin/apt-get"):
-        say("Updating apt's lists, which name the mirror that has the libraries' sources.")
-        sudo = [] if os.geteuid() == 0 else ["sudo"]
-        subprocess.run(sudo + ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "update"])
-        if subprocess.run(command, cwd=ROOT).returncode == 0:
-            return
-    say("The libraries' sources could not be fetched from a Debian mirror; Meson will try their own sites.")
+def fetch():
+    """Fetches the third-party sources; whether all are there. Meson can do that too, unless only a Debian mirror is in
+    reach."""
+    if subprocess.run([os.path.join(TOOLS, "fetch-subprojects")], cwd=ROOT).returncode == 0:
+        return True
+    say("Meson will try the libraries' own sites.")
+    return False
 
 
-def configure(build=BUILD, options=()):
-    if os.path.exists(os.path.join(build, "build.ninja")):
-        return
-    say(f"Configuring {os.path.relpath(build, ROOT)}.")
-    step("configuring", ["meson", "setup", build, "--cross-file", os.path.join(TOOLS, "aarch64.ini"), *options])
+def asked(build, option):
+    """The value of an option of the project in a configured build directory; None if it has no such option."""
+    with open(os.path.join(build, "meson-info", "intro-buildoptions.json"), encoding="utf-8") as f:
+        return next((o["value"] for o in json.load(f) if o["name"] == option), None)
+
+
+def is_configured(build):
+    """There is a build directory, and it is this source tree's: a copied or renamed tree brings one that would build
+    the sources at the old place."""
+    try:
+        with open(os.path.join(build, "meson-info", "meson-info.json"), encoding="utf-8") as f:
+            folders = json.load(f)["directories"]
+    except (OSError, ValueError, KeyError):
+        return False
+    if os.path.realpath(folders["source"]) == ROOT and os.path.realpath(folders["build"]) == os.path.realpath(build):
+        return os.path.exists(os.path.join(build, "build.ninja"))
+    say(f"{os.path.relpath(build, ROOT)} was made for {folders['source']}; making it anew.")
+    shutil.rmtree(build)
+    return False
+
+
+def configure(build=BUILD, options=(), tests=True):
+    """Sets the build directory up if there is none; one without tests gets them when they are asked for."""
+    if not is_configured(build):
+        hint = "" if fetch() else ("To build without a network, put the files that subprojects/*.wrap name (source_filename) "
+                                   "into subprojects/packagecache/.")
+        say(f"Configuring {os.path.relpath(build, ROOT)}.")
+        step("configuring", ["meson", "setup", build, "--cross-file", os.path.join(TOOLS, "aarch64.ini"),
+                             f"-Dtests={str(tests).lower()}", *options], 20, hint)
+    elif tests and asked(build, "tests") is False:
+        say(f"Configuring {os.path.relpath(build, ROOT)} with tests.")
+        step("configuring", ["meson", "setup", "--reconfigure", build, "-Dtests=true"], 20)
 
 
 def compile_all(build=BUILD, targets=()):
@@ -63,13 +84,21 @@ def compile_all(build=BUILD, targets=()):
     if plan.returncode == 0 and "no work to do" in plan.stdout:
         return
     say(f"Building in {os.path.relpath(build, ROOT)} (a first build takes about half a minute).")
-    step("building", ["ninja", "-C", build, *targets])
+    step("building", ["ninja", "--quiet", "-C", build, *targets])
 
 
-def everything(install=True, tests=True, build=BUILD, options=()):
-    """From nothing to a finished build; tests: with what only tests need."""
+def must_be_writable():
+    """The build directory and the libraries' sources lie in the source tree."""
+    for folder in ROOT, os.path.join(ROOT, "subprojects"), BUILD:
+        if os.path.exists(folder) and not os.access(folder, os.W_OK):
+            raise SystemExit(f"{folder} is not writable, and it is where Cambium is built: copy the source tree to a folder "
+                             "of your own")
+
+
+def everything(install=True, tests=True, build=BUILD, options=(), targets=None):
+    """From nothing to a finished build. tests: with what only tests need; targets: only these (default: what tests and
+    the boot need)."""
+    must_be_writable()
     setup(install, tests)
-    if not os.path.exists(os.path.join(build, "build.ninja")):
-        fetch(install)
-    configure(build, options)
-    compile_all(build, ["all", "meson-test-prereq"] if tests else ["kernel/Image"])
+    configure(build, options, tests)
+    compile_all(build, targets or (["all", "meson-test-prereq"] if tests else ["kernel/Image"]))
