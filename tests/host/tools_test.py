@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The pure parts of the tools: splitting --exec, reducing series, reading archives, QEMU's command line."""
 import importlib.machinery
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
 import bench  # noqa: E402
+import build  # noqa: E402
 import goals  # noqa: E402
 import machine  # noqa: E402
 import run  # noqa: E402
@@ -69,3 +71,89 @@ def test_ctrl_c_reaches_the_guest():
 
 def test_terminal_sequences_are_removed():
     assert machine.clean("\x1b[Ka\r\n\x1b[2Db") == "a\nb"
+
+
+def test_memory_sizes_are_read_as_qemu_writes_them():
+    assert machine.mebibytes("128M") == machine.mebibytes("128") == machine.mebibytes("131072k") == 128
+    assert machine.mebibytes("6G") == 6144
+    assert machine.mebibytes("") is machine.mebibytes("-1M") is machine.mebibytes("6 G") is machine.mebibytes("x") is None
+
+
+# ---- tools/setup on a machine that is made of scripts: what it calls, and what a person reads ----
+
+SCRIPTS = {
+    "apt-get": """echo "apt-get $*" >>"$CALLS"
+case "$*" in
+*update*--print-uris*) echo "'http://mirror.example/debian/dists/bookworm/InRelease' x 0" ;;
+*install*--print-uris*) printf "'http://mirror.example/%s' x 1500000 x\\n" a b ;;
+esac""",
+    "qemu-system-aarch64": "echo 'QEMU emulator version 7.2.22'",
+    "sudo": 'echo "sudo $*" >>"$CALLS"; exit 1',
+    "id": 'echo "$USER_ID"',
+}
+
+
+def setup_on(folder, *options, user=0, without=()):
+    """(status, what it said, what apt and sudo were told) of tools/setup where only the scripts above are installed."""
+    for name, body in SCRIPTS.items():
+        if name not in without:
+            (folder / name).write_text("#!/bin/sh\n" + body + "\n")
+            (folder / name).chmod(0o755)
+    for name in ("awk", "cat", "dirname", "env", "find", "grep", "head", "mktemp", "rm", "sed", "sh", "sleep", "sort", "tail",
+                 "tee", "wc"):
+        (folder / name).symlink_to(f"/usr/bin/{name}")
+    calls = folder / "calls"
+    calls.write_text("")
+    done = subprocess.run([os.path.join(ROOT, "tools", "setup"), *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, timeout=30, env={"PATH": str(folder), "CALLS": str(calls), "USER_ID": str(user)})
+    return done.returncode, done.stdout, calls.read_text()
+
+
+def changes(calls):
+    """The calls that change the system."""
+    return [line for line in calls.splitlines() if "--print-uris" not in line and "indextargets" not in line]
+
+
+def test_setup_never_installs_if_told_so_and_says_how_to(tmp_path):
+    status, said, calls = setup_on(tmp_path, "--no-install", "--boot-only")
+    assert status == 1
+    assert "QEMU must be 10 or newer, and is 7.2" in said
+    assert "apt-get install --no-install-recommends" in said and "gcc-aarch64-linux-gnu" in said
+    assert changes(calls) == []
+
+
+def test_setup_without_root_and_sudo_says_what_to_install(tmp_path):
+    status, said, calls = setup_on(tmp_path, "--boot-only", user=1000, without=["sudo"])
+    assert status == 1
+    assert "there is no sudo" in said and "gcc-aarch64-linux-gnu" in said
+    assert changes(calls) == []
+
+
+def test_setup_leaves_out_what_only_tests_need(tmp_path):
+    said = setup_on(tmp_path, "--no-install", "--boot-only")[1]
+    assert "libcmocka-dev" not in said and "spin" not in said
+
+
+# ---- the build directory ----
+
+def configured_for(folder, source):
+    (folder / "meson-info").mkdir(parents=True)
+    (folder / "meson-info" / "meson-info.json").write_text(
+        json.dumps({"directories": {"source": str(source), "build": str(folder)}}))
+    (folder / "meson-info" / "intro-buildoptions.json").write_text(json.dumps([{"name": "tests", "value": False}]))
+    (folder / "build.ninja").write_text("")
+    return str(folder)
+
+
+def test_a_build_directory_of_another_source_tree_is_not_used(tmp_path):
+    own = configured_for(tmp_path / "own", ROOT)
+    other = configured_for(tmp_path / "other", tmp_path)
+    assert build.is_configured(own) and os.path.exists(own)
+    assert not build.is_configured(other) and not os.path.exists(other)
+    assert not build.is_configured(str(tmp_path / "none"))
+
+
+def test_an_option_of_a_build_directory_is_read(tmp_path):
+    own = configured_for(tmp_path / "own", ROOT)
+    assert build.asked(own, "tests") is False
+    assert build.asked(own, "of a later version") is None
