@@ -47,6 +47,35 @@ def test_add_puts_a_program_into_the_archive(tmp_path):
     assert "Hello from Cambium." in out
 
 
+def test_exec_may_end_with_poweroff():
+    code, _, err = run("--exec", "echo fine; poweroff")
+    assert code == 0, err
+    code, _, err = run("--exec", "poweroff; ps")
+    assert code == 1
+    assert "ps: not run" in err
+
+
+def test_dtb_takes_a_tree_as_qemu_wrote_it(tmp_path):
+    """QEMU's own is 1 MiB long; doubled by QEMU it would be too long for the kernel."""
+    path = str(tmp_path / "tree.dtb")
+    subprocess.run(library.machine.command(image=None, properties=[f"dumpdtb={path}"]), check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert os.path.getsize(path) == 1 << 20
+    code, out, err = run("--dtb", path, "--exec", "echo fine", timeout=60)
+    assert code == 0, err
+    assert "fine" in out
+
+
+def test_the_command_works_through_a_link_from_another_folder_with_another_locale(tmp_path):
+    (tmp_path / "run").symlink_to(os.path.join(library.ROOT, "tools", "run"))
+    environment = {**os.environ, "LANG": "de_DE.UTF-8"}
+    environment.pop("TERM", None)
+    done = subprocess.run([tmp_path / "run", "--no-install", "--exec", "echo fine"], cwd=tmp_path, env=environment,
+                          timeout=120, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "fine" in done.stdout
+
+
 def test_qemu_options_reach_qemu():
     code, _, err = run("--exec", "echo x", "--", "-M", "no-such-machine")
     assert code == 1
@@ -55,7 +84,10 @@ def test_qemu_options_reach_qemu():
 
 @pytest.mark.parametrize("options, reason", [
     (["--machine", "raspi3b"], "not supported yet"), (["--gic", "4"], "invalid choice"),
-    (["--smp", "9"], "1 to 8 cores"), (["--gic", "3", "--smp", "124"], "1 to 123 cores"), (["--dtb", "missing.dtb"], "no such file"),
+    (["--smp", "9"], "1 to 8 cores"), (["--smp", "0"], "1 to 8 cores"), (["--gic", "3", "--smp", "124"], "1 to 123 cores"),
+    (["--memory", "foo"], "not a size"), (["--memory", "8M"], "needs 64M"), (["--dtb", "missing.dtb"], "no such file"),
+    (["--dtb", __file__], "not a device tree blob"), (["--add", __file__], "not an ELF file"),
+    (["--exec", "echo 'a"], "a quote is not closed"), (["--timeout", "0"], "more than 0 seconds"),
     (["--gdb", "--exec", "ps"], "waits for a person")])
 def test_what_the_machine_lacks_is_refused_with_the_reason(options, reason):
     code, _, err = run(*options)

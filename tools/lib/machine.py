@@ -22,13 +22,26 @@ MACHINES = {
 }
 
 
-def refusal(machine, gic, smp):
+def mebibytes(size):
+    """QEMU's way of writing a memory size ('128M', '6G', a number alone is MiB) as MiB; None if it is no size."""
+    match = re.fullmatch(r"(\d+)([KMGT]?)", size, re.I)
+    return int(match[1]) * {"K": 1 / 1024, "": 1, "M": 1, "G": 1024, "T": 1024 * 1024}[match[2].upper()] if match else None
+
+
+LEAST_MEMORY = 64  # MiB: what the system is tested with
+
+
+def refusal(machine, gic, smp, memory="1G"):
     """Why this combination cannot run, or None."""
     if MACHINES[machine]:
         return f"--machine {machine}: {MACHINES[machine]}"
     most = {2: 8, 3: 123}[gic]
     if not 1 <= smp <= most:
         return f"--smp {smp}: QEMU's virt machine with a GICv{gic} has 1 to {most} cores"
+    if mebibytes(memory) is None:
+        return f"--memory {memory}: not a size such as 128M or 6G"
+    if mebibytes(memory) < LEAST_MEMORY:
+        return f"--memory {memory}: Cambium needs {LEAST_MEMORY}M"
     return None
 
 
@@ -87,8 +100,9 @@ class Machine:
             self.child.expect(patterns, timeout=timeout or self.timeout)
         except (self.pexpect.TIMEOUT, self.pexpect.EOF) as what:
             before = self.child.before if isinstance(self.child.before, str) else ""
-            why = "ended" if isinstance(what, self.pexpect.EOF) else "did not say in time"
-            raise Stopped(f"QEMU {why}: {patterns}", self.text + before) from None
+            wanted = " or ".join(repr(re.sub(r"\\(.)", r"\1", p)) for p in patterns)
+            why = "ended and did not say" if isinstance(what, self.pexpect.EOF) else "did not say in time"
+            raise Stopped(f"QEMU {why}: {wanted}", self.text + before) from None
         self.text += self.child.before + self.child.after
         return self.child.match
 

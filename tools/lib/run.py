@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -43,15 +44,62 @@ def options(argv):
     own, qemu = (argv[:argv.index("--")], argv[argv.index("--") + 1:]) if "--" in argv else (argv, [])
     args = parser.parse_args(own)
     args.qemu = qemu
-    reason = machine.refusal(args.machine, args.gic, args.smp)
+    reason = machine.refusal(args.machine, args.gic, args.smp, args.memory)
     if reason:
         parser.error(reason)
-    for path in args.add + ([args.dtb] if args.dtb else []):
+    for path, refusal in [(path, no_program) for path in args.add] + [(path, no_tree) for path in [args.dtb] if path]:
         if not os.path.isfile(path):
             parser.error(f"{path}: no such file")
-    if args.gdb and args.commands:
+        reason = refusal(path)
+        if reason:
+            parser.error(f"{path}: {reason}")
+    if args.timeout is not None and not args.timeout > 0:
+        parser.error("--timeout: must be more than 0 seconds")
+    if args.commands is not None:
+        try:
+            args.commands = split_commands(args.commands)
+        except ValueError:
+            parser.error("--exec: a quote is not closed")
+    if args.gdb and args.commands is not None:
         parser.error("--gdb and --exec: the one waits for a person, the other for nobody")
     return args
+
+
+def no_program(path):
+    """Why a file cannot be a program of Cambium's, or None."""
+    with open(path, "rb") as f:
+        head = f.read(20)
+    if head[:6] != b"\x7fELF\x02\x01" or head[18:20] != b"\xb7\0":
+        return "not an ELF file for AArch64"
+    return None
+
+
+def no_tree(path):
+    """Why a file cannot be a device tree, or None."""
+    with open(path, "rb") as f:
+        blob = f.read()
+    if blob[:4] != b"\xd0\x0d\xfe\xed" or len(blob) < 40:
+        return "not a device tree blob (dtc makes one of a .dts file)"
+    if struct.unpack_from(">I", blob, 4)[0] > len(blob):
+        return "a device tree blob that is cut short"
+    return None
+
+
+def packed_tree(path, folder):
+    """The tree without room for additions behind it; its path. QEMU doubles a tree's size to have room of its own, and a
+    tree that QEMU itself wrote (dumpdtb) is 1 MiB, which would then exceed the 2 MiB that the boot protocol allows."""
+    with open(path, "rb") as f:
+        blob = bytearray(f.read())
+    structs, strings = struct.unpack_from(">2I", blob, 8)
+    strings_len, structs_len = struct.unpack_from(">2I", blob, 32)
+    size = max(structs + structs_len, strings + strings_len)
+    if size > len(blob) or structs_len == 0:
+        return path  # odd: let QEMU and the kernel see it as it is
+    struct.pack_into(">I", blob, 4, size)
+    out = os.path.join(folder, "tree.dtb")
+    with open(out, "wb") as f:
+        f.write(blob[:size])
+    return out
 
 
 def add_programs(files, folder):
@@ -67,6 +115,8 @@ def interactive(command, args):
     if args.gdb:
         print(f"Waiting for a debugger:\n  {debugger()} {os.path.join(build.BUILD, 'kernel', 'kernel.elf')} "
               "-ex 'target remote :1234'", file=sys.stderr)
+        if not shutil.which(debugger()):
+            print(f"({debugger()} is not installed; Debian's package has the same name.)", file=sys.stderr)
     print("Leave with `poweroff`, or with Ctrl-A then x. Ctrl-C goes to the shell.", file=sys.stderr, flush=True)
     try:
         return 0 if subprocess.run(command, timeout=args.timeout).returncode == 0 else 1
@@ -99,8 +149,11 @@ def execute(command, args):
     with machine.Machine(command, timeout=args.timeout or 120) as m:
         try:
             print(m.prompt(), end="")
-            for line in split_commands(args.commands):
+            for number, line in enumerate(args.commands, 1):
                 print(machine.PROMPT + line)
+                if line == "poweroff":
+                    failed += [f"{later}: not run, the machine is off" for later in args.commands[number:]]
+                    break
                 print(m.run(line), end="", flush=True)
                 status = m.status()
                 if status != 0:
@@ -123,8 +176,9 @@ def main():
         build.say(f"Of the {args.smp} cores only the first is used yet.")
     with tempfile.TemporaryDirectory(prefix="cambium-") as folder:
         initrd = add_programs(args.add, folder) if args.add else None
-        extra = (["-S", "-gdb", "tcp::1234"] if args.gdb else []) + args.qemu
-        command = machine.command(gic=args.gic, smp=args.smp, memory=args.memory, dtb=args.dtb, initrd=initrd,
+        extra = (["-S", "-gdb", "tcp:127.0.0.1:1234"] if args.gdb else []) + args.qemu
+        dtb = packed_tree(args.dtb, folder) if args.dtb else None
+        command = machine.command(gic=args.gic, smp=args.smp, memory=args.memory, dtb=dtb, initrd=initrd,
                                   extra=extra)
         return execute(command, args) if args.commands is not None else interactive(command, args)
 
