@@ -3,8 +3,8 @@
  *
  * Follows: kernel/core/irq.c (irq_deliver, irq_slow, irq_thread_gone), kernel/core/sched.c (schedule),
  *   kernel/core/thread.c (thread_fault, thread_end), kernel/arch/aarch64/fastpath.S (timer_irq, device_irq,
- *   fast_notify_receive), servers/drv/gicv2/gicv2.c (gicv2_take,
- *   gicv2_complete, gicv2_ack, gicv2_attach, gicv2_start, gicv2_run), servers/init/supervise.c (supervise_death),
+ *   fast_notify_receive), servers/drv/gicv2/gicv2.c (gicv2_take, gicv2_start, gicv2_run), libsys/src/irq_server.c
+ *   (irq_server_unclaimed, serve_ack, serve_attach), servers/init/supervise.c (supervise_death),
  *   libsys/src/driver.c (irq_attach, irq_ack, irq_rebind)
  *
  * One core. By priority: root server, init, a driver with a level and an edge line, a thread that only spins. The
