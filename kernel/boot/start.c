@@ -2,6 +2,7 @@
  * init's process: a copy of the tree without the seeds, the archive, the ELF image of "init", a stack, start_info, and
  * the handles to all there is. From here on the kernel only answers.
  */
+#include <string.h>
 #include <core/core.h>
 #include "boot.h"
 #include <abi/start.h>

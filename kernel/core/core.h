@@ -73,7 +73,7 @@ void object_free(void *p);                                /* p may point into it
 /* One page for tables, zeroed and charged; 0: none. */
 uint64_t page_alloc(struct process *payer);
 void page_free(struct process *payer, uint64_t pa);
-extern uint64_t object_counts[OBJECT_TYPES], badge_count;
+extern uint64_t object_counts[COUNTS];
 
 /* ---- handle.c ---- */
 struct handle_entry *handle_lookup(struct process *p, uint64_t h);
@@ -225,9 +225,3 @@ bool icc_acknowledge(uint64_t *out_intid);
 /* psci.c: power off or reboot by the firmware; comes back only if it cannot. */
 void psci_bind(const void *fdt);
 void psci_system(bool reboot);
-
-void *memset(void *d, int c, size_t n);
-void *memcpy(void *restrict d, const void *restrict s, size_t n);
-int memcmp(const void *a, const void *b, size_t n);
-size_t strlen(const char *s);
-size_t strnlen(const char *s, size_t n);

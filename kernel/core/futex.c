@@ -71,20 +71,15 @@ SYSCALL(futex_wait)
     struct thread *owner = futex_owner_get(t, x[2], &error);
     uint32_t value;
 
-    if (x[0] % 4 != 0 || x[0] >= USER_END) {
-        return x[0] % 4 != 0 ? E_INVAL : E_FAULT;
-    }
+    error = x[0] % 4 != 0                    ? E_INVAL
+            : x[0] >= USER_END               ? E_FAULT
+            : error != E_OK                  ? error
+            : user_load32(x[0], &value) != 0 ? E_FAULT
+            : value != (uint32_t)x[1]        ? E_AGAIN
+            : t->deadline <= cntvct_read()   ? E_TIMEOUT
+                                             : E_OK;
     if (error != E_OK) {
         return error;
-    }
-    if (user_load32(x[0], &value) != 0) {
-        return E_FAULT;
-    }
-    if (value != (uint32_t)x[1]) {
-        return E_AGAIN;
-    }
-    if (t->deadline <= cntvct_read()) {
-        return E_TIMEOUT;
     }
     queue_push(&t->process->futex_waiters, t);
     t->state = TS_FUTEX;

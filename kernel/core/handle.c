@@ -116,7 +116,7 @@ status_t handle_install_reply(struct process *p, struct thread *caller, uint64_t
 
         caller->wait = (uintptr_t)&e->object;
         caller->kept = true;
-        this_core()->replies++;
+        object_counts[COUNT_REPLIES]++;
         *out = e->self;
     }
     return error;
@@ -193,7 +193,7 @@ bool handle_close_step(struct process *p, struct handle_entry *e)
         struct thread *caller = e->object;
 
         handle_clear(p, e);
-        this_core()->replies--;
+        object_counts[COUNT_REPLIES]--;
         if (caller != NULL) {
             caller->kept = false;
             ipc_fail_caller(caller, E_DEAD);

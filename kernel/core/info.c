@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * What holders of /chosen may ask about the system, and /psci's power switch.
  */
+#include <string.h>
 #include "core.h"
 
 static struct thread *thread_of(struct link *l)
@@ -70,14 +71,6 @@ SYSCALL(info)
                                 core->irqs,
                                 core->irqs_absent,
                                 0 };
-    const uint64_t objects[] = { object_counts[OBJECT_PROCESS],
-                                 object_counts[OBJECT_THREAD],
-                                 object_counts[OBJECT_PORT],
-                                 object_counts[OBJECT_MEMORY],
-                                 object_counts[OBJECT_DEVICE],
-                                 badge_count,
-                                 core->replies,
-                                 0 };
 
     switch (x[1]) {
     case INFO_SYSTEM:
@@ -88,7 +81,8 @@ SYSCALL(info)
     case INFO_THREAD:
         return info_thread(x);
     case INFO_OBJECTS:
-        memcpy(&x[1], objects, sizeof(objects));
+        memcpy(&x[1], &object_counts[1], (COUNTS - 1) * sizeof(uint64_t));
+        x[8] = 0;
         return E_OK;
     default:
         return E_NOSYS;

@@ -14,6 +14,7 @@
  * one store, wherever the right to answer it lies (a server's `caller`, or a kept reply's handle entry).
  * Model: tests/models/ipc.pml.
  */
+#include <string.h>
 #include "core.h"
 #include <arch/aarch64/sysreg.h>
 
@@ -66,7 +67,7 @@ void ipc_fail_caller(struct thread *caller, status_t error)
 {
     if (caller->fault) {
         ipc_resume_fault(caller, true);
-    } else if (caller->state != TS_DEAD) {
+    } else {
         ipc_wake(caller, error);
     }
 }
@@ -149,27 +150,17 @@ static status_t ipc_move(struct thread *from, struct thread *to)
 /* Gives from's call to the receiver `to`, which is on no list. E_OK, or why the caller must get an error instead. */
 static status_t ipc_deliver(struct thread *from, struct thread *to)
 {
-    int64_t kind = from->fault ? RECV_FAULT : RECV_CALL;
+    status_t error = from->fault ? E_OK : ipc_move(from, to);
 
+    if (error != E_OK) {
+        return error;
+    }
     if (from->fault) {
-        to->x[1] = from->fault_cause;
-        to->x[2] = from->fault_cause;
-        to->x[3] = from->fault_address;
-        to->x[4] = from->elr;
-        to->x[5] = from->fault_esr;
-        to->x[6] = from->sp_el0;
-        to->x[7] = from->id;
-        to->x[8] = from->fault_code;
-        to->x[9] = 0;
-    } else {
-        status_t error = ipc_move(from, to);
-
-        if (error != E_OK) {
-            return error;
-        }
+        to->x[1] = from->fault_words[0];
+        memcpy(&to->x[2], from->fault_words, sizeof(from->fault_words));
     }
     trace(TRACE_CALL, from, to->id);
-    to->x[0] = (uint64_t)kind << 32 | from->badge;
+    to->x[0] = (from->fault ? (uint64_t)RECV_FAULT : RECV_CALL) << 32 | from->badge;
     to->caller = from;
     from->state = TS_RUN;
     from->wait = (uintptr_t)&to->caller;
@@ -221,9 +212,6 @@ int64_t ipc_call(struct thread *t, struct port *port, uint32_t badge, uint64_t d
 /* At most one thread serves a port, and a thread one port: both links or none. */
 static void ipc_serve(struct thread *t, struct port *port)
 {
-    if (port->server == t) {
-        return;
-    }
     if (port->server != NULL) {
         port->server->serving = NULL;
     }
@@ -298,7 +286,7 @@ static status_t ipc_reply(struct thread *t, struct thread *caller)
     caller->kept = false;
     if (!caller->fault) {
         ipc_wake(caller, E_OK);
-    } else if (info_op(t->x[1]) == E_OK && caller->fault_cause != FAULT_EXIT) {
+    } else if (info_op(t->x[1]) == E_OK && caller->fault_words[0] != FAULT_EXIT) {
         ipc_resume_fault(caller, false); /* its registers are as they were */
     } else {
         caller->wait = 0;

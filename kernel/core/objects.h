@@ -19,7 +19,10 @@ enum object_type {
     OBJECT_PORT,
     OBJECT_MEMORY,
     OBJECT_DEVICE,
-    OBJECT_TYPES
+    OBJECT_TYPES,
+    COUNT_BADGES = OBJECT_TYPES, /* beside the objects in object_counts */
+    COUNT_REPLIES,               /* kept ones */
+    COUNTS
 };
 
 /* Embedded in every object, first in all but struct thread; handle entries point at it. */
@@ -93,8 +96,7 @@ struct thread {
     uint32_t badge;         /* of the handle it called with */
     struct port *queued_at; /* TS_QUEUED */
     struct port *serving;   /* the port it last received from by the slow path */
-    uint32_t fault_cause;
-    uint64_t fault_address, fault_esr, fault_code;
+    uint64_t fault_words[MSG_WORDS]; /* RECV_FAULT's */
     struct ordered_node timer; /* key: deadline */
     uint64_t futex_address;
     struct thread *futex_owner;
@@ -214,7 +216,6 @@ struct core {
     struct thread *fp_owner;
     uint64_t fixup; /* where a fault of the kernel's own access continues; 0: panic */
     uint64_t irqs, irqs_absent;
-    uint64_t replies;    /* kept ones */
     int64_t irq_intid; /* what the root server gets: INTID_UNKNOWN, or 0: what the ICC registers say */
 };
 extern struct core cores[CORES];

@@ -60,7 +60,7 @@ status_t badge_count_up(struct port *port, uint32_t badge, struct process *payer
     if (b == NULL) {
         return E_BUDGET;
     }
-    badge_count++;
+    object_counts[COUNT_BADGES]++;
     b->count = 1;
     ordered_insert(&port->badges, &b->node, badge);
     return E_OK;
@@ -70,7 +70,7 @@ static void badge_free(struct port *port, struct badge *b)
 {
     ordered_remove(&port->badges, &b->node);
     object_free(b);
-    badge_count--;
+    object_counts[COUNT_BADGES]--;
 }
 
 /* So that *closed* never overtakes a call that was made with the badge. */

@@ -2,6 +2,7 @@
  * Processes: creation, and the end in steps: threads, handles, address space, tables; then what is still charged to it
  * (memory that others map) keeps an empty struct until it goes.
  */
+#include <string.h>
 #include "core.h"
 #include <arch/aarch64/mmu.h>
 

@@ -3,6 +3,7 @@
  * that asked. A page goes back as soon as its last slot is free, so budgets and counts return to where they were.
  * A process's struct stays (state PROCESS_GONE) as long as pages are charged to it.
  */
+#include <string.h>
 #include "core.h"
 #include <arch/aarch64/mmu.h>
 
@@ -17,7 +18,7 @@ struct slab {
 enum { SLAB_HEADER = 64, SLAB_MAGIC = 0x51ab51ab, SLOT_MIN = 64 };
 _Static_assert(sizeof(struct slab) <= SLAB_HEADER, "the first slot follows");
 
-uint64_t object_counts[OBJECT_TYPES], badge_count;
+uint64_t object_counts[COUNTS];
 
 status_t budget_take(struct process *p, uint64_t pages)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Threads: life, faults, FP registers, inherited priority.
  */
+#include <string.h>
 #include "core.h"
 #include <arch/aarch64/mmu.h>
 #include <arch/aarch64/sysreg.h>
@@ -130,10 +131,9 @@ void thread_fault(struct thread *t, uint32_t cause, uint64_t address, uint64_t e
         return;
     }
     t->fault = true;
-    t->fault_cause = cause;
-    t->fault_address = address;
-    t->fault_esr = esr;
-    t->fault_code = code;
+    memcpy(t->fault_words,
+           (uint64_t[MSG_WORDS]){ cause, address, t->elr, esr, t->sp_el0, t->id, code },
+           sizeof(t->fault_words));
     t->fast_in = FAST_NEVER;
     if (p->fault_port == NULL ||
         ipc_call(t, p->fault_port, p->fault_badge, (uint64_t)DEADLINE_NEVER) < 0) {
@@ -223,11 +223,8 @@ SYSCALL(thread_create)
 
 static status_t thread_register(const struct thread *target, uint64_t n, uint64_t *out)
 {
-    if (n > 33) {
-        return E_RANGE;
-    }
-    if (!target->fault) {
-        return E_AGAIN;
+    if (n > 33 || !target->fault) {
+        return n > 33 ? E_RANGE : E_AGAIN;
     }
     *out = n < 19    ? target->x[n]
            : n < 31  ? target->x19_x30[n - 19]
@@ -262,17 +259,12 @@ SYSCALL(thread_control)
     case THREAD_GET_REG:
         return thread_register(target, x[2], &x[1]);
     case THREAD_KILL:
-        if (target == t || target->process->object.payer == NULL) {
+    case THREAD_EXIT:
+        if ((target == t) != (x[1] == THREAD_EXIT) || target->process->object.payer == NULL) {
             return E_INVAL;
         }
         thread_end(target);
-        return E_OK;
-    case THREAD_EXIT:
-        if (target != t) {
-            return E_INVAL;
-        }
-        thread_end(t);
-        return CALL_BLOCKED;
+        return target == t ? CALL_BLOCKED : E_OK;
     case THREAD_SELF:
         return handle_install(t->process, &t->object, THREAD_RIGHTS, 0, t->process, &x[1]);
     default:

@@ -127,9 +127,10 @@ fast_reply_to_receive:
     lsl     x10, x10, #40                       /* self 0, meta: generation << 8 */
     str     x10, [x18, #8]
     strb    wzr, [x11, #THREAD_KEPT]
-    ldr     x14, [x13, #CORE_REPLIES]
+    adrp    x13, object_counts + 8 * COUNT_REPLIES
+    ldr     x14, [x13, #:lo12:object_counts + 8 * COUNT_REPLIES]
     sub     x14, x14, #1
-    str     x14, [x13, #CORE_REPLIES]
+    str     x14, [x13, #:lo12:object_counts + 8 * COUNT_REPLIES]
     b       .Lreply
 
 /* reply_receive(x0 port, x1 info, x2..x9): the caller is there. */

@@ -2,6 +2,7 @@
  * Page tables; see mmu.h for the layout. Order of a change: store, dsb ishst, (for what was valid) tlbi, dsb ish.
  * Making an invalid entry valid needs no tlbi, only the dsb before the exception return (DDI 0487 D8.17).
  */
+#include <string.h>
 #include "mmu.h"
 #include <core/core.h>
 #include "sysreg.h"

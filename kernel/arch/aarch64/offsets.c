@@ -48,7 +48,6 @@ void offsets(void)
     FIELD(CORE_DIRTY, core, dirty);
     FIELD(CORE_FIXUP, core, fixup);
     FIELD(CORE_IRQS, core, irqs);
-    FIELD(CORE_REPLIES, core, replies);
     FIELD(CORE_ARMED, core, armed);
     FIELD(CORE_TIMERS_ROOT, core, timers.root);
     FIELD(CORE_TIMERS_FIRST, core, timers.first);
@@ -56,6 +55,7 @@ void offsets(void)
     OFFSET(INTID_SPECIAL_COUNT, INTID_SPECIAL_COUNT);
     OFFSET(CALL_BLOCKED, CALL_BLOCKED);
     OFFSET(TIMER_PORT, TIMER_PORT);
+    OFFSET(COUNT_REPLIES, COUNT_REPLIES);
 }
 
 /* Pairs that the assembly moves together, and what it takes for granted. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * PSCI (Arm DEN0022): how the firmware switches the machine off. The conduit is what /psci's method says.
  */
+#include <string.h>
 #include "mmu.h"
 #include <core/core.h>
 #include <tree.h>
