@@ -245,7 +245,8 @@ static void build_tree(void)
     INTERRUPTS(n, { 2, ESPI - 4096, 4 }, { 3, EPPI - 1056, 1 }, { 2, 96, 4 }, { 3, 64, 4 });
     (void)fdt_end_node(blob);
     (void)fdt_begin_node(blob, "bad");
-    INTERRUPTS(n, { 4, 1, 4 }, { 0xffffffff, 1, 4 }, { 0, 0xffffffff, 4 }, { 0, 988, 4 });
+    INTERRUPTS(n, { 4, 1, 4 }, { 0xffffffff, 1, 4 }, { 0, 0xffffffff, 4 }, { 0, 988, 4 },
+               { 0, 96, 4 });
     (void)fdt_end_node(blob);
     (void)fdt_end_node(blob);
     assert_int_equal(fdt_finish(blob), 0);
@@ -544,11 +545,11 @@ static const struct {
       0,
       2 },
     { "four frames each",
-      { { 1, 0, 0, VLPIS }, { 1, 0x40000, OWN, VLPIS | LAST } },
+      { { 1, 0, 0, VLPIS }, { 1, 0x20000, OWN, 0 }, { 1, 0x40000, OWN, VLPIS | LAST } },
       { 0x80000 },
       1,
       0,
-      1 },
+      2 }, /* the third and fourth frame of a core may look like anything */
     { "mixed",
       { { 1, 0, 0, VLPIS }, { 1, 0x40000, 1, 0 }, { 1, 0x60000, OWN, LAST } },
       { 0x80000 },
@@ -582,6 +583,7 @@ static const struct {
       -1 },
     { "behind the last", { { 1, 0, 0, LAST }, { 1, 0x20000, OWN, LAST } }, { 0x40000 }, 1, 0, -1 },
     { "behind the window", { { 1, 0, 0, 0 }, { 1, 0x20000, OWN, LAST } }, { 0x20000 }, 1, 0, -1 },
+    { "half in the window", { { 1, 0, 0, 0 }, { 1, 0x20000, OWN, LAST } }, { 0x30000 }, 1, 0, -1 },
     { "cut short", { { 1, 0, OWN, LAST } }, { 0x10000 }, 1, 0, -1 },
     { "no window", { { 1, 0, OWN, LAST } }, { 0 }, 1, 0, -1 },
     { "more regions than there can be", { { 1, 0, 0, LAST } }, { 0x20000 }, 0xffffffff, 0, -1 },
@@ -940,6 +942,7 @@ static void attach_is_refused_with_the_reason(void **state)
     refuse(node_bad, 1, E_NOTFOUND);
     refuse(node_bad, 2, E_RANGE); /* no SPI has this number */
     refuse(node_bad, 3, E_RANGE); /* SPI 988 would be INTID 1020 */
+    refuse(node_bad, 4, E_RANGE); /* this one has 128 INTIDs */
     refuse(node_gic, 0, E_NOTFOUND);
 }
 
@@ -1017,8 +1020,9 @@ static void statistics_tell_intids(void **state)
     attach(node_extended, 1, 1, PORT_A);
     attach(node_ppi, 0, 1, PORT_A);
     attach(node_uart, 0, 1, PORT_A);
-    hw.level[ESPI] = true;
+    hw.latch[ESPI] = true;
     assert_true(interrupt());
+    hw.level[UART] = true; /* pending, not active */
     for (unsigned i = 0; i < 4; i++) {
         ask(node_uart, IRQ_OP_STAT, from);
         turn();
@@ -1070,6 +1074,22 @@ static void storm_is_masked_and_named_and_attach_ends_it(void **state)
     assert_true(hw.enabled[ESPI]);
 }
 
+static void a_line_that_is_quiet_after_its_ack_is_no_storm(void **state)
+{
+    (void)state;
+    started();
+    attach(node_extended, 0, 1, PORT_A);
+    for (unsigned i = 0; i < IRQ_SAMPLE_EVENTS * IRQ_STORM_SAMPLES; i++) {
+        fake_trace_clear();
+        hw.latch[ESPI] = true;
+        assert_true(interrupt());
+        ask(node_extended, IRQ_OP_ACK, 0);
+        turn();
+    }
+    assert_true(hw.enabled[ESPI]);
+    assert_int_equal(fake.log_lines, 0);
+}
+
 static void closed_badge_loses_private_and_shared_lines(void **state)
 {
     (void)state;
@@ -1117,6 +1137,7 @@ int main(void)
         T(statistics_tell_intids),
         T(set_pending_fires_the_own_line),
         T(storm_is_masked_and_named_and_attach_ends_it),
+        T(a_line_that_is_quiet_after_its_ack_is_no_storm),
         T(closed_badge_loses_private_and_shared_lines),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -127,7 +127,7 @@ static void toy_release(const void *hw, const struct irq_line *line)
 /* ---- the tree: two controllers ---- */
 
 static uint8_t blob[65536] __attribute__((aligned(8)));
-static int node_first, node_second, node_a, node_b, node_both, node_odd;
+static int node_first, node_second, node_a, node_b, node_both, node_odd, node_timer;
 
 static void cells(const char *name, const uint32_t *values, unsigned count)
 {
@@ -159,7 +159,7 @@ static void build_tree(unsigned many)
     controller("second", 2);
     (void)fdt_begin_node(blob, "timer");
     (void)fdt_property_string(blob, "compatible", "arm,armv8-timer");
-    CELLS("interrupts", 1, 4, 2, 4, TIMER, 4);
+    CELLS("interrupts", 1, 4, 5, 4, TIMER, 4);
     (void)fdt_end_node(blob);
     (void)fdt_begin_node(blob, "a");
     CELLS("interrupts", 5, 4, 6, 1, TIMER, 4, HAS, 4);
@@ -188,6 +188,7 @@ static void build_tree(unsigned many)
     node_a = fdt_path_offset(blob, "/a");
     node_b = fdt_path_offset(blob, "/b");
     node_both = fdt_path_offset(blob, "/both");
+    node_timer = fdt_path_offset(blob, "/timer");
     node_odd = fdt_path_offset(blob, "/odd");
 }
 
@@ -326,6 +327,24 @@ static void an_ack_through_the_table_does_the_same(void **state)
     assert_false(first.masked[5]);
 }
 
+static void nothing_but_a_call_is_an_ack(void **state)
+{
+    (void)state;
+    attach_a();
+    ask_attach(node_a, 1, 1, PORT_A);
+    first.masked[5] = first.masked[6] = true;
+    for (int64_t kind = -3; kind <= RECV_FAULT; kind++) {
+        for (uint64_t index = 0; kind != RECV_CALL && kind != RECV_CLOSED && index < 2; index++) {
+            first.server.recent[irq_recent_slot((uint32_t)node_a)] = &first.lines[5 + index];
+            for (uint64_t w0 = 0; w0 < 2; w0++) {
+                fake_receive((int64_t)((uint64_t)kind << 32) | node_a, IRQ_OP_ACK, w0, 0, 0);
+                turn();
+            }
+        }
+    }
+    assert_true(first.masked[5] && first.masked[6]);
+}
+
 static void what_nobody_has_stays_masked(void **state)
 {
     (void)state;
@@ -459,6 +478,9 @@ static void closed_and_quiesce_take_one_nodes_lines(void **state)
     attach_a();
     ask_attach(node_a, 1, 1, PORT_A);
     ask_attach(node_b, 1, 1, PORT_B);
+    irq_server_closed(&first.server,
+                      (uint32_t)node_timer); /* which names a's lines as well, but has none */
+    assert_false(first.masked[5]);
     fake_receive((int64_t)RECV_CLOSED << 32 | node_a, 0, 0, 0, 0);
     turn();
     assert_true(first.masked[5] && first.masked[6]);
@@ -575,6 +597,7 @@ int main(void)
         T(a_tree_with_too_many_interrupts_is_said_and_the_rest_refused),
         T(a_held_line_stays_masked_until_its_ack),
         T(an_ack_through_the_table_does_the_same),
+        T(nothing_but_a_call_is_an_ack),
         T(what_nobody_has_stays_masked),
         T(the_kernels_line_is_opened_and_released_at_once),
         T(a_controller_without_the_kernels_line_says_so),

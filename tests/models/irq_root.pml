@@ -13,6 +13,9 @@
  * is a step; the hardware does what it likes in between, and the server may die between any two of them. An IRQ that
  * is signalled and not masked is taken before the next instruction of EL0.
  *
+ * With a GICv3 the kernel takes INTERRUPTED to DROPPED in one entry, while the server waits: the same order of accesses,
+ * with fewer points at which the server can die, and in_service is never seen.
+ *
  * Assumed: the timer's period is longer than a tick costs; a late line has settled by the time the root server
  * receives again; init is above every thread that spins, and restarts a root server at once.
  *

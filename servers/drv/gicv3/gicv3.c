@@ -236,7 +236,7 @@ static void gicv3_close(struct irq_server *s, uint32_t line)
     line_write(s, ICACTIVER, line);
 }
 
-/* A trigger may change only when the closing has arrived (12.9.9). */
+/* A trigger may change only when the closing has arrived (IHI 0069H, GICD_ICFGR). */
 static status_t gicv3_program(struct irq_server *s, uint32_t line, bool edge)
 {
     const struct gicv3 *g = gicv3_of(s);

@@ -44,7 +44,7 @@ enum {
     GICD_IROUTERnE = 0x8000,
     GICD_LEN = 0x10000
 };
-/* CTLR as the non-secure side of two security states sees it (12.9.4); with one state the bits mean the same for group 1, but
+/* CTLR as the non-secure side of two security states sees it; with one state the bits mean the same for group 1, but
  * bit 1 alone enables it, and bit 0 enables group 0, in which no line is. */
 #define CTLR_GRP1 BIT(0)
 #define CTLR_GRP1A BIT(1)
@@ -73,7 +73,7 @@ enum {
 #define WAKER_PROCESSORSLEEP BIT(1)
 #define WAKER_CHILDRENASLEEP BIT(2)        /* r */
 
-static_assert((CTLR_ARE | CTLR_GRP1A | CTLR_GRP1) == 0x13, "IHI 0069H, 12.9.4");
-static_assert(TYPER_ITLINESNUMBER == 0x1f && TYPER_ESPI_RANGE == 0xf8u << 24, "IHI 0069H, 12.9.38");
-static_assert(GICR_TYPER_PPINUM == 0xf8u << 24, "IHI 0069H, 12.11.35");
-static_assert((WAKER_PROCESSORSLEEP | WAKER_CHILDRENASLEEP) == 6, "IHI 0069H, 12.11.42");
+static_assert((CTLR_ARE | CTLR_GRP1A | CTLR_GRP1) == 0x13, "IHI 0069H, GICD_CTLR");
+static_assert(TYPER_ITLINESNUMBER == 0x1f && TYPER_ESPI_RANGE == 0xf8u << 24, "IHI 0069H, GICD_TYPER");
+static_assert(GICR_TYPER_PPINUM == 0xf8u << 24, "IHI 0069H, GICR_TYPER");
+static_assert((WAKER_PROCESSORSLEEP | WAKER_CHILDRENASLEEP) == 6, "IHI 0069H, GICR_WAKER");
