@@ -161,6 +161,7 @@ bool ram_overlaps(uint64_t pa, uint64_t len); /* boot/ram.c: RAM or a reservatio
 
 /* ---- process.c, futex.c ---- */
 extern struct link *process_all;
+#define INIT_NAME "init\0\0\0\0\0\0\0\0\0\0\0" /* PROCESS_NAME_LEN bytes */
 struct process *process_create(struct process *parent, const char *name, uint64_t pages,
                                unsigned ceiling);
 bool process_kill_step(struct process *p);

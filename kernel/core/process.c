@@ -43,7 +43,7 @@ struct process *process_create(struct process *parent, const char *name, uint64_
         page_zero(number << PAGE_SHIFT, false);
         p = pa_to_va(number << PAGE_SHIFT);
     }
-    memcpy(p->name, name, strnlen(name, PROCESS_NAME_LEN));
+    memcpy(p->name, name, PROCESS_NAME_LEN);
     p->pages_limit = pages;
     p->ceiling = (uint8_t)(ceiling + 1);
     handles = page_alloc(p);

@@ -117,7 +117,7 @@ int world_up(void **state)
         range_added = true;
     }
     process_all = NULL;
-    world_init = process_create(NULL, "init", 1500, PRIORITY_COUNT - 1);
+    world_init = process_create(NULL, INIT_NAME, 1500, PRIORITY_COUNT - 1);
     assert_non_null(world_init);
     world_thread = thread_create(world_init, 0x1000, 0x2000, 0, 20, 0);
     assert_non_null(world_thread);
