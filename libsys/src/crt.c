@@ -50,7 +50,7 @@ void crt_relocate(uint64_t base, const struct elf64_dyn *dynamic);
 _Noreturn void crt_main(const struct start_info *info);
 
 /* Symbols of server.ld and of the linker itself. Hidden: reached relative to the pc, not through the GOT. */
-extern const struct elf64_ehdr __ehdr_start __attribute__((visibility("hidden")));
+extern const char __ehdr_start[] __attribute__((visibility("hidden"))); /* the whole image */
 typedef void (*constructor_t)(void);
 extern const constructor_t __init_array_start[] __attribute__((visibility("hidden")));
 extern const constructor_t __init_array_end[] __attribute__((visibility("hidden")));
@@ -98,11 +98,11 @@ void crt_relocate(uint64_t base, const struct elf64_dyn *dynamic)
 
 static const struct elf64_phdr *tls_segment(void)
 {
-    const char *base = (const char *)&__ehdr_start;
+    const struct elf64_ehdr *header = (const struct elf64_ehdr *)(const void *)__ehdr_start;
     const struct elf64_phdr *ph =
-        (const struct elf64_phdr *)(const void *)(base + __ehdr_start.e_phoff);
+        (const struct elf64_phdr *)(const void *)(__ehdr_start + header->e_phoff);
 
-    for (unsigned i = 0; i < __ehdr_start.e_phnum; i++) {
+    for (unsigned i = 0; i < header->e_phnum; i++) {
         if (ph[i].p_type == PT_TLS && ph[i].p_memsz != 0) {
             return &ph[i];
         }
@@ -129,8 +129,7 @@ uint64_t tls_init(void *block)
     const struct elf64_phdr *ph = tls_segment();
 
     if (ph != NULL) {
-        memcpy((char *)block + tls_offset(ph), (const char *)&__ehdr_start + ph->p_vaddr,
-               ph->p_filesz);
+        memcpy((char *)block + tls_offset(ph), __ehdr_start + ph->p_vaddr, ph->p_filesz);
     }
     return (uint64_t)block;
 }
