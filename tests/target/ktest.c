@@ -30,6 +30,9 @@ bool check_value(const char *where, const char *what, int64_t got, int64_t want)
     const char *name = strrchr(where, '/');
 
     if (got != want && ++failed_checks <= 10) {
+        uint64_t sequence;
+        ignore(sys_log_console(world.chosen, 1,
+                               &sequence)); /* whoever turned it off: this is to be seen */
         say("# %s: %.100s is %lld, not %lld", name != NULL ? name + 1 : where, what, (long long)got,
             (long long)want);
     }
@@ -42,11 +45,6 @@ bool checks_passed(void)
 }
 
 /* ---- counts ---- */
-
-struct counts {
-    uint64_t objects[7]; /* INFO_OBJECTS */
-    uint64_t pages_free, pages_used;
-};
 
 static const char *const object_names[] = { "processes", "threads", "ports",  "memories",
                                             "devices",   "badges",  "replies" };
@@ -63,7 +61,7 @@ static uint64_t pages_used(void)
     return 0;
 }
 
-static struct counts count_all(void)
+struct counts count_all(void)
 {
     struct counts c;
     uint64_t w[8] = { 0 };
@@ -76,7 +74,7 @@ static struct counts count_all(void)
     return c;
 }
 
-static void counts_equal(const struct counts *before, const struct counts *after)
+void counts_equal(const struct counts *before, const struct counts *after)
 {
     for (unsigned i = 0; i < sizeof(before->objects) / sizeof(before->objects[0]); i++) {
         check_value("left behind", object_names[i], (int64_t)after->objects[i],
@@ -90,10 +88,11 @@ static void counts_equal(const struct counts *before, const struct counts *after
 
 /* ---- all tests ---- */
 
-static const struct ktest *const suites[] = { handle_tests,  ipc_tests,     death_tests,
-                                              port_tests,    memory_tests,  device_tests,
-                                              process_tests, thread_tests,  futex_tests,
-                                              info_tests,    register_tests };
+static const struct ktest *const suites[] = { handle_tests,  ipc_tests,      death_tests,
+                                              port_tests,    memory_tests,   device_tests,
+                                              process_tests, thread_tests,   futex_tests,
+                                              info_tests,    register_tests, attack_tests,
+                                              hostile_tests };
 
 /* Once, from a clean start: what a caller lent to the runner stays until it receives again. */
 static void test_run(const struct ktest *test)
@@ -253,11 +252,16 @@ void thread_gone(handle_t thread)
 
 void child_new(struct child *c, unsigned slot, uint64_t pages)
 {
+    child_new_below(c, slot, pages, CEILING);
+}
+
+void child_new_below(struct child *c, unsigned slot, uint64_t pages, unsigned ceiling)
+{
     uint64_t shared_va = SHARED_VA + slot * SHARED_STEP;
     handle_t stack = memory_new(CHILD_STACK_LEN);
 
     *c = (struct child){ .slot = slot, .faults = port_new(), .memory = memory_new(PAGE_SIZE) };
-    EXPECT(sys_process_create(world.self, "child", pages != 0 ? pages : CHILD_PAGES, CEILING,
+    EXPECT(sys_process_create(world.self, "child", pages != 0 ? pages : CHILD_PAGES, ceiling,
                               c->faults, slot + 1, &c->process),
            E_OK);
     EXPECT(sys_map(HANDLE_SELF, c->memory, 0, 0, PAGE_SIZE, shared_va, MAP_READ | MAP_WRITE), E_OK);

@@ -59,13 +59,21 @@ struct ktest {
 };
 /* Each file of tests ends with its list, closed by an empty entry. */
 extern const struct ktest handle_tests[], ipc_tests[], death_tests[], port_tests[], memory_tests[], device_tests[],
-    process_tests[], thread_tests[], futex_tests[], info_tests[], register_tests[];
+    process_tests[], thread_tests[], futex_tests[], info_tests[], register_tests[], attack_tests[], hostile_tests[];
 
 /* Runs all tests whose name contains `word` ("" for all), as TAP. */
 void ktest_all(const char *word);
 void stress_run(void);
 void controller_gicv2(uint64_t info);
 void controller_gicv3(uint64_t info);
+
+/* What the kernel counts, and what all else must leave as it was. */
+struct counts {
+    uint64_t objects[7]; /* INFO_OBJECTS */
+    uint64_t pages_free, pages_used;
+};
+struct counts count_all(void);
+void counts_equal(const struct counts *before, const struct counts *after);
 
 /* ---- small helpers: each checks that what it does works ---- */
 
@@ -93,7 +101,7 @@ void thread_gone(handle_t thread);
 
 /* ---- children ---- */
 
-enum { CHILDREN_MAX = 4, CHILD_PAGES = 256, CHILD_HANDLES = 8, CHILD_WORDS = 64 };
+enum { CHILDREN_MAX = 4, CHILD_PAGES = 256, CHILD_HANDLES = 12, CHILD_WORDS = 64 };
 
 struct shared {
     handle_t h[CHILD_HANDLES];
@@ -110,6 +118,8 @@ struct child {
 
 /* A process that has the image and the shared page, and no thread. `pages`: its budget, 0: CHILD_PAGES. */
 void child_new(struct child *c, unsigned slot, uint64_t pages);
+/* The same with another ceiling than CEILING. */
+void child_new_below(struct child *c, unsigned slot, uint64_t pages, unsigned ceiling);
 /* Gives it a handle, as shared->h[index]. */
 void child_give(struct child *c, unsigned index, handle_t h, uint32_t rights, uint32_t badge);
 void child_run(struct child *c, void (*entry)(struct shared *), unsigned priority);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <tree.h>
+#include "hostile.h"
 #include "ktest.h"
 
 struct world world;
@@ -73,6 +74,9 @@ static void runner_main(uint64_t arg)
     (void)arg;
     if (strcmp(run_what, "stress") == 0) {
         stress_run();
+    } else if (strncmp(run_what, "hostile ", 8) == 0 &&
+               run_what[8] <= '9') { /* a number: the long run */
+        hostile_words(run_what + 8);
     } else {
         ktest_all(run_what);
     }

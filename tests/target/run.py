@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Boots the archive whose init is ktest and prints the TAP that it writes to the kernel's log.
 
-usage: run.py [--gic 2|3] IMAGE ARCHIVE [WORD]    WORD: "stress", or what the names of the tests to run must contain
+WORD: "stress"; "hostile SEED CALLS"; or what the names of the tests to run must contain.
 """
 import argparse
 import os
@@ -14,26 +14,28 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.dont_write_bytecode = True
 import machine  # noqa: E402
 
-TIMEOUT = 120  # seconds of the host: a hang; a run takes one or two
 STAMP = re.compile(r"^\[ *\d+\.\d+\] ")
 TAP = re.compile(r"^(1\.\.\d|ok \d|not ok \d|Bail out!)")
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gic", type=int, choices=[2, 3], default=2)
     parser.add_argument("image")
     parser.add_argument("archive")
     parser.add_argument("word", nargs="?")
-    args = parser.parse_args()
+    parser.add_argument("--timeout", type=int, default=120, help="seconds of the host: a hang (%(default)s)")
+    parser.add_argument("--real-time", action="store_true",
+                        help="without -icount: several times faster, and no two runs are the same")
+    args = parser.parse_intermixed_args()
     extra = ["-append", args.word] if args.word else []
-    command = machine.command(image=args.image, initrd=args.archive, gic=args.gic, memory="256M", icount=True,
-                              extra=extra)
+    command = machine.command(image=args.image, initrd=args.archive, gic=args.gic, memory="256M",
+                              icount=not args.real_time, extra=extra)
     command[command.index("-serial") + 1] = "stdio"
     run = subprocess.Popen(command + ["-monitor", "none"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT)
     why = []
-    timer = threading.Timer(TIMEOUT, lambda: (why.append(f"nothing more came in {TIMEOUT} s"), run.kill()))
+    timer = threading.Timer(args.timeout, lambda: (why.append(f"it did not end in {args.timeout} s"), run.kill()))
     timer.start()
     ended = False
     for raw in run.stdout:
