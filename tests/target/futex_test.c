@@ -178,7 +178,7 @@ static void waiter_that_dies_boosts_nobody(void)
     close_handle(waiter);
 }
 
-/* ---- libsys on top (mutexes need libsys's threads, which the programs of servers/app use) ---- */
+/* ---- libsys on top: more of it in lock_test.c ---- */
 
 static void semaphore_counts(void)
 {

@@ -68,10 +68,12 @@ static const char *arguments(void)
 }
 
 static char run_what[64];
+static struct start_info runner_info; /* the page that start_info points at is not the runner's */
 
 static void runner_main(uint64_t arg)
 {
     (void)arg;
+    start_info = &runner_info;
     if (strcmp(run_what, "stress") == 0) {
         stress_run();
     } else if (strncmp(run_what, "hostile ", 8) == 0 &&
@@ -143,6 +145,11 @@ static void start_runner(handle_t faults)
                 grant(process, s->memory, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_TRANSFER);
         }
     }
+    runner_info = (struct start_info){ .magic = START_MAGIC,
+                                       .size = sizeof(runner_info),
+                                       .image_va = start_info->image_va,
+                                       .free_va = start_info->free_va,
+                                       .free_end = start_info->free_end };
     load(process, &there);
     run(process, runner_main, 0, PRIORITY_RUNNER);
 }
