@@ -96,3 +96,42 @@ int main(void)
     subprocess.run(["cc", "-o", program, source, "-lcmocka"], check=True)
     done = subprocess.run([program], stdout=subprocess.PIPE, text=True)
     assert counted(result="FAIL", stdout=done.stdout) == (1, 1, 0)
+
+
+BUILD = os.environ.get("CAMBIUM_BUILD", os.path.join(ROOT, "build"))
+IMAGE = os.path.join(BUILD, "kernel", "Image")
+
+
+def run_target(word, image=IMAGE):
+    """As tests/target/meson.build does."""
+    done = subprocess.run([sys.executable, "-B", os.path.join(ROOT, "tests", "target", "run.py"), image,
+                           os.path.join(BUILD, "tests", "target", "archive-test.cpio"), word],
+                          stdout=subprocess.PIPE, text=True)
+    return done.stdout
+
+
+def test_a_failing_target_test_is_seen():
+    tap = run_target("seeded")
+    assert counted(result="FAIL", stdout=tap) == (1, 3, 0)
+    assert "left behind: ports" in tap and "left behind: pages used" in tap
+
+
+def test_a_kernel_that_panics_is_seen(tmp_path):
+    """The instruction with which sys_yield begins becomes a trap."""
+    symbols = subprocess.run(["aarch64-linux-gnu-nm", os.path.join(BUILD, "kernel", "kernel.elf")], check=True, stdout=subprocess.PIPE,
+                             text=True).stdout
+    offset = next(int(line.split()[0], 16) for line in symbols.splitlines() if line.endswith(" sys_yield"))
+    with open(IMAGE, "rb") as file:
+        content = bytearray(file.read())
+    content[offset:offset + 4] = (0xd4207d00).to_bytes(4, "little")  # brk
+    image = tmp_path / "Image"
+    image.write_bytes(content)
+    tap = run_target("higher runs at once", str(image))
+    assert f"image + {offset:#x}" in tap
+    assert counted(result="ERROR", stdout=tap) == (0, 1, 0)
+
+
+def test_a_hostile_run_that_does_not_cover_all_calls_is_seen():
+    tap = run_target("hostile 1 3000")
+    assert counted(result="FAIL", stdout=tap) == (0, 1, 0)
+    assert "succeeded is 0, not 1" in tap or "failed is 0, not 1" in tap

@@ -117,7 +117,7 @@ static bool test_passes(const struct ktest *test)
     return failed_checks == 0;
 }
 
-void ktest_all(const char *word)
+static void lists_run(const struct ktest *const *lists, unsigned count, const char *word)
 {
     unsigned number = 0;
 
@@ -126,8 +126,8 @@ void ktest_all(const char *word)
             say("1..%u", number);
             number = 0;
         }
-        for (unsigned s = 0; s < sizeof(suites) / sizeof(suites[0]); s++) {
-            for (const struct ktest *test = suites[s]; test->name != NULL; test++) {
+        for (unsigned s = 0; s < count; s++) {
+            for (const struct ktest *test = lists[s]; test->name != NULL; test++) {
                 if (strstr(test->name, word) == NULL) {
                     continue;
                 }
@@ -139,6 +139,16 @@ void ktest_all(const char *word)
             }
         }
     }
+}
+
+void ktest_all(const char *word)
+{
+    lists_run(suites, sizeof(suites) / sizeof(suites[0]), word);
+}
+
+void ktest_seeded(void)
+{
+    lists_run(&(const struct ktest *){ seeded_tests }, 1, "");
 }
 
 /* ---- helpers ---- */

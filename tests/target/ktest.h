@@ -60,10 +60,12 @@ struct ktest {
 /* Each file of tests ends with its list, closed by an empty entry. */
 extern const struct ktest handle_tests[], ipc_tests[], death_tests[], port_tests[], memory_tests[], device_tests[],
     process_tests[], thread_tests[], futex_tests[], info_tests[], register_tests[], lock_tests[], fp_tests[],
-    access_tests[], attack_tests[], hostile_tests[];
+    access_tests[], attack_tests[], hostile_tests[], seeded_tests[];
 
 /* Runs all tests whose name contains `word` ("" for all), as TAP. */
 void ktest_all(const char *word);
+/* Those that must fail (seeded_test.c). */
+void ktest_seeded(void);
 void stress_run(void);
 void controller_gicv2(uint64_t info);
 void controller_gicv3(uint64_t info);

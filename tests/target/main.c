@@ -76,6 +76,8 @@ static void runner_main(uint64_t arg)
     start_info = &runner_info;
     if (strcmp(run_what, "stress") == 0) {
         stress_run();
+    } else if (strcmp(run_what, "seeded") == 0) {
+        ktest_seeded();
     } else if (strncmp(run_what, "hostile ", 8) == 0 &&
                run_what[8] <= '9') { /* a number: the long run */
         hostile_words(run_what + 8);
