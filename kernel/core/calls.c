@@ -29,7 +29,7 @@ static bool object_alive(const struct object *o)
 /* Called by vectors.S; x = t->x. */
 int64_t syscall(struct thread *t, uint64_t *x, uint64_t number)
 {
-    const struct call *c = &calls[number];
+    const struct call *c;
     struct object *o = NULL;
     status_t error = E_OK;
     uint32_t meta = 0;
@@ -38,6 +38,7 @@ int64_t syscall(struct thread *t, uint64_t *x, uint64_t number)
         thread_fault(t, FAULT_SYSCALL, number, esr_el1_read(), 0);
         return CALL_BLOCKED;
     }
+    c = &calls[number];
     if (c->type != OBJECT_NONE) {
         if ((c->needs & NEEDS_SELF) && (handle_t)x[0] == HANDLE_SELF) {
             return c->function(t, x, t->process, 0);
