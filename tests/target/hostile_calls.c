@@ -103,16 +103,16 @@ static int64_t make(struct hostile *g, unsigned number, uint64_t x[11])
     return status;
 }
 
-/* Half of the ports remain those that all processes share, so that they meet. */
-static void keep(struct hostile *g, unsigned kind, uint64_t h)
+/* In the place of another handle, which is closed, or forgotten, so that tables fill. Half of the ports remain those that
+ * all processes share, so that they meet. */
+static void keep(struct hostile *g, unsigned kind, uint64_t h, bool forget)
 {
     unsigned first = kind == PORT ? BOOK_LEN / 2 : 0;
     handle_t *place = &hostile_book[kind][first + random_below(g, BOOK_LEN - first)];
     uint64_t old[11] = { *place };
 
     *place = (handle_t)h;
-    if (!hostile_is_gift(g, old[0]) &&
-        !random_one_in(g, 16)) { /* else it is forgotten, so that tables fill */
+    if (!hostile_is_gift(g, old[0]) && !forget) {
         (void)make(g, SYS_handle_close, old);
     }
 }
@@ -120,7 +120,7 @@ static void keep(struct hostile *g, unsigned kind, uint64_t h)
 static void keep_received(struct hostile *g, const uint64_t x[11])
 {
     for (unsigned i = 0; i < info_handles(x[1]) && i < MSG_HANDLES; i++) {
-        keep(g, (unsigned)random_below(g, THREAD + 1), x[9 - i]);
+        keep(g, (unsigned)random_below(g, THREAD + 1), x[9 - i], random_one_in(g, 16));
     }
 }
 
@@ -139,7 +139,7 @@ static void populate(struct hostile *g, uint64_t process)
     uint64_t z[11] = { process, (uint64_t)&attack_loop, 0, HOSTILE_FIRST_HANDLE,
                        3 + random_below(g, 4) };
     if (make(g, SYS_thread_create, z) == E_OK) {
-        keep(g, THREAD, z[1]);
+        keep(g, THREAD, z[1], random_one_in(g, 16));
     }
 }
 
@@ -206,6 +206,9 @@ static void step(struct hostile *g)
         x[1] = HOSTILE_GROUND_VA; /* not too often its own code and stack */
     }
     unsigned again = random_one_in(g, 512) ? 200 : 1; /* floods, and tables that fill */
+    if (number == SYS_port_create && random_one_in(g, 250)) {
+        again = 1500; /* nothing else makes it fail: until the budget is used up */
+    }
     for (unsigned i = 0; i < again; i++) {
         uint64_t y[11];
         memcpy(y, x, sizeof(y));
@@ -220,7 +223,8 @@ static void step(struct hostile *g)
         }
         if (status >= 0) {
             if (shapes[number].gives != NONE || number == SYS_handle_dup) {
-                keep(g, number == SYS_handle_dup ? kind : shapes[number].gives, y[1]);
+                keep(g, number == SYS_handle_dup ? kind : shapes[number].gives, y[1],
+                     again > 1 || random_one_in(g, 16));
                 if (number == SYS_process_create && random_one_in(g, 2)) {
                     populate(g, y[1]);
                 }
