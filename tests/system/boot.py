@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the system tests share: starting QEMU in every way a loader can, and trees and archives that are wrong."""
+import fcntl
 import importlib.machinery
 import json
 import os
@@ -24,7 +25,7 @@ PROGRAMS = os.path.join(BUILD, "tests", "system")
 
 # Where this QEMU machine has RAM, for loading by hand. (Tests may know boards; the system may not.)
 RAM = 0x40000000
-STUB_AT, IMAGE_AT, TREE_AT = RAM + 0x100000, RAM + 0x200000, RAM + 0x8000000
+STUB_AT, IMAGE_AT, TREE_AT = RAM + 0x3f00000, RAM + 0x200000, RAM + 0x8000000
 
 
 def start(timeout=60, **options):
@@ -33,14 +34,14 @@ def start(timeout=60, **options):
     return machine.Machine(machine.command(**options), timeout=timeout)
 
 
-def loaded_by_hand(folder, tree=None, tree_address=None, image=IMAGE):
-    """Options for start(): the Image jumped to with x0 = `tree_address` (0: no tree), after putting `tree` (bytes)
-    there. QEMU neither checks nor completes the tree, which it does with -kernel and -dtb."""
+def loaded_by_hand(folder, tree=None, tree_address=None, image=IMAGE, image_address=IMAGE_AT):
+    """Options for start(): the Image jumped to at the highest exception level, with x0 = `tree_address` (0: no tree),
+    after putting `tree` (bytes) there. QEMU neither checks nor completes the tree, which it does with -kernel and -dtb."""
     address = tree_address if tree_address is not None else (TREE_AT if tree else 0)
     # ldr x0, .+16; ldr x9, .+20; br x9; nop; then the two addresses
-    stub = struct.pack("<IIIIQQ", 0x58000080, 0x580000a9, 0xd61f0120, 0xd503201f, address, IMAGE_AT)
+    stub = struct.pack("<IIIIQQ", 0x58000080, 0x580000a9, 0xd61f0120, 0xd503201f, address, image_address)
     extra = ["-device", f"loader,file={save(folder, 'stub.bin', stub)},addr={STUB_AT:#x},force-raw=on",
-             "-device", f"loader,file={image},addr={IMAGE_AT:#x},force-raw=on",
+             "-device", f"loader,file={image},addr={image_address:#x},force-raw=on",
              "-device", f"loader,addr={STUB_AT:#x},cpu-num=0"]
     if tree:
         extra += ["-device", f"loader,file={save(folder, 'tree.dtb', tree)},addr={address:#x},force-raw=on"]
@@ -52,6 +53,17 @@ def save(folder, name, data):
     with open(path, "wb") as f:
         f.write(data)
     return path
+
+
+def kernel_built(level):
+    """The Image with the kernel built at another optimisation level ('0', '2', 's') and the default build's archive."""
+    folder = os.path.join(BUILD, f"variant-O{level}")
+    os.makedirs(folder, exist_ok=True)
+    with open(folder + ".lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests that need the same one may run side by side
+        build.configure(folder, [f"-Dkernel_optimization={level}", f"-Darchive={ARCHIVE}"], tests=False)
+        build.compile_all(folder, ["kernel/Image"])
+    return os.path.join(folder, "kernel", "Image")
 
 
 # ---- trees ----

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * From the loader to C. The arm64 Image header (Linux Documentation/arch/arm64/booting.rst, section 4), then:
- * EL2 -> EL1, zero .bss, build the first tables (boot/early.c), MMU on, relocate, boot_main.
+ * EL3 or EL2 -> EL1, zero .bss, build the first tables (boot/early.c), MMU on, relocate, boot_main.
  *
  * Entered at any 4 KiB-aligned physical address, MMU and D-cache off, x0 = physical address of the device tree.
  * The first page of the image is mapped one to one while the MMU goes on, so everything here stays in it.
@@ -29,8 +29,28 @@ _start:
     lsr     x21, x21, #2
     cmp     x21, #2
     b.eq    .Lfrom_el2
-    b.hi    .Lstop                      /* EL3: no loader of the arm64 protocol enters there */
-    b       .Lel1
+    b.lo    .Lel1
+
+/* EL3 -> EL1 where no firmware is above us (DDI 0487 D24.2). The machine stays in Secure state, in which it came up: its
+ * interrupts and memory are set up for that, and there is no EL2. */
+    mov     x0, #0x430                  /* SCR_EL3: RES1, RW (EL1 is AArch64), NS = 0, nothing taken to EL3 */
+    msr     scr_el3, x0
+    msr     cptr_el3, xzr               /* no trap of FP */
+    msr     mdcr_el3, xzr
+    mrs     x0, id_aa64pfr0_el1
+    tst     x0, #0xf << 24              /* GIC system registers */
+    b.eq    .Lno_icc
+    mov     x0, #0xf                    /* Enable | DIB | DFB | SRE */
+    msr     S3_6_C12_C12_5, x0          /* ICC_SRE_EL3 */
+.Lno_icc:
+    ldr     x0, =SCTLR_OFF
+    msr     sctlr_el1, x0
+    mov     x0, #0x3c5                  /* EL1h, DAIF masked */
+    msr     spsr_el3, x0
+    adr     x0, .Lel1
+    msr     elr_el3, x0
+    isb
+    eret
 
 /* EL2 -> EL1 without VHE: DDI 0487 D19; values as Linux arch/arm64/include/asm/el2_setup.h writes them. */
 .Lfrom_el2:
