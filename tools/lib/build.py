@@ -64,13 +64,14 @@ def is_configured(build):
     return False
 
 
-def configure(build=BUILD, options=(), tests=True):
-    """Sets the build directory up if there is none; one without tests gets them when they are asked for."""
+def configure(build=BUILD, options=(), tests=True, cross="aarch64.ini"):
+    """Sets the build directory up if there is none; one without tests gets them when they are asked for. cross: Meson's
+    cross file, of tools/."""
     if not is_configured(build):
         hint = "" if fetch() else ("To build without a network, put the files that subprojects/*.wrap name (source_filename) "
                                    "into subprojects/packagecache/.")
         say(f"Configuring {os.path.relpath(build, ROOT)}.")
-        step("configuring", ["meson", "setup", build, "--cross-file", os.path.join(TOOLS, "aarch64.ini"),
+        step("configuring", ["meson", "setup", build, "--cross-file", os.path.join(TOOLS, cross),
                              f"-Dtests={str(tests).lower()}", *options], 20, hint)
     elif tests and asked(build, "tests") is False:
         say(f"Configuring {os.path.relpath(build, ROOT)} with tests.")

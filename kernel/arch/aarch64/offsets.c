@@ -3,7 +3,7 @@
  */
 #include <core/core.h>
 
-#define OFFSET(name, value) __asm__ volatile("\n#OFFSET " #name " %0" ::"i"(value))
+#define OFFSET(name, value) __asm__ volatile(".ascii \"OFFSET " #name " %0\"" ::"i"(value))
 
 void offsets(void);
 void offsets(void)
