@@ -23,7 +23,7 @@ def test_the_log_names_what_was_found(shell_of, gic):
         assert re.search(what, log), f"{what} is not in the log:\n{log}"
 
 
-def test_boot_code_is_not_mapped_after_the_boot(boot, tmp_path):
+def test_boot_code_and_the_page_below_the_stack_are_not_mapped_after_the_boot(boot, tmp_path):
     listing = subprocess.run(["aarch64-linux-gnu-nm", os.path.join(library.BUILD, "kernel", "kernel.elf")], check=True,
                              stdout=subprocess.PIPE, text=True).stdout
     offsets = {name: int(at, 16) for at, name in re.findall(r"^([0-9a-f]+) \w (\w+)$", listing, re.M)}
@@ -31,13 +31,15 @@ def test_boot_code_is_not_mapped_after_the_boot(boot, tmp_path):
     machine = boot(extra=monitor.options)
     machine.prompt()
 
-    def mapped(symbol):
-        address = 0xffffffff80000000 + offsets[symbol]
+    def mapped(symbol, offset=0):
+        address = 0xffffffff80000000 + offsets[symbol] + offset
         return "gpa:" in monitor.ask(f"gva2gpa {address:#x}")
 
     assert library.machine.wait_until(lambda: mapped("panic"), timeout=20)  # EL1: the kernel idles
     assert not mapped("_start") and not mapped("boot_main") and not mapped("tree_check") and not mapped("fdt_next_tag")
     assert mapped("halt_with_reason") and mapped("psci_system")
+    assert mapped("__boot_stack_end", -8) and mapped("__boot_stack")
+    assert not mapped("__boot_stack", -8) and mapped("__bss_end", -8)  # a stack that is too short is an exception
 
 
 def test_boots_at_el2(boot, gic):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The kernel's own accesses that may fault: a word of a user's memory, a device's register. While one is on its way
- * core->fixup says where kernel_sync (vectors.S) goes on with x0 = -1. A device access is completed by a dsb, so that
+ * core->fixup says where kernel_sync (vectors.S) goes on with x0 = -1; it uses x9, too. A device access is completed by a dsb, so that
  * an abort that the interconnect reports synchronously comes within it.
  */
 #include <core/core.h>

@@ -19,7 +19,8 @@ static uint64_t window_l2[ENTRIES] TABLE;
 uint64_t window_l3[ENTRIES] TABLE;
 static uint64_t tree_l3[2][ENTRIES] TABLE; /* the device tree: 2 MiB at any page */
 
-extern char _start[], __boot_end[], __text_end[], __rodata_end[], __archive_end[], __image_end[];
+extern char _start[], __boot_end[], __text_end[], __rodata_end[], __archive_end[];
+extern char __bss_end[], __boot_stack[], __image_end[];
 
 static BOOT_CODE void map_image(uint64_t pa, const char *from, const char *to, uint64_t attributes)
 {
@@ -48,7 +49,9 @@ BOOT_CODE void early_map(uint64_t image_pa, uint64_t tree_pa)
     map_image(image_pa, _start, __text_end, PTE_KERNEL_RX);
     map_image(image_pa, __text_end, __rodata_end, PTE_KERNEL_RO);
     /* the archive between them is not the kernel's to see here */
-    map_image(image_pa, __archive_end, __image_end, PTE_KERNEL_RW);
+    map_image(image_pa, __archive_end, __bss_end, PTE_KERNEL_RW);
+    /* nothing just below the stack: it cannot grow unseen */
+    map_image(image_pa, __boot_stack, __image_end, PTE_KERNEL_RW);
 
     early_identity_l1[image_pa >> 30] = table(identity_l2);
     identity_l2[(image_pa >> 21) % ENTRIES] = table(identity_l3);

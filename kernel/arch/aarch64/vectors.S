@@ -151,22 +151,19 @@ boot_leave:
     LOCK
     b       leave_kernel
 
-/* An exception inside the kernel. One kind is expected: a user or device access that faulted, which continues at
- * core->fixup with x0 = -1. All else is a panic on this core's stack. */
+/* An exception inside the kernel. One kind is expected: a user or device access that faulted (access.c, which lends x0
+ * and x9), and continues at core->fixup with x0 = -1. All else is a panic, on the whole of this core's stack: it may have
+ * been too short, so nothing is stored there before. */
 kernel_sync:
-    stp     x0, x1, [sp, #-16]!
     mrs     x0, tpidr_el1
-    ldr     x1, [x0, #CORE_FIXUP]
-    cbz     x1, .Lkernel_fault
+    ldr     x9, [x0, #CORE_FIXUP]
+    cbz     x9, kernel_bad
     str     xzr, [x0, #CORE_FIXUP]
-    msr     elr_el1, x1
-    mov     w1, #1                      /* ELR and SPSR are not the thread's any more: the short exit would return */
-    strb    w1, [x0, #CORE_DIRTY]       /* into the kernel, the scheduler's restores them */
-    ldp     x0, x1, [sp], #16
+    msr     elr_el1, x9
+    mov     w9, #1                      /* ELR and SPSR are not the thread's any more: the short exit would return */
+    strb    w9, [x0, #CORE_DIRTY]       /* into the kernel, the scheduler's restores them */
     mov     x0, #-1
     eret
-.Lkernel_fault:
-    ldp     x0, x1, [sp], #16
 kernel_bad:
     mrs     x16, tpidr_el1
     mov     x17, sp
