@@ -5,6 +5,7 @@
  * Afterwards, in the upper half: relocate(), and early_leave() takes away what the boot alone needed.
  */
 #include "mmu.h"
+#include "sysreg.h"
 #include <abi/abi.h>
 #include <boot/boot.h>
 
@@ -42,6 +43,9 @@ BOOT_CODE void early_map(uint64_t image_pa, uint64_t tree_pa)
 {
     const uint32_t *header = (const uint32_t *)tree_pa;
 
+    while (image_pa >= USER_END) { /* not to be mapped one to one, and too early to say so */
+        wfi();
+    }
     kernel_l1[(KERNEL_IMAGE >> 30) % ENTRIES] = table(image_l2);
     for (unsigned i = 0; i < IMAGE_TABLES; i++) {
         image_l2[i] = table(image_l3[i]);
