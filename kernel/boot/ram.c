@@ -141,18 +141,19 @@ static BOOT_CODE void read_reservations(const void *fdt)
     }
 }
 
+static bool list_meets(const struct list *l, uint64_t pa, uint64_t len)
+{
+    unsigned i = 0;
+
+    while (i < l->count && (pa >= l->r[i].end || l->r[i].base >= pa + len)) {
+        i++;
+    }
+    return i < l->count;
+}
+
 bool ram_overlaps(uint64_t pa, uint64_t len)
 {
-    const struct list *lists[] = { &ram, &reserved };
-
-    for (unsigned l = 0; l < 2; l++) {
-        for (unsigned i = 0; i < lists[l]->count; i++) {
-            if (pa < lists[l]->r[i].end && lists[l]->r[i].base < pa + len) {
-                return true;
-            }
-        }
-    }
-    return false;
+    return list_meets(&ram, pa, len) || list_meets(&reserved, pa, len);
 }
 
 /* ---- all together ---- */
@@ -160,15 +161,12 @@ bool ram_overlaps(uint64_t pa, uint64_t len)
 /* The kernel's own pages are left out: nothing writable aliases them. The archive in the image is seen here only. */
 static BOOT_CODE void map_ram(struct range inside, struct range tables, struct range dma)
 {
-    static struct list rest;
-
-    rest = mapped;
     mmu_table_pool(tables.base);
-    list_subtract(&rest, tables);
-    list_subtract(&rest, inside);
-    list_subtract(&rest, dma);
-    for (unsigned i = 0; i < rest.count; i++) {
-        mmu_map_linear(rest.r[i].base, rest.r[i].end, PTE_KERNEL_RW);
+    list_subtract(&mapped, tables);
+    list_subtract(&mapped, inside);
+    list_subtract(&mapped, dma);
+    for (unsigned i = 0; i < mapped.count; i++) {
+        mmu_map_linear(mapped.r[i].base, mapped.r[i].end, PTE_KERNEL_RW);
     }
     mmu_map_linear(inside.base, inside.end, PTE_KERNEL_RO);
     mmu_map_linear(dma.base, dma.end, PTE_KERNEL_NC);
@@ -248,5 +246,5 @@ BOOT_CODE void ram_init(const void *fdt, uint64_t image_pa, struct tree_range tr
     }
     frames_add_free(dma.base, dma.end - dma.base, true);
     kprintf("RAM %lu MiB in %u range%s, %lu MiB free, DMA pool %lu KiB", total >> 20, ram.count,
-            ram.count == 1 ? "" : "s", frames_free_count >> 8, frames_dma_free * 4);
+            ram.count == 1 ? "" : "s", frame_pools[false].free >> 8, frame_pools[true].free * 4);
 }

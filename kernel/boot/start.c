@@ -150,8 +150,8 @@ static BOOT_CODE uint64_t load_init(struct process *p, struct tree_range range)
 BOOT_CODE void start_init(void *fdt, struct tree_range tree, struct tree_range archive)
 {
     const uint32_t all = RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER;
-    struct process *p =
-        process_create(NULL, INIT_NAME, frames_free_count + frames_dma_free, PRIORITY_COUNT - 1);
+    struct process *p = process_create(
+        NULL, INIT_NAME, frame_pools[false].free + frame_pools[true].free, PRIORITY_COUNT - 1);
     struct memory *stack, *tree_memory, *archive_memory, *m;
     uint64_t skip = archive.base % PAGE_SIZE, entry, tree_len;
     struct start_info *info;

@@ -46,7 +46,7 @@ static inline uint32_t fast_core(const struct core *core)
 /* ---- frames.c: pages of RAM ---- */
 enum { FRAME_ORDERS = 19, FRAME_NUMBER = (1 << 27) - 1 }; /* blocks of 2^0 .. 2^18 pages */
 struct frame {                                            /* 16 bytes per page of RAM */
-    /* whose block this page belongs to; of a free block: 1 if it is the DMA pool's */
+    /* whose block this page belongs to; of a free block: its pool */
     struct memory *owner;
     /* frame number of the next block (of a memory, or free), 0: none; block heads only, as is order */
     uint32_t next : 27;
@@ -62,7 +62,10 @@ struct frame *frame_at(uint64_t number); /* NULL: no RAM there */
 /* A block of 2^order pages below `limit` (0: anywhere); its number, or 0. Not zeroed. */
 uint64_t frames_alloc(unsigned order, bool dma, uint64_t limit);
 void frames_free(uint64_t number, unsigned order, bool dma);
-extern uint64_t frames_total, frames_free_count, frames_dma_total, frames_dma_free;
+extern struct frame_pool {
+    uint64_t total, free;        /* pages */
+    uint32_t head[FRAME_ORDERS]; /* of the free blocks of an order; 0: none */
+} frame_pools[2];                /* cacheable, DMA */
 void page_zero(uint64_t pa, bool dma);
 
 /* ---- slab.c: objects out of a process's budget ---- */

@@ -7,7 +7,7 @@
 #include "core.h"
 #include <arch/aarch64/mmu.h>
 
-enum { RANGES = 64 };
+enum { RANGES = 64, SEARCH_MAX = 16 };
 
 struct range {
     uint64_t first, count; /* frame numbers */
@@ -16,14 +16,7 @@ struct range {
 
 static struct range ranges[RANGES];
 static unsigned range_count;
-static uint64_t free_head[2][FRAME_ORDERS]; /* [dma][order], frame numbers, 0: empty */
-uint64_t frames_total, frames_free_count, frames_dma_total, frames_dma_free;
-
-/* pages in frames_free_count or frames_dma_free, up (or down, modulo 2^64) */
-static void count_free(uint64_t pages, bool dma)
-{
-    *(dma ? &frames_dma_free : &frames_free_count) += pages;
-}
+struct frame_pool frame_pools[2];
 
 BOOT_CODE void frames_add_range(uint64_t pa, uint64_t len, struct frame *frames)
 {
@@ -33,88 +26,68 @@ BOOT_CODE void frames_add_range(uint64_t pa, uint64_t len, struct frame *frames)
     ranges[range_count++] = (struct range){ pa >> PAGE_SHIFT, len >> PAGE_SHIFT, frames };
 }
 
-static struct range *range_of(uint64_t number)
+struct frame *frame_at(uint64_t number)
 {
     for (unsigned i = 0; i < range_count; i++) {
         if (number - ranges[i].first < ranges[i].count) {
-            return &ranges[i];
+            return &ranges[i].frames[number - ranges[i].first];
         }
     }
     return NULL;
 }
 
-struct frame *frame_at(uint64_t number)
+static void list_push(struct frame_pool *pool, uint64_t number, unsigned order)
 {
-    struct range *r = range_of(number);
-    return r != NULL ? &r->frames[number - r->first] : NULL;
-}
+    uint32_t *head = &pool->head[order];
 
-static void list_push(uint64_t number, struct frame *f, unsigned order, bool dma)
-{
-    uint64_t head = free_head[dma][order];
-
-    f->owner = (struct memory *)(uintptr_t)dma; /* while free: which pool */
-    f->free = true;
-    f->order = order & 31;
-    f->prev = 0;
-    f->next = (uint32_t)head & FRAME_NUMBER;
-    if (head != 0) {
-        frame_at(head)->prev = (uint32_t)number & FRAME_NUMBER;
+    *frame_at(number) = (struct frame){
+        .owner = (struct memory *)pool, .next = *head & FRAME_NUMBER, .order = order & 31, .free = 1
+    };
+    if (*head != 0) {
+        frame_at(*head)->prev = (uint32_t)number & FRAME_NUMBER;
     }
-    free_head[dma][order] = number;
+    *head = (uint32_t)number;
 }
 
-static void list_remove(uint64_t number, struct frame *f, unsigned order, bool dma)
+static void list_remove(struct frame_pool *pool, struct frame *f)
 {
     if (f->prev != 0) {
         frame_at(f->prev)->next = f->next;
     } else {
-        assert(free_head[dma][order] == number);
-        free_head[dma][order] = f->next;
+        assert(frame_at(pool->head[f->order]) == f);
+        pool->head[f->order] = f->next;
     }
     if (f->next != 0) {
         frame_at(f->next)->prev = f->prev;
     }
-    f->free = false;
+    f->free = 0;
 }
 
-/* A free buddy is never of the other pool: the pool's borders are multiples of its largest block. */
+/* Ranges do not touch, so a buddy in another one is none that is free and whole. */
 void frames_free(uint64_t number, unsigned order, bool dma)
 {
-    struct range *r = range_of(number);
-    uint64_t freed = 1ull << order;
+    struct frame_pool *pool = &frame_pools[dma];
+    struct frame *buddy;
 
-    assert(r != NULL && number != 0);
-    while (order + 1 < FRAME_ORDERS) {
-        uint64_t buddy = number ^ (1ull << order);
-        struct frame *b;
-
-        if (buddy - r->first >= r->count) {
-            break;
-        }
-        b = &r->frames[buddy - r->first];
-        if (!b->free || b->order != order || b->owner != (struct memory *)(uintptr_t)dma) {
-            break;
-        }
-        list_remove(buddy, b, order, dma);
+    assert(number != 0);
+    pool->free += 1ull << order;
+    while (order + 1 < FRAME_ORDERS && (buddy = frame_at(number ^ (1ull << order))) != NULL &&
+           buddy->free && buddy->order == order && buddy->owner == (struct memory *)pool) {
+        list_remove(pool, buddy);
         number &= ~(1ull << order);
         order++;
     }
-    list_push(number, &r->frames[number - r->first], order, dma);
-    count_free(freed, dma);
+    list_push(pool, number, order);
 }
 
 BOOT_CODE void frames_add_free(uint64_t pa, uint64_t len, bool dma)
 {
     uint64_t number = pa >> PAGE_SHIFT, end = (pa + len) >> PAGE_SHIFT;
 
-    *(dma ? &frames_dma_total : &frames_total) += end - number;
+    frame_pools[dma].total += end - number;
     while (number < end) {
-        unsigned order = (unsigned)__builtin_ctzll(number);
+        unsigned order = (unsigned)__builtin_ctzll(number | 1ull << (FRAME_ORDERS - 1));
 
-        if (order >= FRAME_ORDERS) {
-            order = FRAME_ORDERS - 1;
-        }
         while (number + (1ull << order) > end) {
             order--;
         }
@@ -123,30 +96,29 @@ BOOT_CODE void frames_add_free(uint64_t pa, uint64_t len, bool dma)
     }
 }
 
+/* With a limit the first fitting block of a list is taken; only its beginning is searched, so that none is walked
+ * for ever. */
 uint64_t frames_alloc(unsigned order, bool dma, uint64_t limit)
 {
+    struct frame_pool *pool = &frame_pools[dma];
     uint64_t max = limit == 0 ? UINT64_MAX : limit >> PAGE_SHIFT;
 
     for (unsigned o = order; o < FRAME_ORDERS; o++) {
-        uint64_t number = free_head[dma][o];
+        uint64_t number = pool->head[o];
 
-        /* with a limit the first fitting block of a list is taken; bounded, so that no list is walked for ever */
-        for (unsigned i = 0; number != 0 && i < 64 && number + (1ull << order) > max; i++) {
-            number = frame_at(number)->next;
+        for (unsigned i = 0; number != 0 && number + (1ull << order) > max; i++) {
+            number = i < SEARCH_MAX ? frame_at(number)->next : 0;
         }
-        if (number == 0 || number + (1ull << order) > max) {
-            continue;
+        if (number != 0) {
+            list_remove(pool, frame_at(number));
+            while (o > order) { /* the upper halves go back */
+                o--;
+                list_push(pool, number + (1ull << o), o);
+            }
+            *frame_at(number) = (struct frame){ .order = order & 31 };
+            pool->free -= 1ull << order;
+            return number;
         }
-        list_remove(number, frame_at(number), o, dma);
-        while (o > order) { /* the upper halves go back */
-            uint64_t half = number + (1ull << --o);
-
-            list_push(half, frame_at(half), o, dma);
-        }
-        frame_at(number)->owner = NULL;
-        frame_at(number)->order = order & 31;
-        count_free(-(1ull << order), dma);
-        return number;
     }
     return 0;
 }

@@ -63,10 +63,10 @@ static status_t info_thread(uint64_t *x)
 SYSCALL(info)
 {
     struct core *core = t->core;
-    const uint64_t system[] = { frames_total,
-                                frames_free_count,
-                                frames_dma_total,
-                                frames_dma_free,
+    const uint64_t system[] = { frame_pools[false].total,
+                                frame_pools[false].free,
+                                frame_pools[true].total,
+                                frame_pools[true].free,
                                 1,
                                 core->irqs,
                                 core->irqs_absent,
