@@ -14,8 +14,8 @@ enum { WAIT_MAX = 100000 }; /* polls of a full FIFO before a character is given 
 struct early_uart {
     const char *compatible;
     uint16_t data, status;
-    uint32_t busy, ready; /* busy: bit that must be clear; ready: bit that must be set */
-    bool shifted;         /* offsets are register numbers, scaled by reg-shift */
+    uint32_t mask, idle; /* (status & mask) == idle: it takes a character */
+    bool shifted;        /* offsets are register numbers, scaled by reg-shift */
 };
 
 static const struct early_uart uarts[] = {
@@ -23,9 +23,9 @@ static const struct early_uart uarts[] = {
     { "arm,pl011-axi", 0x00, 0x18, 1 << 5, 0, false },
     { "arm,sbsa-uart", 0x00, 0x18, 1 << 5, 0, false },
     /* AUX_MU_IO, AUX_MU_LSR: transmitter can take one */
-    { "brcm,bcm2835-aux-uart", 0x00, 0x14, 0, 1 << 5, false },
-    { "ns16550a", 0, 5, 0, 1 << 5, true }, /* THR, LSR.THRE */
-    { "snps,dw-apb-uart", 0, 5, 0, 1 << 5, true },
+    { "brcm,bcm2835-aux-uart", 0x00, 0x14, 1 << 5, 1 << 5, false },
+    { "ns16550a", 0, 5, 1 << 5, 1 << 5, true }, /* THR, LSR.THRE */
+    { "snps,dw-apb-uart", 0, 5, 1 << 5, 1 << 5, true },
 };
 
 static const struct early_uart *uart;
@@ -46,18 +46,14 @@ static uint64_t uart_at(unsigned offset)
 /* An abort means that there is no UART after all. */
 static void uart_put(char c)
 {
-    uint64_t status = 0;
+    uint64_t status;
+    unsigned polls = 0;
+    int error;
 
-    for (unsigned i = 0; i < WAIT_MAX; i++) {
-        if (device_load(uart_at(uart->status), uart_width, &status) != 0) {
-            uart = NULL;
-            return;
-        }
-        if ((status & uart->busy) == 0 && (status & uart->ready) == uart->ready) {
-            break;
-        }
-    }
-    if (device_store(uart_at(uart->data), uart_width, (uint8_t)c) != 0) {
+    do {
+        error = device_load(uart_at(uart->status), uart_width, &status);
+    } while (error == 0 && (status & uart->mask) != uart->idle && ++polls < WAIT_MAX);
+    if (error != 0 || device_store(uart_at(uart->data), uart_width, (uint8_t)c) != 0) {
         uart = NULL;
     }
 }
@@ -92,10 +88,7 @@ BOOT_CODE void console_bind(const void *fdt)
     for (unsigned i = 0; i < sizeof(uarts) / sizeof(uarts[0]) && uart == NULL; i++) {
         uart = tree_compatible(fdt, node, uarts[i].compatible) >= 0 ? &uarts[i] : NULL;
     }
-    if (uart == NULL) {
-        return;
-    }
-    if (uart->shifted) {
+    if (uart != NULL && uart->shifted) {
         uart_shift = tree_u32(fdt, node, "reg-shift", &value) == E_OK && value <= 3 ? value : 0;
         uart_width = 1;
     }

@@ -5,43 +5,37 @@
 #include "sysreg.h"
 #include <core/core.h>
 
-static void exception_abort(struct thread *t, uint64_t esr)
+static uint32_t cause_of(uint64_t esr)
 {
-    unsigned fsc = ESR_FSC(esr);
-    uint32_t cause = fsc == FSC_ALIGNMENT           ? FAULT_ALIGNMENT
-                     : (fsc & 0x3c) == FSC_EXTERNAL ? FAULT_BUS
-                     : ESR_EC(esr) == EC_INSN_LOWER ? FAULT_EXECUTE
-                     : ESR_WNR(esr) && !ESR_CM(esr) ? FAULT_WRITE
-                                                    : FAULT_READ;
+    unsigned ec = ESR_EC(esr), fsc = ESR_FSC(esr);
 
-    thread_fault(t, cause, ESR_FNV(esr) ? 0 : far_el1_read(), esr, 0);
+    if (ec != EC_DATA_LOWER && ec != EC_INSN_LOWER) {
+        return ec == EC_PC_ALIGN || ec == EC_SP_ALIGN ? FAULT_ALIGNMENT
+               : ec == EC_BRK                         ? FAULT_BREAKPOINT
+                                                      : FAULT_INSTRUCTION;
+    }
+    return fsc == FSC_ALIGNMENT           ? FAULT_ALIGNMENT
+           : (fsc & 0x3c) == FSC_EXTERNAL ? FAULT_BUS
+           : ec == EC_INSN_LOWER          ? FAULT_EXECUTE
+           : ESR_WNR(esr) && !ESR_CM(esr) ? FAULT_WRITE
+                                          : FAULT_READ;
 }
 
 void exception_sync(struct thread *t)
 {
-    uint64_t esr = esr_el1_read();
+    uint64_t esr = esr_el1_read(), address = t->elr;
+    unsigned ec = ESR_EC(esr);
 
-    switch (ESR_EC(esr)) {
-    case EC_FP:
+    if (ec == EC_FP) {
         fp_trap(t);
-        break;
-    case EC_DATA_LOWER:
-    case EC_INSN_LOWER:
-        exception_abort(t, esr);
-        break;
-    case EC_PC_ALIGN:
-        thread_fault(t, FAULT_ALIGNMENT, far_el1_read(), esr, 0);
-        break;
-    case EC_SP_ALIGN:
-        thread_fault(t, FAULT_ALIGNMENT, t->sp_el0, esr, 0);
-        break;
-    case EC_BRK:
-        thread_fault(t, FAULT_BREAKPOINT, t->elr, esr, 0);
-        break;
-    default:
-        thread_fault(t, FAULT_INSTRUCTION, t->elr, esr, 0);
-        break;
+        return;
     }
+    if (ec == EC_DATA_LOWER || ec == EC_INSN_LOWER) {
+        address = ESR_FNV(esr) ? 0 : far_el1_read();
+    } else if (ec == EC_SP_ALIGN) {
+        address = t->sp_el0;
+    }
+    thread_fault(t, cause_of(esr), address, esr, 0);
 }
 
 void exception_serror(struct thread *t)

@@ -12,16 +12,15 @@ static enum { CONDUIT_NONE, CONDUIT_HVC, CONDUIT_SMC } conduit;
 
 BOOT_CODE void psci_bind(const void *fdt)
 {
-    const char *method = NULL;
     int node;
 
     if (tree_find(fdt, "/psci", &node) == E_OK && tree_enabled(fdt, node)) {
-        method = tree_string(fdt, node, "method");
-    }
-    if (method != NULL && memcmp(method, "hvc", 4) == 0) {
-        conduit = CONDUIT_HVC;
-    } else if (method != NULL && memcmp(method, "smc", 4) == 0) {
-        conduit = CONDUIT_SMC;
+        const char *method = tree_string(fdt, node, "method");
+
+        conduit = method == NULL                  ? CONDUIT_NONE
+                  : memcmp(method, "hvc", 4) == 0 ? CONDUIT_HVC
+                  : memcmp(method, "smc", 4) == 0 ? CONDUIT_SMC
+                                                  : CONDUIT_NONE;
     }
 }
 
