@@ -69,9 +69,10 @@ extern struct frame_pool {
 void page_zero(uint64_t pa, bool dma);
 
 /* ---- slab.c: objects out of a process's budget ---- */
-status_t budget_take(struct process *p, uint64_t pages);
 void budget_return(struct process *p, uint64_t pages);
 void *object_alloc(struct process *payer, uint64_t size); /* zeroed; NULL: E_BUDGET (or no RAM) */
+/* A new object (no thread) for which `pages` more are charged. */
+void *object_create(struct process *payer, enum object_type type, uint64_t size, uint64_t pages);
 void object_free(void *p);                                /* p may point into it */
 /* One page for tables, zeroed and charged; 0: none. */
 uint64_t page_alloc(struct process *payer);
@@ -158,7 +159,6 @@ bool memory_free_step(struct memory *m);
 bool space_unmap_step(struct process *p, uint64_t *va, uint64_t end);
 struct device *device_create(struct process *payer, uint32_t flags);
 bool device_release_step(struct device *d);
-void window_detach(struct window *w);
 bool window_unmap_step(struct window *w);
 bool ram_overlaps(uint64_t pa, uint64_t len); /* boot/ram.c: RAM or a reservation */
 
@@ -219,8 +219,6 @@ void fp_save(struct fp_state *fp);
 void fp_load(const struct fp_state *fp);
 void kernel_unlock(void);
 void kernel_lock_take(void);
-unsigned asid_alloc(void); /* 0: none left */
-void asid_free(unsigned asid);
 /* icc.c: GICv3's registers of this CPU. icc_open: false, there are none, or they cannot be used. icc_acknowledge: false, no
  * interrupt was pending any more. */
 enum { INTID_SPECIAL = 1020, INTID_SPECIAL_COUNT = 4 }; /* INTIDs that say: nothing to handle (IHI 0069H, 2.2.1) */

@@ -9,10 +9,9 @@
 /* NULL: no budget. */
 struct device *device_create(struct process *payer, uint32_t flags)
 {
-    struct device *d = object_alloc(payer, sizeof(*d));
+    struct device *d = object_create(payer, OBJECT_DEVICE, sizeof(*d), 0);
 
     if (d != NULL) {
-        object_init(&d->object, OBJECT_DEVICE, payer);
         d->flags = flags;
     }
     return d;
@@ -32,43 +31,27 @@ static bool device_contains(const struct device *d, uint64_t pa, uint64_t len)
 
 /* ---- ends ---- */
 
-/* Takes a window off its process's list. */
-void window_detach(struct window *w)
-{
-    link_remove(&w->process_link);
-    w->process = NULL;
-    w->mapped_len = 0;
-    w->unmap_va = 0;
-}
-
-/* Takes all of a window's mapping away; its progress lies in the window. */
+/* Takes some pages of a window's mapping away, the last first; true: there was nothing. */
 bool window_unmap_step(struct window *w)
 {
-    struct process *p = w->process;
+    bool done = w->pages == 0;
 
-    if (w->unmap_va < w->va) {
-        w->unmap_va = w->va;
-    }
-    while (w->unmap_va < w->va + w->mapped_len) {
-        uint64_t skip, va = w->unmap_va, *entry = mmu_entry(p, va, &skip);
+    for (unsigned i = 0; i < 16 && w->pages != 0; i++) {
+        uint64_t skip, va = w->va + (--w->pages << PAGE_SHIFT);
 
-        w->unmap_va += PAGE_SIZE;
-        if (entry != NULL && (*entry & PTE_DEVICE)) {
-            *entry = 0;
-            mmu_flush_page(p, va);
-        }
-        if (w->unmap_va % (16 * PAGE_SIZE) == 0 && preempt_pending()) {
-            return false;
-        }
+        *mmu_entry(w->process, va, &skip) = 0;
+        mmu_flush_page(w->process, va);
     }
-    window_detach(w);
-    return true;
+    if (!done && w->pages == 0) {
+        link_remove(&w->process_link);
+    }
+    return done;
 }
 
 static bool device_unmap_step(struct device *d)
 {
     for (unsigned i = 0; i < d->count; i++) {
-        if (d->window[i].process != NULL && !window_unmap_step(&d->window[i])) {
+        if (!window_unmap_step(&d->window[i])) {
             return false;
         }
     }
@@ -78,16 +61,16 @@ static bool device_unmap_step(struct device *d)
 /* Ends the deepest descendants first, one per step. */
 static bool device_revoke_step(struct device *d)
 {
-    for (unsigned i = 0; i < 8 && d->children != NULL; i++) {
-        struct device *leaf = d;
+    struct device *leaf = d;
 
-        while (leaf->children != NULL) { /* PROCESS_DEPTH levels */
-            leaf = CONTAINER(leaf->children, struct device, sibling);
-        }
-        leaf->object.dead = 1; /* first: it must not be mapped again between two steps */
-        if (!device_unmap_step(leaf)) {
-            return false;
-        }
+    while (leaf->children != NULL) { /* PROCESS_DEPTH levels */
+        leaf = CONTAINER(leaf->children, struct device, sibling);
+    }
+    if (leaf == d) {
+        return device_unmap_step(d);
+    }
+    leaf->object.dead = 1; /* first: it must not be mapped again between two steps */
+    if (device_unmap_step(leaf)) {
         link_remove(&leaf->sibling);
         leaf->parent->object.refs--; /* not freed here: as the next leaf, or it is ours */
         leaf->parent = NULL;
@@ -95,23 +78,25 @@ static bool device_revoke_step(struct device *d)
             object_delete(&leaf->object);
         }
     }
-    return d->children == NULL && device_unmap_step(d);
+    return false;
 }
 
-/* The last reference is going. Children keep their parent, so there are none. */
+/* The last reference is going. Children keep their parent, so there are none; ancestors that only this one kept, go with
+ * it. All of their windows first: then nothing takes long. */
 bool device_release_step(struct device *d)
 {
     struct device *parent = d->parent;
 
-    if (!device_unmap_step(d)) {
-        return false;
+    for (struct device *above = d; above != NULL && above->object.refs <= 1;
+         above = above->parent) {
+        if (!device_unmap_step(above)) {
+            return false;
+        }
     }
     if (parent != NULL) {
         link_remove(&d->sibling);
         d->parent = NULL;
-        while (
-            !object_release_step(&parent->object)) { /* progress lies there; PROCESS_DEPTH levels */
-        }
+        (void)object_release_step(&parent->object); /* PROCESS_DEPTH levels */
     }
     return true;
 }
@@ -121,32 +106,31 @@ bool device_release_step(struct device *d)
 /* x0 parent, x1 flags | count << 32, x2.. pa, len pairs -> x1 */
 SYSCALL(device_derive)
 {
-    struct device *parent = object, *d;
-    unsigned count = (unsigned)(x[1] >> 32);
-    status_t error;
+    struct device *parent = object, *d = NULL;
+    uint64_t count = x[1] >> 32;
+    status_t error = count > DEVICE_WINDOWS            ? E_INVAL
+                     : (uint32_t)x[1] & ~parent->flags ? E_RIGHTS
+                     : parent->depth == PROCESS_DEPTH  ? E_LIMIT
+                                                       : E_OK;
 
-    if (count > DEVICE_WINDOWS || ((uint32_t)x[1] & ~parent->flags) != 0) {
-        return count > DEVICE_WINDOWS ? E_INVAL : E_RIGHTS;
-    }
-    if (parent->depth == PROCESS_DEPTH) {
-        return E_LIMIT;
-    }
-    for (unsigned i = 0; i < count; i++) {
+    for (uint64_t i = 0; error == E_OK && i < count; i++) {
         uint64_t pa = x[2 + 2 * i], len = x[3 + 2 * i];
 
         if (len == 0 || pa + len < pa || pa + len > PTE_ADDRESS || ram_overlaps(pa, len) ||
             !device_contains(parent, pa, len)) {
-            return E_RANGE;
+            error = E_RANGE;
         }
     }
-    d = device_create(t->process, (uint32_t)x[1]);
-    if (d == NULL) {
-        return E_BUDGET;
+    if (error == E_OK && (d = device_create(t->process, (uint32_t)x[1])) == NULL) {
+        error = E_BUDGET;
+    }
+    if (error != E_OK) {
+        return error;
     }
     d->depth = (uint16_t)(parent->depth + 1);
-    d->count = (uint16_t)count;
-    for (unsigned i = 0; i < count; i++) {
-        d->window[i] = (struct window){ .pa = x[2 + 2 * i], .len = x[3 + 2 * i] };
+    for (; d->count < count; d->count++) {
+        d->window[d->count] =
+            (struct window){ .pa = x[2 + 2 * d->count], .len = x[3 + 2 * d->count] };
     }
     error = handle_install_new(t, &d->object, RIGHTS_DEVICE, &x[1]);
     if (error == E_OK) {
@@ -173,23 +157,21 @@ SYSCALL(device_access)
     struct device *d = object;
     bool write = x[2] & DEVICE_WRITE;
     uint64_t width = x[2] & ~(uint64_t)DEVICE_WRITE, va;
-    const struct window *w;
+    const struct window *w = &d->window[x[1] < d->count ? x[1] : 0];
+    status_t error =
+        !(meta & (write ? RIGHT_WRITE : RIGHT_READ))                                  ? E_RIGHTS
+        : (width != 1 && width != 2 && width != 4 && width != 8) || x[3] % width != 0 ? E_INVAL
+        : x[1] >= d->count || x[3] >= w->len || width > w->len - x[3] || (w->pa + x[3]) % width != 0
+            ? E_RANGE
+            : E_OK;
 
-    if (!(meta & (write ? RIGHT_WRITE : RIGHT_READ))) {
-        return E_RIGHTS;
+    if (error == E_OK) {
+        va = (uint64_t)mmu_register(w->pa + x[3]);
+        x[1] = 0;
+        error = (write ? device_store(va, (unsigned)width, x[4])
+                       : device_load(va, (unsigned)width, &x[1])) != 0
+                    ? E_IO
+                    : E_OK;
     }
-    if ((width != 1 && width != 2 && width != 4 && width != 8) || x[3] % width != 0) {
-        return E_INVAL;
-    }
-    w = &d->window[x[1] < d->count ? x[1] : 0];
-    if (x[1] >= d->count || x[3] >= w->len || width > w->len - x[3] ||
-        (w->pa + x[3]) % width != 0) {
-        return E_RANGE;
-    }
-    va = (uint64_t)mmu_register(w->pa + x[3]);
-    x[1] = 0;
-    return (write ? device_store(va, (unsigned)width, x[4])
-                  : device_load(va, (unsigned)width, &x[1])) != 0
-               ? E_IO
-               : E_OK;
+    return error;
 }

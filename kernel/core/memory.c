@@ -6,18 +6,17 @@
 #include "core.h"
 #include <arch/aarch64/mmu.h>
 
-enum { FREE_BATCH = 8, FILL_BATCH = 4, MAP_BATCH = 16, SEEK_BATCH = 256, BLOCK_ORDER_MAX = 10 };
+enum { FREE_BATCH = 8, CLEAR_BATCH = 8, LOOK_BATCH = 128, SEEK_BATCH = 128, BLOCK_ORDER_MAX = 10 };
 
 /* memory_create's flag for its own further entries: x2 is the handle. Who says it himself goes on with, or waits for
  * the end of, his own. */
 #define MEMORY_RESUME 0x80000000u
 
-/* ---- creation and end ---- */
+enum { MAP_ANY = MAP_READ | MAP_WRITE | MAP_EXEC };
+_Static_assert(RIGHT_WRITE == MAP_WRITE * RIGHT_READ && RIGHT_EXEC == MAP_EXEC * RIGHT_READ,
+               "flags name rights in their order");
 
-static unsigned order_for(uint64_t pages)
-{
-    return pages <= 1 ? 0 : 64 - (unsigned)__builtin_clzll(pages - 1);
-}
+/* ---- creation and end ---- */
 
 static uint64_t block_pages(uint64_t number)
 {
@@ -29,21 +28,17 @@ status_t memory_create(struct process *payer, uint64_t pages, uint32_t flags, ui
                        struct memory **out)
 {
     bool contiguous = flags & (MEMORY_CONTIGUOUS | MEMORY_DMA);
-    uint64_t wanted = contiguous ? 1ull << order_for(pages) : pages;
+    unsigned order = pages <= 1 ? 0 : 64 - (unsigned)__builtin_clzll(pages - 1);
+    uint64_t wanted = contiguous ? 1ull << order : pages;
     struct memory *m;
 
-    if (contiguous && order_for(pages) >= FRAME_ORDERS) {
+    if (contiguous && order >= FRAME_ORDERS) {
         return E_NOMEM;
     }
-    if (budget_take(payer, wanted) != E_OK) {
-        return E_BUDGET;
-    }
-    m = object_alloc(payer, sizeof(*m));
+    m = object_create(payer, OBJECT_MEMORY, sizeof(*m), wanted);
     if (m == NULL) {
-        budget_return(payer, wanted);
         return E_BUDGET;
     }
-    object_init(&m->object, OBJECT_MEMORY, payer);
     m->wanted = wanted;
     m->limit = limit;
     m->contiguous = contiguous;
@@ -52,11 +47,11 @@ status_t memory_create(struct process *payer, uint64_t pages, uint32_t flags, ui
     return E_OK;
 }
 
-/* The next block of the chain: as large as is left to make, and free. */
-static status_t memory_add_block(struct memory *m)
+/* The next block of the chain: as large as is left to make, and free. False: there is none. */
+static bool memory_add_block(struct memory *m)
 {
-    uint64_t left = m->wanted - m->done, number;
-    unsigned order = 63 - (unsigned)__builtin_clzll(left);
+    unsigned order = 63 - (unsigned)__builtin_clzll(m->wanted - m->done);
+    uint64_t number;
 
     if (order > BLOCK_ORDER_MAX && !m->contiguous) {
         order = BLOCK_ORDER_MAX; /* so that freeing goes in even steps */
@@ -64,34 +59,30 @@ static status_t memory_add_block(struct memory *m)
     while ((number = frames_alloc(order, m->dma, m->limit)) == 0 && order > 0 && !m->contiguous) {
         order--;
     }
-    if (number == 0) {
-        return E_NOMEM;
+    if (number != 0) {
+        if (m->at != 0) {
+            frame_at(m->at)->next = (uint32_t)number & FRAME_NUMBER;
+        } else {
+            m->first = number;
+        }
+        m->at = number;
+        m->at_page = m->done;
     }
-    if (m->at != 0) {
-        frame_at(m->at)->next = (uint32_t)number & FRAME_NUMBER;
-    } else {
-        m->first = number;
-    }
-    frame_at(number)->next = 0;
-    m->at = number;
-    m->at_page = m->done;
-    return E_OK;
+    return number != 0;
 }
 
-/* Makes a few pages, zeroed and named after their memory. E_OK: it is complete; E_AGAIN: call again; E_NOMEM: RAM is at
- * its end, or it is being freed. */
+/* Makes a page, zeroed and named after its memory. E_OK: it is complete; E_AGAIN: call again; E_NOMEM: RAM is at its
+ * end, or it is being freed. */
 status_t memory_fill_step(struct memory *m)
 {
-    for (unsigned i = 0; i < FILL_BATCH && m->done != m->wanted; i++) {
-        uint64_t number;
+    uint64_t number;
 
-        if ((m->at == 0 || m->done - m->at_page == block_pages(m->at)) &&
-            memory_add_block(m) != E_OK) {
+    if (m->done != m->wanted) {
+        if ((m->at == 0 || m->done - m->at_page == block_pages(m->at)) && !memory_add_block(m)) {
             return E_NOMEM;
         }
         number = m->at + (m->done++ - m->at_page);
         frame_at(number)->owner = m;
-        frame_at(number)->free = false;
         page_zero(number << PAGE_SHIFT, m->dma);
     }
     if (m->done != m->wanted) {
@@ -101,27 +92,22 @@ status_t memory_fill_step(struct memory *m)
     return m->wanted != 0 ? E_OK : E_NOMEM;
 }
 
-struct memory *memory_adopt(struct process *payer, uint64_t pa, uint64_t pages)
+/* All of it lies in RAM. */
+BOOT_CODE struct memory *memory_adopt(struct process *payer, uint64_t pa, uint64_t pages)
 {
-    struct memory *m = object_alloc(payer, sizeof(*m));
+    struct memory *m = object_create(payer, OBJECT_MEMORY, sizeof(*m), 0);
 
-    if (m == NULL) {
-        return NULL;
-    }
-    object_init(&m->object, OBJECT_MEMORY, payer);
-    m->foreign = true;
-    m->first = pa >> PAGE_SHIFT;
-    for (uint64_t i = 0; i < pages; i++) { /* blocks of one page: it need not be aligned */
-        struct frame *f = frame_at(m->first + i);
+    if (m != NULL) {
+        m->foreign = true;
+        m->first = pa >> PAGE_SHIFT;
+        m->pages = m->wanted = m->done = pages;
+        for (uint64_t i = 0; i < pages; i++) { /* blocks of one page: it need not be aligned */
+            uint64_t next = i + 1 < pages ? m->first + i + 1 : 0;
 
-        if (f == NULL) {
-            object_delete(&m->object);
-            return NULL;
+            *frame_at(m->first + i) =
+                (struct frame){ .owner = m, .next = (uint32_t)next & FRAME_NUMBER };
         }
-        *f = (struct frame){ .owner = m };
-        f->next = (i + 1 < pages ? (uint32_t)(m->first + i + 1) : 0) & FRAME_NUMBER;
     }
-    m->pages = m->wanted = m->done = pages;
     return m;
 }
 
@@ -135,12 +121,10 @@ bool memory_free_step(struct memory *m)
     /* a handle still leads here between two steps: nothing is in range any more */
     m->pages = m->wanted = m->done = 0;
     for (unsigned i = 0; i < FREE_BATCH && m->first != 0; i++) {
-        struct frame *f = frame_at(m->first);
         uint64_t number = m->first;
-        unsigned order = f->order;
+        unsigned order = frame_at(number)->order;
 
-        m->first = f->next;
-        f->owner = NULL;
+        m->first = frame_at(number)->next;
         if (!m->foreign) {
             frames_free(number, order, m->dma);
             budget_return(payer, 1ull << order);
@@ -158,14 +142,15 @@ static uint64_t memory_seek_step(struct memory *m, uint64_t page, uint64_t *left
         m->at_page = 0;
     }
     for (unsigned i = 0; i < SEEK_BATCH; i++) {
-        uint64_t pages = block_pages(m->at);
+        const struct frame *f = frame_at(m->at);
+        uint64_t offset = page - m->at_page, pages = 1ull << f->order;
 
-        if (page - m->at_page < pages) {
-            *left = pages - (page - m->at_page);
-            return (m->at + (page - m->at_page)) << PAGE_SHIFT;
+        if (offset < pages) {
+            *left = pages - offset;
+            return (m->at + offset) << PAGE_SHIFT;
         }
         m->at_page += pages;
-        m->at = frame_at(m->at)->next;
+        m->at = f->next;
         assert(m->at != 0);
     }
     return 0;
@@ -176,16 +161,15 @@ SYSCALL(memory_create)
 {
     uint64_t pages = x[0] >> PAGE_SHIFT;
     struct memory *m;
-    status_t error;
+    status_t error = E_INVAL;
 
     if (x[1] & MEMORY_RESUME) {
         m = object_get(t->process, x[2], OBJECT_MEMORY, RIGHT_MANAGE, &error);
     } else {
-        if (pages == 0 || pages > UINT32_MAX || x[0] % PAGE_SIZE != 0 ||
-            (x[1] & ~(uint64_t)(MEMORY_CONTIGUOUS | MEMORY_DMA)) != 0) {
-            return E_INVAL;
+        if (pages != 0 && pages <= UINT32_MAX && x[0] % PAGE_SIZE == 0 &&
+            !(x[1] & ~(uint64_t)(MEMORY_CONTIGUOUS | MEMORY_DMA))) {
+            error = memory_create(t->process, pages, (uint32_t)x[1], x[2], &m);
         }
-        error = memory_create(t->process, pages, (uint32_t)x[1], x[2], &m);
         if (error == E_OK) {
             error = handle_install_new(
                 t, &m->object, RIGHTS_ALL & ~(RIGHT_CALL | RIGHT_NOTIFY | RIGHT_RECEIVE), &x[2]);
@@ -231,24 +215,27 @@ static bool range_bad(uint64_t va, uint64_t len)
            len > USER_END - va;
 }
 
-/* Maps up to MAP_BATCH pages from `pa` on, `left` of which lie together, and moves the progress in x on. */
+/* Maps pages from `pa` on, `left` of which lie together, and moves the progress in x on. */
 static int64_t map_pages(struct process *p, uint64_t *x, uint64_t pa, uint64_t left,
                          uint64_t attributes, uint64_t *count)
 {
-    for (unsigned i = 0; i < MAP_BATCH && i < left && x[3] != 0; i++) {
-        status_t error = mmu_map_page(p, x[4], pa + i * PAGE_SIZE, attributes);
+    for (uint64_t end = pa + (left << PAGE_SHIFT); pa != end && x[3] != 0; pa += PAGE_SIZE) {
+        status_t error = mmu_map_page(p, x[4], pa, attributes);
 
         if (error != E_OK) {
             return error;
         }
         if (!(attributes & PTE_UXN)) {
-            cache_sync_code(pa + i * PAGE_SIZE, PAGE_SIZE);
+            cache_sync_code(pa, PAGE_SIZE);
         }
         ++*count;
         x[2] += PAGE_SIZE;
         x[3] -= PAGE_SIZE;
         x[4] += PAGE_SIZE;
         x[7] += PAGE_SIZE;
+        if (x[3] != 0 && preempt_pending()) {
+            break;
+        }
     }
     return x[3] != 0 ? CALL_RESTART : E_OK;
 }
@@ -261,38 +248,33 @@ static int64_t map_memory(struct process *p, struct memory *m, uint64_t *x, uint
         return E_RANGE;
     }
     pa = memory_seek_step(m, page, &left);
-    if (pa == 0) {
-        return CALL_RESTART;
-    }
-    return map_pages(p, x, pa, left, mmu_user_attributes(flags, false, m->dma), &m->mapped);
+    return pa == 0
+               ? CALL_RESTART
+               : map_pages(p, x, pa, left, mmu_user_attributes(flags, false, m->dma), &m->mapped);
 }
 
 static int64_t map_device(struct process *p, struct device *d, uint64_t *x, uint32_t flags)
 {
     struct window *w = &d->window[x[6] < d->count ? x[6] : 0];
-    uint64_t pages = w->mapped_len >> PAGE_SHIFT;
-    int64_t result;
+    bool mapped = w->pages != 0;
+    /* whole pages only: anything else goes through device_access; one mapping per window: derive another device for
+     * a second one */
+    int64_t result =
+        d->object.dead ? E_REVOKED
+        : x[6] >= d->count || x[2] % PAGE_SIZE != 0 || (w->pa | w->len) % PAGE_SIZE != 0 ||
+                x[2] > w->len || x[3] > w->len - x[2]
+            ? E_RANGE
+        : mapped && (w->process != p || x[4] != w->va + (w->pages << PAGE_SHIFT)) ? E_BUSY
+                                                                                  : E_OK;
 
-    if (d->object.dead) {
-        return E_REVOKED;
+    if (result == E_OK) {
+        result = map_pages(p, x, w->pa + x[2], x[3] >> PAGE_SHIFT,
+                           mmu_user_attributes(flags, true, flags & MAP_STRONG), &w->pages);
     }
-    /* whole pages only: anything else goes through device_access */
-    if (x[6] >= d->count || x[2] % PAGE_SIZE != 0 || (w->pa | w->len) % PAGE_SIZE != 0 ||
-        x[2] > w->len || x[3] > w->len - x[2]) {
-        return E_RANGE;
-    }
-    if (w->process == NULL) {
+    if (!mapped && w->pages != 0) {
         w->process = p;
-        w->va = x[4];
+        w->va = x[4] - (w->pages << PAGE_SHIFT);
         link_add(&p->windows, &w->process_link);
-    } else if (w->process != p || x[4] != w->va + w->mapped_len) {
-        return E_BUSY; /* one mapping per window and incarnation: derive another device for a second one */
-    }
-    result = map_pages(p, x, w->pa + x[2], MAP_BATCH,
-                       mmu_user_attributes(flags, true, flags & MAP_STRONG), &pages);
-    w->mapped_len = pages << PAGE_SHIFT;
-    if (pages == 0) {
-        window_detach(w); /* not mapped here after all */
     }
     return result;
 }
@@ -300,106 +282,91 @@ static int64_t map_device(struct process *p, struct device *d, uint64_t *x, uint
 /* x0 process, x1 object, x2 offset, x3 len, x4 va, x5 flags, x6 window, x7 bytes done so far (0 at first) */
 SYSCALL(map)
 {
-    struct handle_entry *e = handle_lookup(t->process, x[1]);
-    struct object *o = e != NULL && (e->meta & RIGHTS_ALL) ? e->object : NULL;
-    uint32_t flags = (uint32_t)x[5], rights = (flags & MAP_READ ? RIGHT_READ : 0) |
-                                              (flags & MAP_WRITE ? RIGHT_WRITE : 0) |
-                                              (flags & MAP_EXEC ? RIGHT_EXEC : 0);
+    uint32_t flags = (uint32_t)x[5], rights = (flags & MAP_ANY) * RIGHT_READ;
+    status_t error = E_INVAL;
     int64_t result;
+    void *m = NULL, *d = NULL;
 
-    if (range_bad(x[4], x[3]) || !(flags & MAP_READ) ||
-        (flags & ~(uint32_t)(MAP_READ | MAP_WRITE | MAP_EXEC | MAP_STRONG)) ||
-        (flags & (MAP_WRITE | MAP_EXEC)) == (MAP_WRITE | MAP_EXEC)) {
-        return E_INVAL;
+    if (!range_bad(x[4], x[3]) && (flags & MAP_READ) &&
+        !(flags & ~(uint32_t)(MAP_ANY | MAP_STRONG)) &&
+        (flags & (MAP_WRITE | MAP_EXEC)) != (MAP_WRITE | MAP_EXEC)) {
+        m = object_get(t->process, x[1], OBJECT_MEMORY, rights, &error);
+        if (error == E_TYPE && !(flags & MAP_EXEC)) {
+            d = object_get(t->process, x[1], OBJECT_DEVICE, rights, &error);
+        }
     }
-    if (e == NULL) {
-        return E_HANDLE;
-    }
-    if (o == NULL ||
-        (o->type != OBJECT_MEMORY && (o->type != OBJECT_DEVICE || (flags & MAP_EXEC)))) {
-        return E_TYPE;
-    }
-    if ((e->meta & rights) != rights) {
-        return E_RIGHTS;
-    }
-    result = o->type == OBJECT_MEMORY ? map_memory(object, (struct memory *)o, x, flags)
-                                      : map_device(object, (struct device *)o, x, flags);
+    result = m != NULL   ? map_memory(object, m, x, flags)
+             : d != NULL ? map_device(object, d, x, flags)
+                         : error;
     if (result != CALL_RESTART) {
         x[1] = x[7];
     }
     return result;
 }
 
-/* A window goes as a whole: a part is as good as nothing to a driver, and what stayed would outlive its revocation. */
-static bool device_entry_clear(struct process *p, const uint64_t *entry, uint64_t va)
+/* A window goes as a whole: a part is as good as nothing to a driver, and what stayed would outlive its revocation.
+ * If that is interrupted it goes on at the window's first page, which is taken last. */
+static void window_clear(struct process *p, uint64_t *va)
 {
-    while (*entry & PTE_DEVICE) {
-        struct link *l = p->windows;
+    struct link *l = p->windows;
+    struct window *w;
 
-        while (va - CONTAINER(l, struct window, process_link)->va >=
-               CONTAINER(l, struct window, process_link)->mapped_len) {
-            l = l->next; /* as many as devices mapped here; one of them has it */
-        }
-        if (!window_unmap_step(CONTAINER(l, struct window, process_link))) {
-            return false;
-        }
+    while (w = CONTAINER(l, struct window, process_link), *va - w->va >= w->pages << PAGE_SHIFT) {
+        l = l->next; /* as many as devices mapped here; one of them has it */
     }
-    return true;
+    *va = w->va;
+    (void)window_unmap_step(w); /* the entry there tells if more is to be done */
 }
 
-/* Clears one entry. A memory whose last trace this is, is freed first, in steps; meanwhile the entry, invalid for the
- * CPU, holds the way to it (PTE_DYING | physical address of struct memory), so that a re-entry goes on. */
-static bool entry_clear(struct process *p, uint64_t *entry, uint64_t va)
+/* Clears one entry; false: that was all for this step. A memory whose last trace this is, is freed first, in steps;
+ * meanwhile the entry, invalid for the CPU, holds the way to it (PTE_DYING | physical address of struct memory), so
+ * that a re-entry goes on. */
+static bool entry_clear(struct process *p, uint64_t *entry, uint64_t *va)
 {
     uint64_t pte = *entry;
     struct memory *m;
 
     if (pte & PTE_DEVICE) {
-        return device_entry_clear(p, entry, va);
+        window_clear(p, va);
+        return false;
     }
     if (pte & PTE_DYING) {
         m = pa_to_va(pte & ~(PTE_DYING | 63));
     } else {
         *entry = 0;
-        mmu_flush_page(p, va);
+        mmu_flush_page(p, *va);
         m = frame_at((pte & PTE_ADDRESS) >> PAGE_SHIFT)->owner;
-    }
-    if (m->mapped == 1 && m->object.refs == 0) {
-        if (!memory_free_step(m)) {
-            *entry = va_to_pa(m) | PTE_DYING;
-            return false;
+        if (m->mapped > 1 || m->object.refs != 0) {
+            m->mapped--;
+            return true;
         }
-        object_delete(
-            &m->object); /* and with its slab perhaps the process that paid, if that is dead */
-    } else {
-        m->mapped--;
+        *entry = va_to_pa(m) | PTE_DYING;
     }
-    *entry = 0;
-    return true;
+    if (memory_free_step(m)) {
+        *entry = 0;
+        object_delete(&m->object); /* and its slab, perhaps the dead process that paid */
+    }
+    return false;
 }
 
-/* At most one table or MAP_BATCH pages per step. Empty entries are only looked at, so that ending a process does not cost
- * what its address space could hold. */
+/* A few pages, or some empty entries: these are only looked at, so that ending a process does not cost what its
+ * address space could hold. */
 bool space_unmap_step(struct process *p, uint64_t *va, uint64_t end)
 {
-    const uint64_t table_span = PAGE_SIZE / sizeof(uint64_t) * PAGE_SIZE;
     uint64_t skip, *entry = mmu_entry(p, *va, &skip);
     unsigned cleared = 0;
 
     if (entry == NULL) {
-        *va = skip > end - *va ? end : *va + skip;
+        *va += skip > end - *va ? end - *va : skip;
         return *va >= end;
     }
     do {
-        if (*entry != 0) {
-            if (!entry_clear(p, entry, *va)) {
-                return false;
-            }
-            cleared++;
+        if (*entry != 0 && (cleared++ == CLEAR_BATCH || !entry_clear(p, entry, va))) {
+            return false;
         }
         entry++;
         *va += PAGE_SIZE;
-    } while (cleared < MAP_BATCH && *va < end && *va % table_span != 0);
+    } while (*va < end && *va % (LOOK_BATCH * PAGE_SIZE) != 0);
     return *va >= end;
 }
 

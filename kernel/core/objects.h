@@ -145,9 +145,9 @@ struct memory {
 
 struct window {
     uint64_t pa, len;
-    struct process *process; /* who mapped it; NULL: nobody */
-    uint64_t va, mapped_len;
-    uint64_t unmap_va; /* progress of a revocation */
+    uint64_t pages; /* so many are mapped, from va on in process; 0: nobody has it */
+    uint64_t va;
+    struct process *process;
     struct link process_link;
 };
 
@@ -183,7 +183,6 @@ struct process {
     uint32_t handle_free; /* index of the first freed slot; 0: none */
     uint32_t handle_top;  /* slots from here on were never used */
     uint32_t thread_count;
-    uint32_t children; /* processes that this one created (payer) and that have not ended */
     struct link *threads;
     struct queue futex_waiters;
     struct link *windows;

@@ -22,47 +22,37 @@ struct process *process_next(const struct process *p)
 struct process *process_create(struct process *parent, const char *name, uint64_t pages,
                                unsigned ceiling)
 {
+    static struct process init; /* nobody could pay for it */
     static uint32_t ids;
-    struct process *p;
+    struct process *p = &init;
     uint64_t handles;
 
     if (parent != NULL) {
-        if (budget_take(parent, pages) != E_OK) {
-            return NULL;
-        }
-        p = object_alloc(parent, sizeof(*p));
+        p = object_create(parent, OBJECT_PROCESS, sizeof(*p), pages);
         if (p == NULL) {
-            budget_return(parent, pages);
             return NULL;
         }
         p->depth = (uint16_t)(parent->depth + 1);
-    } else { /* its struct has a page of its own */
-        uint64_t number = frames_alloc(0, false, 0);
-
-        assert(number != 0);
-        page_zero(number << PAGE_SHIFT, false);
-        p = pa_to_va(number << PAGE_SHIFT);
+    } else {
+        init = (struct process){ 0 };
+        object_init(&init.object, OBJECT_PROCESS, NULL);
     }
     memcpy(p->name, name, PROCESS_NAME_LEN);
     p->pages_limit = pages;
     p->ceiling = (uint8_t)(ceiling + 1);
     handles = page_alloc(p);
-    if (handles == 0 || mmu_space_create(p) != E_OK) {
+    if (handles == 0 || !mmu_space_create(p)) {
         if (handles != 0) {
             page_free(p, handles);
         }
         if (parent != NULL) {
-            object_free(p);
+            object_delete(&p->object);
             budget_return(parent, pages);
         }
         return NULL;
     }
-    object_init(&p->object, OBJECT_PROCESS, parent);
     p->handle_page[0] = pa_to_va(handles);
     p->handle_top = 1;
-    if (parent != NULL) {
-        parent->children++;
-    }
     p->id = ++ids;
     link_add(&process_all, &p->all_link);
     return p;
@@ -88,36 +78,39 @@ static bool kill_threads_step(struct process *p)
     return p->threads == NULL;
 }
 
+/* One handle per step, or some free slots. */
 static bool kill_handles_step(struct process *p)
 {
-    for (unsigned i = 0; i < 16 && p->kill_handle < p->handle_top; i++) {
+    for (unsigned i = 0; p->kill_handle < p->handle_top; i++) {
         struct handle_entry *e =
             &p->handle_page[p->kill_handle / HANDLES_PER_PAGE][p->kill_handle % HANDLES_PER_PAGE];
 
-        if (e->self != 0 && !handle_close_step(p, e)) {
+        if (e->self != 0 || i == 64) {
+            p->kill_handle += e->self != 0 && handle_close_step(p, e);
             return false;
         }
         p->kill_handle++;
     }
-    return p->kill_handle >= p->handle_top;
+    return true;
+}
+
+/* Pages, and each table when nothing that it could show is left. */
+static bool kill_space_step(struct process *p)
+{
+    if (p->kill_va == 0) {
+        mmu_flush_space(p);
+    }
+    if (p->kill_va < USER_END) {
+        (void)space_unmap_step(p, &p->kill_va, USER_END); /* kill_va tells how far it came */
+        mmu_tables_free(p, p->kill_va);
+    }
+    return p->kill_va == USER_END;
 }
 
 /* One step of ending a process that has no children. The order is that of the code: a state says how far it came. */
 static bool process_end_step(struct process *p)
 {
-    if (!kill_threads_step(p) || !kill_handles_step(p)) {
-        return false;
-    }
-    if (p->kill_va == 0) {
-        mmu_flush_space(p);
-    }
-    if (p->kill_va < USER_END && !space_unmap_step(p, &p->kill_va, USER_END)) {
-        return false;
-    }
-    while (p->windows != NULL) { /* at most as many as were mapped: their pages are gone */
-        window_detach(CONTAINER(p->windows, struct window, process_link));
-    }
-    if (!mmu_space_free_step(p) ||
+    if (!kill_threads_step(p) || !kill_handles_step(p) || !kill_space_step(p) ||
         (p->fault_port != NULL && !object_release_step(&p->fault_port->object))) {
         return false;
     }
@@ -132,30 +125,26 @@ static bool process_end_step(struct process *p)
         p->log_line = NULL;
     }
     p->state = PROCESS_GONE;
-    p->object.payer->children--;
     /* the part that nobody uses any more */
     p->object.payer->pages_used -= p->pages_limit - p->pages_used;
     p->pages_limit = p->pages_used;
     return true;
 }
 
-static struct process *process_child(const struct process *parent)
+/* p is `above`, or was created by it or what it created. */
+static bool process_below(const struct process *p, const struct process *above)
 {
-    struct process *p = NULL;
-
-    while (parent->children != 0 && (p = process_next(p)) != NULL) { /* pages bound them */
-        if (p->state != PROCESS_GONE && p->object.payer == parent) {
-            return p;
-        }
+    while (p != NULL && p != above) {
+        p = p->object.payer;
     }
-    return NULL;
+    return p != NULL;
 }
 
-/* One bounded step of ending p; true: it is gone (its struct may be freed by then if nobody holds a handle). What p
+/* Kills p in steps; true when it is gone (its struct stays while somebody holds a handle). What p
  * created ends first, leaves before branches: their budget is p's, and nobody else may hold a handle to them. */
 bool process_kill_step(struct process *p)
 {
-    struct process *leaf = p, *child;
+    struct process *leaf = NULL;
 
     if (p->state == PROCESS_GONE) {
         return true;
@@ -163,9 +152,11 @@ bool process_kill_step(struct process *p)
     if (!kill_threads_step(p)) {
         return false;
     }
-    while ((child = process_child(leaf)) != NULL) { /* at most PROCESS_DEPTH times */
-        leaf = child;
-        leaf->state = PROCESS_DYING; /* from here on it creates none */
+    do { /* the latest comes first: all that it created is gone */
+        leaf = process_next(leaf);
+    } while (leaf->state == PROCESS_GONE || !process_below(leaf, p));
+    for (struct process *above = leaf; above != p; above = above->object.payer) {
+        above->state = PROCESS_DYING; /* from here on it creates none */
     }
     if (!process_end_step(leaf)) {
         return false;
@@ -181,23 +172,19 @@ bool process_kill_step(struct process *p)
 /* x0 parent, x1/x2 name, x3 pages, x4 ceiling, x5 fault port, x6 badge -> x1 */
 SYSCALL(process_create)
 {
-    struct process *parent = object, *p;
+    struct process *parent = object, *p = NULL;
     status_t error = E_OK;
     struct port *fault_port =
         x[5] != 0 ? object_get(t->process, x[5], OBJECT_PORT, RIGHT_MANAGE, &error) : NULL;
 
+    error = error != E_OK                                               ? error
+            : x[3] == 0 || x[6] > BADGE_MAX                             ? E_INVAL
+            : x[4] >= parent->ceiling || parent->depth == PROCESS_DEPTH ? E_LIMIT
+            : (p = process_create(parent, (const char *)&x[1], x[3], (unsigned)x[4])) == NULL
+                ? E_BUDGET
+                : E_OK;
     if (error != E_OK) {
         return error;
-    }
-    if (x[3] == 0 || x[6] > BADGE_MAX) {
-        return E_INVAL;
-    }
-    if (x[4] >= parent->ceiling || parent->depth == PROCESS_DEPTH) {
-        return E_LIMIT;
-    }
-    p = process_create(parent, (const char *)&x[1], x[3], (unsigned)x[4]);
-    if (p == NULL) {
-        return E_BUDGET;
     }
     error = handle_install(t->process, &p->object, RIGHT_READ | RIGHT_MANAGE | RIGHT_TRANSFER, 0,
                            t->process, &x[1]);
@@ -217,10 +204,8 @@ SYSCALL(process_create)
 
 SYSCALL(process_kill)
 {
-    for (struct process *above = t->process; above != NULL; above = above->object.payer) {
-        if (above == object) {
-            return E_INVAL; /* process_exit is the way; nobody ends whom it depends on, init least of all */
-        }
+    if (process_below(t->process, object)) {
+        return E_INVAL; /* process_exit is the way; nobody ends whom it depends on, init least of all */
     }
     while (!process_kill_step(object)) {
         if (preempt_pending()) {

@@ -20,15 +20,6 @@ _Static_assert(sizeof(struct slab) <= SLAB_HEADER, "the first slot follows");
 
 uint64_t object_counts[COUNTS];
 
-status_t budget_take(struct process *p, uint64_t pages)
-{
-    if (pages > p->pages_limit - p->pages_used) {
-        return E_BUDGET;
-    }
-    p->pages_used += pages;
-    return E_OK;
-}
-
 /* What a dead process still used goes back to its parent, page by page. */
 void budget_return(struct process *p, uint64_t pages)
 {
@@ -45,17 +36,16 @@ void budget_return(struct process *p, uint64_t pages)
 
 uint64_t page_alloc(struct process *payer)
 {
-    uint64_t number = 0;
+    uint64_t pa = 0;
 
-    if (budget_take(payer, 1) == E_OK) {
-        number = frames_alloc(0, false, 0);
-        if (number == 0) {
-            budget_return(payer, 1);
-        } else {
-            page_zero(number << PAGE_SHIFT, false);
-        }
+    if (payer->pages_used < payer->pages_limit) {
+        pa = frames_alloc(0, false, 0) << PAGE_SHIFT;
     }
-    return number << PAGE_SHIFT;
+    if (pa != 0) {
+        payer->pages_used++;
+        page_zero(pa, false);
+    }
+    return pa;
 }
 
 void page_free(struct process *payer, uint64_t pa)
@@ -106,6 +96,22 @@ void *object_alloc(struct process *payer, uint64_t size)
     }
     memset(slot, 0, SLOT_MIN << c);
     return slot;
+}
+
+void *object_create(struct process *payer, enum object_type type, uint64_t size, uint64_t pages)
+{
+    struct object *o = NULL;
+
+    if (pages <= payer->pages_limit - payer->pages_used) {
+        payer->pages_used += pages;
+        o = object_alloc(payer, size);
+        if (o == NULL) {
+            payer->pages_used -= pages;
+        } else {
+            object_init(o, type, payer);
+        }
+    }
+    return o;
 }
 
 void object_free(void *p)

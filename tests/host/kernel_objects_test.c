@@ -280,6 +280,48 @@ static void a_window_unmapped_in_part_is_gone_after_revocation(void **state)
     assert_int_equal(CALL_OF(handle_close, parent), E_OK);
 }
 
+/* However often an interrupt comes in between, and from whichever page on. */
+static void a_window_unmapped_in_part_is_gone_as_a_whole(void **state)
+{
+    handle_t h = derive(world_root, 0x9000000, 100 * PAGE_SIZE);
+
+    (void)state;
+    assert_int_equal(CALL_OF(map, HANDLE_SELF, h, 0, 100 * PAGE_SIZE, VA, MAP_READ), E_OK);
+    fake_isr = 1;
+    assert_int_equal(CALL_OF(unmap, HANDLE_SELF, VA + 50 * PAGE_SIZE, PAGE_SIZE), E_OK);
+    fake_isr = 0;
+    for (unsigned i = 0; i < 100; i++) {
+        assert_false(mapped(world_init, VA + i * PAGE_SIZE));
+    }
+    assert_int_equal(CALL_OF(map, HANDLE_SELF, h, 0, PAGE_SIZE, VA, MAP_READ), E_OK);
+    assert_int_equal(CALL_OF(handle_close, h), E_OK);
+    assert_null(world_init->windows);
+}
+
+/* Budget and RAM return when it has ended, whatever its tables looked like. */
+static void a_dead_process_leaves_no_table_behind(void **state)
+{
+    static const uint64_t at[] = { PAGE_SIZE, VA, (2ull << 30) - PAGE_SIZE, 2ull << 30,
+                                   USER_END - PAGE_SIZE };
+    uint64_t before = frame_pools[false].free, used = world_init->pages_used;
+    handle_t process, m;
+
+    (void)state;
+    (void)world_process(100, 0, &process);
+    assert_int_equal(CALL_OF(memory_create, PAGE_SIZE, 0, 0), E_OK);
+    m = (handle_t)X(1);
+    for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+        assert_int_equal(CALL_OF(map, process, m, 0, PAGE_SIZE, at[i], MAP_READ), E_OK);
+    }
+    fake_isr = 1;
+    assert_int_equal(CALL_OF(process_kill, process), E_OK);
+    fake_isr = 0;
+    assert_int_equal(CALL_OF(handle_close, process), E_OK);
+    assert_int_equal(CALL_OF(handle_close, m), E_OK);
+    assert_int_equal(world_init->pages_used, used);
+    assert_int_equal(frame_pools[false].free, before);
+}
+
 static void a_map_that_failed_leaves_the_window_free(void **state)
 {
     handle_t h = derive(world_root, 0x9000000, PAGE_SIZE), m;
@@ -351,6 +393,8 @@ int main(void)
                                world_up),
         cmocka_unit_test_setup(a_late_bus_error_is_charged_to_who_had_the_device, world_up),
         cmocka_unit_test_setup(a_window_unmapped_in_part_is_gone_after_revocation, world_up),
+        cmocka_unit_test_setup(a_window_unmapped_in_part_is_gone_as_a_whole, world_up),
+        cmocka_unit_test_setup(a_dead_process_leaves_no_table_behind, world_up),
         cmocka_unit_test_setup(a_map_that_failed_leaves_the_window_free, world_up),
         cmocka_unit_test_setup(a_device_kept_by_its_child_only_goes_with_the_revocation, world_up),
         cmocka_unit_test_setup(a_closed_parent_goes_with_its_child_although_interrupts_wait,

@@ -50,27 +50,24 @@ void mmu_flush_all(void)
 
 void *mmu_window(unsigned slot, uint64_t pa, uint64_t attributes)
 {
-    uint64_t va = KERNEL_WINDOWS + slot * PAGE_SIZE;
+    uint64_t va = KERNEL_WINDOWS + slot * PAGE_SIZE,
+             entry = (pa & PTE_ADDRESS) | attributes | PTE_TABLE | PTE_VALID;
 
-    if (window_l3[slot] & PTE_VALID) { /* break before make */
-        window_l3[slot] = 0;
+    if (window_l3[slot] != entry) {
+        window_l3[slot] = 0; /* break before make */
         TLBI("vaae1is, %[x]", TLBI_PAGE(va));
+        window_l3[slot] = entry;
+        dsb_ishst();
+        isb();
     }
-    window_l3[slot] = (pa & PTE_ADDRESS) | attributes | PTE_TABLE | PTE_VALID;
-    dsb_ishst();
-    isb();
     return (void *)(va + pa % PAGE_SIZE);
 }
 
 /* Direct mapped by page number: a hit costs nothing, a miss one remapping. No one can use it up. */
 void *mmu_register(uint64_t pa)
 {
-    unsigned slot = WINDOW_REGISTERS + (pa >> PAGE_SHIFT) % WINDOW_REGISTERS_COUNT;
-
-    if ((window_l3[slot] & (PTE_ADDRESS | PTE_VALID)) != ((pa & PTE_ADDRESS) | PTE_VALID)) {
-        return mmu_window(slot, pa, PTE_ATTR(MAIR_NGNRNE) | PTE_AF | PTE_PXN | PTE_UXN);
-    }
-    return (void *)(KERNEL_WINDOWS + slot * PAGE_SIZE + pa % PAGE_SIZE);
+    return mmu_window(WINDOW_REGISTERS + (pa >> PAGE_SHIFT) % WINDOW_REGISTERS_COUNT, pa,
+                      PTE_ATTR(MAIR_NGNRNE) | PTE_AF | PTE_PXN | PTE_UXN);
 }
 
 /* ---- linear map of RAM (boot) ---- */
@@ -129,92 +126,80 @@ BOOT_CODE void mmu_map_linear(uint64_t pa, uint64_t end, uint64_t attributes)
     isb();
 }
 
-/* ---- ASIDs: one per process for its life ---- */
-
-static uint64_t asid_used[65536 / 64];
-static unsigned asid_next = 1;
-
-unsigned asid_alloc(void)
-{
-    unsigned count = ((id_aa64mmfr0_el1_read() >> 4) & 15) == 2 ? 65536 : 256;
-
-    for (unsigned i = 0; i < count; i++) {
-        unsigned asid = asid_next;
-
-        asid_next = asid_next + 1 < count ? asid_next + 1 : 1; /* 0 is the empty space's */
-        if (!(asid_used[asid / 64] & 1ull << asid % 64)) {
-            asid_used[asid / 64] |= 1ull << asid % 64;
-            return asid;
-        }
-    }
-    return 0;
-}
-
-void asid_free(unsigned asid)
-{
-    asid_used[asid / 64] &= ~(1ull << asid % 64);
-}
-
 /* ---- user spaces ---- */
 
-status_t mmu_space_create(struct process *process)
-{
-    unsigned asid = asid_alloc();
-    uint64_t pa;
+/* ASIDs, one per process for its life; 0 is the empty space's. At most half of all, so that the search is short. */
+static uint64_t asid_used[32768 / 64] = { 1 };
 
-    if (asid == 0) {
-        return E_NOMEM;
+bool mmu_space_create(struct process *process)
+{
+    unsigned words = ((id_aa64mmfr0_el1_read() >> 4) & 15) == 2 ? 32768 / 64 : 256 / 64, i = 0;
+    uint64_t pa = page_alloc(process);
+
+    while (i < words && ~asid_used[i] == 0) {
+        i++;
     }
-    pa = page_alloc(process);
-    if (pa == 0) {
-        asid_free(asid);
-        return E_BUDGET;
+    if (pa != 0 && i == words) {
+        page_free(process, pa);
+    }
+    if (pa == 0 || i == words) {
+        return false;
     }
     process->table = pa_to_va(pa);
-    process->ttbr0 = (uint64_t)asid << 48 | pa;
-    return E_OK;
+    process->ttbr0 = (i * 64ull + (unsigned)__builtin_ctzll(~asid_used[i])) << 48 | pa;
+    asid_used[i] |= asid_used[i] + 1; /* the lowest that was clear */
+    return true;
+}
+
+enum { L1_SHIFT = 30, L2_SHIFT = 21, L3_SHIFT = 12 }; /* of what an entry of that level spans */
+enum { LOOK_LEN = PAGE_SIZE / 4 };                    /* of a table, looked at in one go */
+
+/* The entry for `va` at *shift, or where the way there ends: *shift is then that one's. */
+static inline __attribute__((always_inline)) uint64_t *walk(struct process *process, uint64_t va,
+                                                            unsigned *shift)
+{
+    uint64_t *table = process->table, *entry;
+    unsigned at = L1_SHIFT;
+
+    while (entry = &table[va >> at & (ENTRIES - 1)], at != *shift && (*entry & PTE_VALID)) {
+        table = pa_to_va(*entry & PTE_ADDRESS);
+        at -= 9;
+    }
+    *shift = at;
+    return entry;
 }
 
 uint64_t *mmu_entry(struct process *process, uint64_t va, uint64_t *skip)
 {
-    uint64_t *table = process->table;
+    unsigned shift = L3_SHIFT;
+    uint64_t *entry = walk(process, va, &shift), size = 1ull << shift;
 
-    for (unsigned level = 1; level < 3; level++) {
-        uint64_t entry = table[index_at(va, level)];
-
-        if (!(entry & PTE_VALID)) {
-            uint64_t size = 1ull << (39 - 9 * level);
-
-            *skip = size - va % size;
-            for (unsigned i = index_at(va, level) + 1; i < ENTRIES && !(table[i] & PTE_VALID);
-                 i++) {
-                *skip += size;
-            }
-            return NULL;
-        }
-        table = pa_to_va(entry & PTE_ADDRESS);
+    if (shift == L3_SHIFT) {
+        return entry;
     }
-    return &table[index_at(va, 3)];
+    *skip = 0 - va % size;
+    do {
+        *skip += size;
+        entry++;
+    } while ((uintptr_t)entry % LOOK_LEN != 0 && !(*entry & PTE_VALID));
+    return NULL;
 }
 
 status_t mmu_map_page(struct process *process, uint64_t va, uint64_t pa, uint64_t attributes)
 {
-    uint64_t *table = process->table, *entry;
+    unsigned shift = L3_SHIFT;
+    uint64_t *entry;
 
-    for (unsigned level = 1; level < 3; level++) {
-        entry = &table[index_at(va, level)];
-        if (!(*entry & PTE_VALID)) {
-            uint64_t new = page_alloc(process);
+    while (entry = walk(process, va, &shift), shift != L3_SHIFT) {
+        uint64_t table = page_alloc(process);
 
-            if (new == 0) {
-                return E_BUDGET;
-            }
-            dsb_ishst(); /* its zeroes, before a walker can find it */
-            *entry = new | PTE_TABLE | PTE_VALID;
+        if (table == 0) {
+            return E_BUDGET;
         }
-        table = pa_to_va(*entry & PTE_ADDRESS);
+        dsb_ishst(); /* its zeroes, before a walker can find it */
+        *entry = table | PTE_TABLE | PTE_VALID;
+        shift = L3_SHIFT;
     }
-    entry = &table[index_at(va, 3)];
     if (*entry != 0) {
         return E_BUSY;
     }
@@ -223,38 +208,21 @@ status_t mmu_map_page(struct process *process, uint64_t va, uint64_t pa, uint64_
     return E_OK;
 }
 
-/* Level 3 tables first, some per step; entries are all invalid by now. */
-bool mmu_space_free_step(struct process *process)
+void mmu_tables_free(struct process *process, uint64_t end)
 {
-    unsigned done = 0;
+    for (unsigned to = L2_SHIFT; to <= L1_SHIFT && end % (1ull << to) == 0; to += 9) {
+        unsigned shift = to;
+        uint64_t *entry = walk(process, end - 1, &shift);
 
-    if (process->table == NULL) {
-        return true;
-    }
-    for (unsigned i = 0; i < ENTRIES; i++) {
-        uint64_t *l2;
-
-        if (!(process->table[i] & PTE_VALID)) {
-            continue;
+        if (shift == to && (*entry & PTE_VALID)) {
+            page_free(process, *entry & PTE_ADDRESS);
+            *entry = 0;
         }
-        l2 = pa_to_va(process->table[i] & PTE_ADDRESS);
-        for (unsigned j = 0; j < ENTRIES; j++) {
-            if (l2[j] & PTE_VALID) {
-                page_free(process, l2[j] & PTE_ADDRESS);
-                l2[j] = 0;
-                if (++done == 8) {
-                    return false;
-                }
-            }
-        }
-        page_free(process, process->table[i] & PTE_ADDRESS);
-        process->table[i] = 0;
-        return false;
     }
-    page_free(process, va_to_pa(process->table));
-    process->table = NULL;
-    asid_free((unsigned)(process->ttbr0 >> 48));
-    return true;
+    if (end == USER_END) {
+        page_free(process, va_to_pa(process->table));
+        asid_used[process->ttbr0 >> 54] &= ~(1ull << (process->ttbr0 >> 48) % 64);
+    }
 }
 
 uint64_t mmu_user_attributes(uint32_t map_flags, bool device, bool special)

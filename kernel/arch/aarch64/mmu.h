@@ -74,18 +74,18 @@ enum { WINDOW_CONSOLE = 0, WINDOW_BOOT = 1, WINDOW_REGISTERS = 8, WINDOW_REGISTE
 /* A kernel address for the device register at `pa`, through a small cache of mapped pages. */
 void *mmu_register(uint64_t pa);
 
-/* User side. The table root is one page; tables are charged to `process`. */
-status_t mmu_space_create(struct process *process);
-/* Installs one page; E_BUDGET or E_NOMEM for a missing table, E_BUSY if something is mapped there. */
+/* User side. The table root is one page; tables are charged to `process`. False: no budget, no RAM or no ASID. */
+bool mmu_space_create(struct process *process);
+/* Installs one page; E_BUDGET for a missing table, E_BUSY if something is mapped there. */
 status_t mmu_map_page(struct process *process, uint64_t va, uint64_t pa, uint64_t attributes);
-/* The entry of `va`, or NULL where no table is; then *skip is how far it is to the next table. */
+/* The entry of `va`, or NULL where no table is; then none is in *skip bytes from there on. */
 uint64_t *mmu_entry(struct process *process, uint64_t va, uint64_t *skip);
 /* After entries were made invalid: forgets cached translations of one page, or of the whole space. */
 void mmu_flush_page(struct process *process, uint64_t va);
 void mmu_flush_space(struct process *process);
 void mmu_flush_all(void);
-/* Frees tables step by step; true when all are gone. */
-bool mmu_space_free_step(struct process *process);
+/* [.., end) is empty: frees the tables whose last entry is for the page below `end`. USER_END: the root too, and the ASID. */
+void mmu_tables_free(struct process *process, uint64_t end);
 uint64_t mmu_user_attributes(uint32_t map_flags, bool device, bool special);
 
 /* Cleans the data cache to the point of unification and drops the instruction cache for a range of RAM. */
