@@ -46,14 +46,15 @@ static uint64_t uart_at(unsigned offset)
 /* An abort means that there is no UART after all. */
 static void uart_put(char c)
 {
-    uint64_t status;
+    uint64_t value = 0;
     unsigned polls = 0;
     int error;
 
     do {
-        error = device_load(uart_at(uart->status), uart_width, &status);
-    } while (error == 0 && (status & uart->mask) != uart->idle && ++polls < WAIT_MAX);
-    if (error != 0 || device_store(uart_at(uart->data), uart_width, (uint8_t)c) != 0) {
+        error = device_access_at(uart_at(uart->status), uart_width, false, &value);
+    } while (error == 0 && (value & uart->mask) != uart->idle && ++polls < WAIT_MAX);
+    value = (uint8_t)c;
+    if (error != 0 || device_access_at(uart_at(uart->data), uart_width, true, &value) != 0) {
         uart = NULL;
     }
 }

@@ -81,8 +81,8 @@ static bool device_revoke_step(struct device *d)
     return false;
 }
 
-/* The last reference is going. Children keep their parent, so there are none; ancestors that only this one kept, go with
- * it. All of their windows first: then nothing takes long. */
+/* The last reference is going. Children keep their parent, so there are none; ancestors that only this one kept go with
+ * it. The windows of all of them first: then nothing takes long. */
 bool device_release_step(struct device *d)
 {
     struct device *parent = d->parent;
@@ -167,11 +167,8 @@ SYSCALL(device_access)
 
     if (error == E_OK) {
         va = (uint64_t)mmu_register(w->pa + x[3]);
-        x[1] = 0;
-        error = (write ? device_store(va, (unsigned)width, x[4])
-                       : device_load(va, (unsigned)width, &x[1])) != 0
-                    ? E_IO
-                    : E_OK;
+        x[1] = write ? x[4] : 0;
+        error = device_access_at(va, (unsigned)width, write, &x[1]) == 0 ? E_OK : E_IO;
     }
     return error;
 }

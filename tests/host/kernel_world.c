@@ -60,15 +60,10 @@ int user_load32(uint64_t va, uint32_t *out)
     *out = 0;
     return 0;
 }
-int device_load(uint64_t va, unsigned width, uint64_t *out)
+int device_access_at(uint64_t va, unsigned width, bool write, uint64_t *inout)
 {
     (void)va, (void)width;
-    *out = 0;
-    return 0;
-}
-int device_store(uint64_t va, unsigned width, uint64_t value)
-{
-    (void)va, (void)width, (void)value;
+    *inout = write ? *inout : 0;
     return 0;
 }
 void fp_save(struct fp_state *fp)

@@ -42,19 +42,16 @@ DEVICE(store16, "strh %w[value]")
 DEVICE(store32, "str %w[value]")
 DEVICE(store64, "str %[value]")
 
-int device_load(uint64_t va, unsigned width, uint64_t *out)
+int device_access_at(uint64_t va, unsigned width, bool write, uint64_t *inout)
 {
-    *out = 0;
-    return width == 1   ? load8(va, out)
-           : width == 2 ? load16(va, out)
-           : width == 4 ? load32(va, out)
-                        : load64(va, out);
-}
-
-int device_store(uint64_t va, unsigned width, uint64_t value)
-{
-    return width == 1   ? store8(va, &value)
-           : width == 2 ? store16(va, &value)
-           : width == 4 ? store32(va, &value)
-                        : store64(va, &value);
+    if (write) {
+        return width == 1   ? store8(va, inout)
+               : width == 2 ? store16(va, inout)
+               : width == 4 ? store32(va, inout)
+                            : store64(va, inout);
+    }
+    return width == 1   ? load8(va, inout)
+           : width == 2 ? load16(va, inout)
+           : width == 4 ? load32(va, inout)
+                        : load64(va, inout);
 }

@@ -84,7 +84,8 @@ uint64_t *mmu_entry(struct process *process, uint64_t va, uint64_t *skip);
 void mmu_flush_page(struct process *process, uint64_t va);
 void mmu_flush_space(struct process *process);
 void mmu_flush_all(void);
-/* [.., end) is empty: frees the tables whose last entry is for the page below `end`. USER_END: the root too, and the ASID. */
+/* Nothing below `end` is mapped: frees the tables whose last entry is for the page just below. USER_END: the root too, and
+ * the ASID. */
 void mmu_tables_free(struct process *process, uint64_t end);
 uint64_t mmu_user_attributes(uint32_t map_flags, bool device, bool special);
 
