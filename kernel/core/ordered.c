@@ -13,77 +13,65 @@ static uint32_t ordered_random(void)
     return state;
 }
 
-static void replace_child(struct ordered *o, struct ordered_node *parent, struct ordered_node *old,
-                          struct ordered_node *new)
+/* Hangs n, which may be NULL, at a link of parent's (or the root's, without parent). */
+static void hang(struct ordered_node **link, struct ordered_node *parent, struct ordered_node *n)
 {
-    if (parent == NULL) {
-        o->root = new;
-    } else if (parent->left == old) {
-        parent->left = new;
-    } else {
-        parent->right = new;
-    }
-    if (new != NULL) {
-        new->parent = parent;
+    *link = n;
+    if (n != NULL) {
+        n->parent = parent;
     }
 }
 
-/* Lifts n over its parent; the order of keys is kept. */
-static void rotate_up(struct ordered *o, struct ordered_node *n)
-{
-    struct ordered_node *p = n->parent;
-
-    replace_child(o, p->parent, p, n);
-    if (p->left == n) {
-        p->left = n->right;
-        if (p->left != NULL) {
-            p->left->parent = p;
-        }
-        n->right = p;
-    } else {
-        p->right = n->left;
-        if (p->right != NULL) {
-            p->right->parent = p;
-        }
-        n->left = p;
-    }
-    p->parent = n;
-}
-
+/* Goes down past all that weigh more, takes the place of what is there, and splits that in two by the key. */
 void ordered_insert(struct ordered *o, struct ordered_node *n, uint64_t key)
 {
-    struct ordered_node *parent = NULL;
-    struct ordered_node **link = &o->root;
+    struct ordered_node *parent = NULL, **link = &o->root, *rest;
+    /* where the lower and the higher part grow */
+    struct ordered_node *ends[2] = { n, n }, **links[2] = { &n->child[0], &n->child[1] };
 
     n->key = key;
     n->weight = ordered_random();
-    n->left = NULL;
-    n->right = NULL;
     n->linked = true;
     if (o->first == NULL || key < o->first->key) {
         o->first = n;
     }
-    while (*link != NULL) {
+    while (*link != NULL && (*link)->weight >= n->weight) {
         parent = *link;
-        link = key < parent->key ? &parent->left : &parent->right;
+        link = &parent->child[key >= parent->key];
     }
-    *link = n;
-    n->parent = parent;
-    while (n->parent != NULL && n->parent->weight < n->weight) {
-        rotate_up(o, n);
+    rest = *link;
+    hang(link, parent, n);
+    while (rest != NULL) {
+        bool high = key < rest->key;
+
+        hang(links[high], ends[high], rest);
+        ends[high] = rest;
+        links[high] = &rest->child[!high];
+        rest = rest->child[!high];
     }
+    *links[0] = NULL;
+    *links[1] = NULL;
 }
 
+/* Both sides are merged into its place, the heavier node always on top. */
 void ordered_remove(struct ordered *o, struct ordered_node *n)
 {
+    struct ordered_node *parent = n->parent, *sides[2] = { n->child[0], n->child[1] };
+    struct ordered_node **link = parent == NULL ? &o->root : &parent->child[parent->child[1] == n];
+
     if (o->first == n) {
         (void)ordered_pop(o);
         return;
     }
-    while (n->left != NULL && n->right != NULL) {
-        rotate_up(o, n->left->weight > n->right->weight ? n->left : n->right);
+    while (sides[0] != NULL && sides[1] != NULL) {
+        bool high = sides[1]->weight > sides[0]->weight;
+
+        hang(link, parent, sides[high]);
+        parent = sides[high];
+        link = &parent->child[!high];
+        sides[high] = *link;
     }
-    replace_child(o, n->parent, n, n->left != NULL ? n->left : n->right);
+    hang(link, parent, sides[0] != NULL ? sides[0] : sides[1]);
     n->linked = false;
 }
 
@@ -92,7 +80,7 @@ struct ordered_node *ordered_find(const struct ordered *o, uint64_t key)
     struct ordered_node *n = o->root;
 
     while (n != NULL && n->key != key) {
-        n = key < n->key ? n->left : n->right;
+        n = n->child[key > n->key];
     }
     return n;
 }

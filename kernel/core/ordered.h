@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct ordered_node {
-    struct ordered_node *left, *right, *parent;
+    struct ordered_node *child[2], *parent; /* lower, higher */
     uint64_t key;
     uint32_t weight; /* a parent's is not lower than its children's */
     uint32_t kind;   /* the user's: what the node is embedded in */
@@ -19,23 +19,19 @@ struct ordered {
 };
 
 void ordered_insert(struct ordered *o, struct ordered_node *n, uint64_t key);
-/* Takes the lowest out; there must be one. It has nothing on its left, so its right takes its place. */
+/* Takes the lowest out; there must be one. Nothing is lower, so its higher child takes its place. */
 static inline struct ordered_node *ordered_pop(struct ordered *o)
 {
-    struct ordered_node *n = o->first, *right = n->right, *parent = n->parent;
+    struct ordered_node *n = o->first, *next = n->child[1], *parent = n->parent;
 
-    if (parent != 0) {
-        parent->left = right;
-    } else {
-        o->root = right;
-    }
+    *(parent != 0 ? &parent->child[0] : &o->root) = next;
     o->first = parent;
-    if (right != 0) {
-        right->parent = parent;
-        while (right->left != 0) {
-            right = right->left;
+    if (next != 0) {
+        next->parent = parent;
+        while (next->child[0] != 0) {
+            next = next->child[0];
         }
-        o->first = right;
+        o->first = next;
     }
     n->linked = false;
     return n;

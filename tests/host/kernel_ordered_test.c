@@ -39,10 +39,10 @@ static unsigned walk(const struct ordered_node *n, unsigned at)
     if (n == NULL) {
         return at;
     }
-    at = walk(n->left, at);
+    at = walk(n->child[0], at);
     assert_ptr_equal(n, &nodes[order[at]]);
     assert_true(n->parent == NULL || n->parent->weight >= n->weight);
-    return walk(n->right, at + 1);
+    return walk(n->child[1], at + 1);
 }
 
 static void order_is_kept_through_random_inserts_and_removals(void **state)

@@ -289,7 +289,7 @@ timer_irq:
     ldp     x3, x14, [x2, #ORDERED_RIGHT]       /* right, parent */
     add     x15, x0, #CORE_TIMERS_ROOT
     cmp     x14, xzr
-    csel    x15, x15, x14, eq                   /* where it hangs: `left` is at offset 0 */
+    csel    x15, x15, x14, eq                   /* where it hangs: child[0] is at offset 0 */
     str     x3, [x15]
     cbz     x3, .Ltimer_next
     str     x14, [x3, #ORDERED_RIGHT + 8]

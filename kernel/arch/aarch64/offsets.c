@@ -35,7 +35,7 @@ void offsets(void)
     FIELD(PORT_EVENTS, port, events);
     FIELD(PORT_TIMER, port, timer);
     FIELD(PORT_TIMER_BITS, port, timer_bits);
-    FIELD(ORDERED_RIGHT, ordered_node, right);
+    FIELD(ORDERED_RIGHT, ordered_node, child[1]);
     FIELD(ORDERED_KEY, ordered_node, key);
     FIELD(ORDERED_KIND, ordered_node, kind);
     FIELD(ORDERED_LINKED, ordered_node, linked);
@@ -72,6 +72,6 @@ _Static_assert(offsetof(struct core, irq_port) == offsetof(struct core, irq_thre
 _Static_assert(CALL_BLOCKED < CALL_RESTART, "status < CALL_BLOCKED < CALL_RESTART");
 _Static_assert(offsetof(struct process, handle_free) == offsetof(struct process, handle_count) + 4,
                "pair");
-_Static_assert(offsetof(struct ordered_node, left) == 0, "reached through its address");
-_Static_assert(offsetof(struct ordered_node, parent) == offsetof(struct ordered_node, right) + 8,
+_Static_assert(offsetof(struct ordered_node, child) == 0, "reached through its address");
+_Static_assert(offsetof(struct ordered_node, parent) == offsetof(struct ordered_node, child[1]) + 8,
                "pair");
