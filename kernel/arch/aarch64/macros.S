@@ -58,30 +58,30 @@
     PAIRS   \op, %(\first + 2), \last, <\base>
     .endif
 .endm
-#define KEPT (THREAD_X19 - 19 * 8) /* where x0 would be, were it beside x19 */
+#define KEPT (thread.x19_x30 - 19 * 8) /* where x0 would be, were it beside x19 */
 
 /* x0..x15 and x18 of EL0; x16, x17 were saved first by the vectors. */
 .macro SAVE_SCRATCH
-    PAIRS   stp, 0, 14, THREAD_X
-    str     x18, [sp, #THREAD_X + 18 * 8]
+    PAIRS   stp, 0, 14, thread.x
+    str     x18, [sp, #thread.x + 18 * 8]
 .endm
 .macro LOAD_SCRATCH
-    PAIRS   ldp, 0, 16, THREAD_X
-    ldr     x18, [sp, #THREAD_X + 18 * 8]
+    PAIRS   ldp, 0, 16, thread.x
+    ldr     x18, [sp, #thread.x + 18 * 8]
 .endm
 /* x19..x30, SP_EL0, ELR: what a fast path saves too. */
 .macro SAVE_KEPT
     PAIRS   stp, 19, 29, KEPT
     mrs     x19, sp_el0
     mrs     x20, elr_el1
-    stp     x19, x20, [sp, #THREAD_SP]
+    stp     x19, x20, [sp, #thread.sp_el0]
 .endm
 /* Everything, with SPSR. Clobbers x0. */
 .macro SAVE_FULL
     SAVE_SCRATCH
     SAVE_KEPT
     mrs     x0, spsr_el1
-    str     x0, [sp, #THREAD_SPSR]
+    str     x0, [sp, #thread.spsr]
 .endm
 .macro CLEAR first, last
     mov     x\first, xzr
@@ -93,7 +93,7 @@
 .macro ENTER_C
     mov     x0, sp
     mrs     x1, tpidr_el1
-    str     x0, [x1, #CORE_CURRENT]
-    ldr     x2, [x1, #CORE_STACK_TOP]
+    str     x0, [x1, #core.current]
+    ldr     x2, [x1, #core.stack_top]
     mov     sp, x2
 .endm

@@ -23,7 +23,7 @@ vectors:
     VECTOR  kernel_bad
     .endr
     .balign 0x80                        /* lower EL, AArch64: synchronous */
-    stp     x16, x17, [sp, #THREAD_X + 16 * 8]
+    stp     x16, x17, [sp, #thread.x + 16 * 8]
     mrs     x16, esr_el1
     mov     w17, #0x56000000
     subs    w16, w16, w17
@@ -38,13 +38,13 @@ vectors:
     cbz     w17, slow_call
     b       slow_sync
     .balign 0x80                        /* IRQ */
-    stp     x16, x17, [sp, #THREAD_X + 16 * 8]
+    stp     x16, x17, [sp, #thread.x + 16 * 8]
     mrs     x16, cntv_ctl_el0
     tbnz    x16, #2, timer_irq          /* ISTATUS: the CPU's own timer, no controller involved */
     b       device_irq
     VECTOR  kernel_bad                  /* FIQ: nothing routes one here */
     .balign 0x80                        /* SError */
-    stp     x16, x17, [sp, #THREAD_X + 16 * 8]
+    stp     x16, x17, [sp, #thread.x + 16 * 8]
     b       slow_serror
     .rept   4                           /* lower EL, AArch32: EL0 is entered in AArch64 only */
     VECTOR  kernel_bad
@@ -69,20 +69,20 @@ slow_serror:
  * it returns. slow_locked: a fast path gave up with the lock held; x10..x18 may hold the kernel's values by now.
  * When the same thread goes on and nobody else is to be looked at, only what C may have changed is restored. */
 slow_call:
-    str     x10, [sp, #THREAD_DEADLINE]
+    str     x10, [sp, #thread.deadline]
     LOCK
     .global slow_locked
 slow_locked:
-    PAIRS   stp, 0, 8, THREAD_X
-    stp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+    PAIRS   stp, 0, 8, thread.x
+    stp     x29, x30, [sp, #thread.x19_x30 + 10 * 8]
     mrs     x12, sp_el0
     mrs     x13, elr_el1
-    stp     x12, x13, [sp, #THREAD_SP]
+    stp     x12, x13, [sp, #thread.sp_el0]
     mrs     x14, spsr_el1
-    str     x14, [sp, #THREAD_SPSR]
+    str     x14, [sp, #thread.spsr]
     ENTER_C
     mov     x29, x0                     /* the thread; C keeps it */
-    add     x1, x0, #THREAD_X
+    add     x1, x0, #thread.x
     mrs     x2, esr_el1
     and     x2, x2, #0xffff
     bl      syscall                     /* int64_t syscall(thread, x, number) */
@@ -90,36 +90,36 @@ slow_locked:
     mov     w12, #CALL_BLOCKED
     cmp     x0, x12
     b.ge    .Lcall_not_done
-    str     x0, [x29, #THREAD_X]
-    ldrb    w12, [x13, #CORE_DIRTY]
+    str     x0, [x29, #thread.x]
+    ldrb    w12, [x13, #core.dirty]
     mov     x14, xzr
     cbnz    w12, .Lcall_schedule
     mov     sp, x29
     adrp    x17, kernel_lock
     UNLOCK
-    PAIRS   ldp, 0, 8, THREAD_X
-    ldp     x29, x30, [sp, #THREAD_X19 + 10 * 8]
+    PAIRS   ldp, 0, 8, thread.x
+    ldp     x29, x30, [sp, #thread.x19_x30 + 10 * 8]
     CLEAR   10, 18
     eret
 .Lcall_not_done:                        /* CALL_BLOCKED, or CALL_RESTART: the svc once more, same deadline */
-    ldr     x14, [x13, #CORE_CURRENT]
+    ldr     x14, [x13, #core.current]
     cbz     x14, leave_kernel           /* the thread ended itself: its block is not ours any more */
     mov     x14, xzr
     cmp     x0, x12
     b.eq    .Lcall_schedule
-    ldr     x15, [x29, #THREAD_SP + 8]  /* elr */
+    ldr     x15, [x29, #thread.sp_el0 + 8] /* elr */
     sub     x15, x15, #4
-    str     x15, [x29, #THREAD_SP + 8]
-    ldr     x14, [x29, #THREAD_DEADLINE]
+    str     x15, [x29, #thread.sp_el0 + 8]
+    ldr     x14, [x29, #thread.deadline]
 .Lcall_schedule:                        /* x14 = x10 of the frame; x19..x28 were kept by C */
     mov     x12, sp
     mov     sp, x29
     PAIRS   stp, 19, 27, KEPT
-    stp     x14, xzr, [sp, #THREAD_X + 10 * 8]
-    stp     xzr, xzr, [sp, #THREAD_X + 12 * 8]
-    stp     xzr, xzr, [sp, #THREAD_X + 14 * 8]
-    stp     xzr, xzr, [sp, #THREAD_X + 16 * 8]
-    str     xzr, [sp, #THREAD_X + 18 * 8]
+    stp     x14, xzr, [sp, #thread.x + 10 * 8]
+    stp     xzr, xzr, [sp, #thread.x + 12 * 8]
+    stp     xzr, xzr, [sp, #thread.x + 14 * 8]
+    stp     xzr, xzr, [sp, #thread.x + 16 * 8]
+    str     xzr, [sp, #thread.x + 18 * 8]
     mov     sp, x12
     b       leave_kernel
 
@@ -130,14 +130,14 @@ leave_kernel:
     adrp    x17, kernel_lock
     mov     sp, x0
     UNLOCK
-    ldp     x2, x3, [sp, #THREAD_TTBR0]
+    ldp     x2, x3, [sp, #thread.ttbr0]
     msr     ttbr0_el1, x2
     msr     tpidr_el0, x3
-    ldr     x3, [sp, #THREAD_CPACR]
+    ldr     x3, [sp, #thread.cpacr]
     msr     cpacr_el1, x3
-    ldr     x4, [sp, #THREAD_SPSR]
+    ldr     x4, [sp, #thread.spsr]
     msr     spsr_el1, x4
-    ldp     x5, x6, [sp, #THREAD_SP]
+    ldp     x5, x6, [sp, #thread.sp_el0]
     msr     sp_el0, x5
     msr     elr_el1, x6
     PAIRS   ldp, 19, 29, KEPT
@@ -156,18 +156,18 @@ boot_leave:
  * been too short, so nothing is stored there before. */
 kernel_sync:
     mrs     x0, tpidr_el1
-    ldr     x9, [x0, #CORE_FIXUP]
+    ldr     x9, [x0, #core.fixup]
     cbz     x9, kernel_bad
-    str     xzr, [x0, #CORE_FIXUP]
+    str     xzr, [x0, #core.fixup]
     msr     elr_el1, x9
     mov     w9, #1                      /* ELR and SPSR are not the thread's any more: the short exit would return */
-    strb    w9, [x0, #CORE_DIRTY]       /* into the kernel, the scheduler's restores them */
+    strb    w9, [x0, #core.dirty]       /* into the kernel, the scheduler's restores them */
     mov     x0, #-1
     eret
 kernel_bad:
     mrs     x16, tpidr_el1
     mov     x17, sp
-    ldr     x18, [x16, #CORE_STACK_TOP]
+    ldr     x18, [x16, #core.stack_top]
     mov     sp, x18
     mov     x0, x17
     mov     x1, x30
