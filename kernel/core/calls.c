@@ -2,7 +2,8 @@
  * From an exception to the call it means. calls.def says what x0 must be; that is checked here, once for all. A call then
  * gets the caller's registers x0..x9 (its deadline, x10, is in t->deadline), the object of x0 and what its handle may
  * (SYSCALL in core.h). It returns a status for x0, CALL_BLOCKED (the frame is complete or somebody else will complete
- * it), or CALL_RESTART (long, consistent, to be entered again: progress lies in x0..x9 or in the object).
+ * it), or CALL_RESTART (long, consistent, to be entered again: progress lies in x0..x9 or in the object). vectors.S does that
+ * at once or, if an interrupt waits, by the svc.
  */
 #include "core.h"
 #include <arch/aarch64/sysreg.h>
@@ -31,7 +32,6 @@ int64_t syscall(struct thread *t, uint64_t *x, uint64_t number)
 {
     const struct call *c;
     struct object *o = NULL;
-    status_t error = E_OK;
     uint32_t meta = 0;
 
     if (number >= SYS_COUNT) {
@@ -39,21 +39,23 @@ int64_t syscall(struct thread *t, uint64_t *x, uint64_t number)
         return CALL_BLOCKED;
     }
     c = &calls[number];
-    if (c->type != OBJECT_NONE) {
-        if ((c->needs & NEEDS_SELF) && (handle_t)x[0] == HANDLE_SELF) {
-            return c->function(t, x, t->process, 0);
-        }
-        o = object_get(t->process, x[0], c->type, c->rights, &error);
-        if (o == NULL) {
+    if ((c->needs & NEEDS_SELF) && (handle_t)x[0] == HANDLE_SELF) {
+        o = &t->process->object;
+    } else if (c->type != OBJECT_NONE) {
+        const struct handle_entry *e = handle_lookup(t->process, x[0]);
+        status_t error = handle_check(e, c->type, c->rights);
+
+        if (error != E_OK) {
             return error;
         }
+        o = e->object;
+        meta = e->meta;
         if ((c->needs & NEEDS_ALIVE) && !object_alive(o)) {
             return o->type == OBJECT_DEVICE ? E_REVOKED : E_DEAD;
         }
         if ((c->needs & NEEDS_DERIVE) && !(((struct device *)o)->flags & c->needs & NEEDS_DERIVE)) {
             return E_RIGHTS;
         }
-        meta = handle_lookup(t->process, x[0])->meta;
     }
     return c->function(t, x, o, meta);
 }

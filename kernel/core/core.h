@@ -80,8 +80,11 @@ void page_free(struct process *payer, uint64_t pa);
 extern uint64_t object_counts[COUNTS];
 
 /* ---- handle.c ---- */
-struct handle_entry *handle_lookup(struct process *p, uint64_t h);
-/* The object of a handle of this type with these rights. NULL, and *error: E_HANDLE, E_TYPE (so for a kept reply), E_RIGHTS. */
+struct handle_entry *handle_lookup(struct process *p, uint64_t h); /* NULL: no such handle */
+/* What is wrong with a handle where an object of this type with these rights is wanted: E_HANDLE, E_TYPE (so for a kept
+ * reply), E_RIGHTS. */
+status_t handle_check(const struct handle_entry *e, enum object_type type, uint32_t rights);
+/* The object of a handle; NULL, and *error: as handle_check. */
 void *object_get(struct process *p, uint64_t h, enum object_type type, uint32_t rights,
                  status_t *error);
 /* A new handle: takes a reference (and counts the badge). E_FULL, E_BUDGET, E_DEAD (p is ending), E_BUSY (badge still
@@ -107,14 +110,13 @@ bool port_release_step(struct port *port);
 bool port_fail_callers_step(struct port *port, status_t error);
 void port_notify(struct port *port, uint64_t bits);
 status_t badge_count_up(struct port *port, uint32_t badge, struct process *payer);
-void badge_count_call(struct port *port, uint32_t badge); /* a queued call counts like a handle */
 void badge_count_down(struct port *port, uint32_t badge);
 uint32_t badge_take_closed(struct port *port);
 
 /* ---- ipc.c ---- */
 int64_t ipc_call(struct thread *t, struct port *port, uint32_t badge, uint64_t deadline);
 int64_t ipc_receive(struct thread *t, struct port *port, uint64_t deadline);
-void ipc_fail_caller(struct thread *caller, status_t error);
+void ipc_fail_caller(struct thread *caller, status_t error); /* NULL: nobody waits any more */
 /* Wakes a thread that waits, off every list, with x0. */
 void ipc_wake(struct thread *t, int64_t x0);
 void ipc_wake_receiver(struct port *port, int64_t kind, uint64_t x2);
@@ -125,6 +127,7 @@ void ipc_pool_unlink(struct thread *t);
 /* NULL: no budget. It is ready. */
 struct thread *thread_create(struct process *p, uint64_t entry, uint64_t sp, uint64_t arg,
                              unsigned priority, uint64_t tp);
+struct thread *thread_next(const struct thread *t); /* of all; NULL: the first, or after the last */
 /* Ends it, whatever it does or waits for. Its caller, if any, gets E_DEAD. */
 void thread_end(struct thread *t);
 /* Lets it wait no more, without result. */

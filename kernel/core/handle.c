@@ -3,7 +3,8 @@
  * index 0 is not used, so that 0 never is a handle.
  *
  * Entry states: free (self 0; meta keeps the generation for the next use), object (rights != 0), kept reply (rights 0).
- * Every object entry holds one reference and, for a badged port, one count of the badge.
+ * Every object entry holds one reference and, for a badged port, one count of the badge. Only ports' handles have badges,
+ * or RIGHT_RECEIVE.
  */
 #include "core.h"
 #include <arch/aarch64/mmu.h>
@@ -23,39 +24,44 @@ struct handle_entry *handle_lookup(struct process *p, uint64_t h)
     return e != NULL && e->self == (handle_t)h && h != 0 ? e : NULL;
 }
 
+status_t handle_check(const struct handle_entry *e, enum object_type type, uint32_t rights)
+{
+    const struct object *o = e != NULL && (e->meta & RIGHTS_ALL) != 0 ? e->object : NULL;
+
+    return e == NULL                      ? E_HANDLE
+           : o == NULL || o->type != type ? E_TYPE
+           : (e->meta & rights) != rights ? E_RIGHTS
+                                          : E_OK;
+}
+
 void *object_get(struct process *p, uint64_t h, enum object_type type, uint32_t rights,
                  status_t *error)
 {
     struct handle_entry *e = handle_lookup(p, h);
-    struct object *o = e != NULL && (e->meta & RIGHTS_ALL) != 0 ? e->object : NULL;
 
-    *error = e == NULL                      ? E_HANDLE
-             : o == NULL || o->type != type ? E_TYPE
-             : (e->meta & rights) != rights ? E_RIGHTS
-                                            : E_OK;
-    return *error == E_OK ? o : NULL;
+    *error = handle_check(e, type, rights);
+    return *error == E_OK ? e->object : NULL;
 }
 
 /* Makes sure that handle_fill finds a slot. Tables grow by a page, charged to the process. */
 static status_t handle_room(struct process *p)
 {
     unsigned page = p->handle_top / HANDLES_PER_PAGE;
-    uint64_t pa;
 
     if (p->state != PROCESS_LIVE) {
         return E_DEAD;
     }
-    if (p->handle_free != 0 || (page < HANDLE_PAGES && p->handle_page[page] != NULL)) {
-        return E_OK;
-    }
-    if (page == HANDLE_PAGES) {
+    if (p->handle_free == 0 && page == HANDLE_PAGES) {
         return E_FULL;
     }
-    pa = page_alloc(p);
-    if (pa == 0) {
-        return E_BUDGET;
+    if (p->handle_free == 0 && p->handle_page[page] == NULL) {
+        uint64_t pa = page_alloc(p);
+
+        if (pa == 0) {
+            return E_BUDGET;
+        }
+        p->handle_page[page] = pa_to_va(pa);
     }
-    p->handle_page[page] = pa_to_va(pa);
     return E_OK;
 }
 
@@ -93,14 +99,14 @@ status_t handle_install(struct process *p, struct object *o, uint32_t rights, ui
     struct port *port = (struct port *)o;
 
     assert((rights & RIGHTS_ALL) != 0);
-    if (error == E_OK && o->type == OBJECT_PORT && badge != 0) {
+    if (error == E_OK && badge != 0) {
         error = badge_count_up(port, badge, payer);
     }
     if (error != E_OK) {
         return error;
     }
-    if (o->type == OBJECT_PORT) {
-        port->receive_handles += (rights & RIGHT_RECEIVE) != 0;
+    if (rights & RIGHT_RECEIVE) {
+        port->receive_handles++;
     }
     o->refs++;
     *out = handle_fill(p, o, badge << 8 | rights)->self;
@@ -194,23 +200,20 @@ bool handle_close_step(struct process *p, struct handle_entry *e)
 
         handle_clear(p, e);
         object_counts[COUNT_REPLIES]--;
-        if (caller != NULL) {
-            caller->kept = false;
-            ipc_fail_caller(caller, E_DEAD);
-        }
+        ipc_fail_caller(caller, E_DEAD);
         return true;
     }
-    if (o->type == OBJECT_PORT && (meta & RIGHT_RECEIVE) && port->receive_handles == 1 &&
+    if ((meta & RIGHT_RECEIVE) && port->receive_handles == 1 &&
         !port_fail_callers_step(port, E_DEAD)) {
         return false;
     }
     if (o->refs == 1 && !object_end_step(o)) {
         return false;
     }
-    if (o->type == OBJECT_PORT) {
-        port->receive_handles -= (meta & RIGHT_RECEIVE) != 0;
-        badge_count_down(port, meta >> 8);
+    if (meta & RIGHT_RECEIVE) {
+        port->receive_handles--;
     }
+    badge_count_down(port, meta >> 8);
     handle_clear(p, e);
     while (!object_release_step(o)) { /* taken apart above: at most what changed since, one step */
     }
@@ -262,13 +265,5 @@ SYSCALL(handle_close)
 {
     struct handle_entry *e = handle_lookup(t->process, x[0]);
 
-    if (e == NULL) {
-        return E_HANDLE;
-    }
-    while (!handle_close_step(t->process, e)) {
-        if (preempt_pending()) {
-            return CALL_RESTART;
-        }
-    }
-    return E_OK;
+    return e == NULL ? E_HANDLE : handle_close_step(t->process, e) ? E_OK : CALL_RESTART;
 }

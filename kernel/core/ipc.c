@@ -54,7 +54,6 @@ void ipc_wake_receiver(struct port *port, int64_t kind, uint64_t x2)
 static void ipc_resume_fault(struct thread *t, bool doomed)
 {
     t->wait = 0;
-    t->kept = false;
     t->fault = false;
     t->doomed = doomed;
     t->elr = doomed ? 0 : t->elr;
@@ -65,6 +64,10 @@ static void ipc_resume_fault(struct thread *t, bool doomed)
 
 void ipc_fail_caller(struct thread *caller, status_t error)
 {
+    if (caller == NULL) {
+        return;
+    }
+    caller->kept = false;
     if (caller->fault) {
         ipc_resume_fault(caller, true);
     } else {
@@ -128,20 +131,17 @@ static status_t ipc_move_handles(struct thread *from, struct thread *to, uint64_
 static status_t ipc_move(struct thread *from, struct thread *to)
 {
     unsigned handles = info_handles(from->x[1]);
-    const uint64_t *in = &from->x[2];
-    uint64_t *out = &to->x[2], w[MSG_HANDLES];
+    uint64_t w[MSG_HANDLES];
+    status_t error = handles == 0                      ? E_OK
+                     : handles > MSG_HANDLES           ? E_INVAL
+                     : handles > info_accept(to->x[1]) ? E_FULL
+                                                       : ipc_move_handles(from, to, w, handles);
 
-    if (handles != 0) {
-        status_t error = handles > MSG_HANDLES             ? E_INVAL
-                         : handles > info_accept(to->x[1]) ? E_FULL
-                                                           : ipc_move_handles(from, to, w, handles);
-
-        if (error != E_OK) {
-            return error;
-        }
+    if (error != E_OK) {
+        return error;
     }
     for (unsigned i = 0; i < MSG_WORDS; i++) {
-        out[i] = i < MSG_WORDS - handles ? in[i] : w[MSG_WORDS - 1 - i];
+        to->x[2 + i] = i < MSG_WORDS - handles ? from->x[2 + i] : w[MSG_WORDS - 1 - i];
     }
     to->x[1] = msg_info(info_op(from->x[1]), handles, 0);
     return E_OK;
@@ -157,14 +157,15 @@ static status_t ipc_deliver(struct thread *from, struct thread *to)
     }
     if (from->fault) {
         to->x[1] = from->fault_words[0];
-        memcpy(&to->x[2], from->fault_words, sizeof(from->fault_words));
+        for (unsigned i = 0; i < MSG_WORDS; i++) {
+            to->x[2 + i] = from->fault_words[i];
+        }
     }
     trace(TRACE_CALL, from, to->id);
     to->x[0] = (from->fault ? (uint64_t)RECV_FAULT : RECV_CALL) << 32 | from->badge;
     to->caller = from;
     from->state = TS_RUN;
     from->wait = (uintptr_t)&to->caller;
-    from->kept = false;
     to->level = from->level > to->base ? from->level : to->base;
     return E_OK;
 }
@@ -195,8 +196,9 @@ int64_t ipc_call(struct thread *t, struct port *port, uint32_t badge, uint64_t d
         t->queued_at = port;
         queue_push(&port->callers, t);
         port->attention |= ATTENTION_CALLERS;
-        if (!t->fault) {
-            badge_count_call(port, badge);
+        if (!t->fault &&
+            badge != 0) { /* so that *closed* never overtakes it; its handle counts already */
+            (void)badge_count_up(port, badge, NULL);
         }
         port->top = t->level > port->top ? t->level : port->top;
         if (port->server != NULL) {
@@ -224,12 +226,8 @@ static void ipc_serve(struct thread *t, struct port *port)
 
 int64_t ipc_receive(struct thread *t, struct port *port, uint64_t deadline)
 {
-    if (t->caller != NULL) { /* receiving again drops the duty to answer */
-        struct thread *caller = t->caller;
-
-        t->caller = NULL;
-        ipc_fail_caller(caller, E_DEAD);
-    }
+    ipc_fail_caller(t->caller, E_DEAD); /* receiving again drops the duty to answer */
+    t->caller = NULL;
     ipc_serve(t, port);
     t->level = t->base;
     if (port->closed != NULL) {
@@ -244,7 +242,7 @@ int64_t ipc_receive(struct thread *t, struct port *port, uint64_t deadline)
         port->events = 0;
         return CALL_BLOCKED;
     }
-    while (port->callers.head != NULL) {
+    if (port->callers.head != NULL) {
         struct thread *from = port->callers.head;
         uint8_t top = port->top;
         status_t error;
@@ -258,9 +256,7 @@ int64_t ipc_receive(struct thread *t, struct port *port, uint64_t deadline)
             return CALL_BLOCKED;
         }
         ipc_fail_caller(from, error);
-        if (preempt_pending()) {
-            return CALL_RESTART;
-        }
+        return CALL_RESTART;
     }
     if (deadline <= cntvct_read()) {
         return E_TIMEOUT;

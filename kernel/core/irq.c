@@ -60,14 +60,13 @@ SYSCALL(irq_root)
                             ? object_get(t->process, x[2], OBJECT_PORT, RIGHT_RECEIVE, &error)
                             : NULL;
 
-    if (port == NULL) {
+    error = port == NULL                            ? error
+            : (x[3] & ~(uint64_t)IRQ_ROOT_ICC) != 0 ? E_INVAL
+            : t->core->irq_thread != NULL           ? E_BUSY
+            : icc && !icc_open()                    ? E_NOSYS
+                                                    : E_OK;
+    if (error != E_OK) {
         return error;
-    }
-    if ((x[3] & ~(uint64_t)IRQ_ROOT_ICC) != 0 || t->core->irq_thread != NULL) {
-        return (x[3] & ~(uint64_t)IRQ_ROOT_ICC) != 0 ? E_INVAL : E_BUSY;
-    }
-    if (icc && !icc_open()) {
-        return E_NOSYS;
     }
     t->core->irq_intid = icc ? 0 : INTID_UNKNOWN;
     t->core->irq_thread = t;

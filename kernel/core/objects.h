@@ -125,8 +125,7 @@ enum { ATTENTION_CALLERS = 1, ATTENTION_CLOSED = 2 };
 struct badge {
     struct ordered_node node; /* key: badge */
     struct badge *next;       /* closed list */
-    uint32_t count;
-    bool closed;
+    uint32_t count;           /* 0: it is in that list */
 };
 
 struct memory {

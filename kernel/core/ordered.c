@@ -59,9 +59,11 @@ void ordered_remove(struct ordered *o, struct ordered_node *n)
     struct ordered_node *parent = n->parent, *sides[2] = { n->child[0], n->child[1] };
     struct ordered_node **link = parent == NULL ? &o->root : &parent->child[parent->child[1] == n];
 
-    if (o->first == n) {
-        (void)ordered_pop(o);
-        return;
+    if (o->first == n) { /* nothing is lower */
+        o->first = parent;
+        for (struct ordered_node *next = n->child[1]; next != NULL; next = next->child[0]) {
+            o->first = next;
+        }
     }
     while (sides[0] != NULL && sides[1] != NULL) {
         bool high = sides[1]->weight > sides[0]->weight;

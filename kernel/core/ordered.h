@@ -19,23 +19,6 @@ struct ordered {
 };
 
 void ordered_insert(struct ordered *o, struct ordered_node *n, uint64_t key);
-/* Takes the lowest out; there must be one. Nothing is lower, so its higher child takes its place. */
-static inline struct ordered_node *ordered_pop(struct ordered *o)
-{
-    struct ordered_node *n = o->first, *next = n->child[1], *parent = n->parent;
-
-    *(parent != 0 ? &parent->child[0] : &o->root) = next;
-    o->first = parent;
-    if (next != 0) {
-        next->parent = parent;
-        while (next->child[0] != 0) {
-            next = next->child[0];
-        }
-        o->first = next;
-    }
-    n->linked = false;
-    return n;
-}
 void ordered_remove(struct ordered *o, struct ordered_node *n);
 /* A node with exactly this key, or NULL. */
 struct ordered_node *ordered_find(const struct ordered *o, uint64_t key);

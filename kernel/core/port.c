@@ -53,8 +53,8 @@ status_t badge_count_up(struct port *port, uint32_t badge, struct process *payer
     struct badge *b = (struct badge *)ordered_find(&port->badges, badge);
 
     if (b != NULL) {
-        b->count += !b->closed;
-        return b->closed ? E_BUSY : E_OK;
+        b->count += b->count != 0;
+        return b->count == 0 ? E_BUSY : E_OK;
     }
     b = object_alloc(payer, sizeof(*b));
     if (b == NULL) {
@@ -73,23 +73,12 @@ static void badge_free(struct port *port, struct badge *b)
     object_counts[COUNT_BADGES]--;
 }
 
-/* So that *closed* never overtakes a call that was made with the badge. */
-void badge_count_call(struct port *port, uint32_t badge)
-{
-    if (badge != 0) {
-        ((struct badge *)ordered_find(&port->badges, badge))->count++;
-    }
-}
-
 void badge_count_down(struct port *port, uint32_t badge)
 {
     struct badge *b = badge != 0 ? (struct badge *)ordered_find(&port->badges, badge) : NULL;
 
-    if (badge == 0) {
-        return;
-    }
-    assert(b != NULL && b->count > 0);
-    if (--b->count != 0) {
+    assert(badge == 0 || (b != NULL && b->count > 0));
+    if (badge == 0 || --b->count != 0) {
         return;
     }
     if (port->receive_handles == 0) { /* nobody is to be told */
@@ -98,7 +87,6 @@ void badge_count_down(struct port *port, uint32_t badge)
         badge_free(port, b);
         ipc_wake_receiver(port, (int64_t)RECV_CLOSED << 32 | badge, 0);
     } else {
-        b->closed = true;
         b->next = NULL;
         *(port->closed != NULL ? &port->closed_tail->next : &port->closed) = b;
         port->closed_tail = b;
@@ -172,10 +160,5 @@ bool port_release_step(struct port *port)
 /* x0 port, x1 not 0: callers fail */
 SYSCALL(port_reset)
 {
-    while (!port_reset_step(object, x[1] != 0)) {
-        if (preempt_pending()) {
-            return CALL_RESTART;
-        }
-    }
-    return E_OK;
+    return port_reset_step(object, x[1] != 0) ? E_OK : CALL_RESTART;
 }

@@ -141,8 +141,9 @@ static void timers_expire(struct core *core, uint64_t now)
     timer_program(core, (uint64_t)DEADLINE_NEVER);
     for (unsigned i = 0;
          i < EXPIRE_BATCH && core->timers.first != NULL && core->timers.first->key <= now; i++) {
-        struct ordered_node *n = ordered_pop(&core->timers);
+        struct ordered_node *n = core->timers.first;
 
+        ordered_remove(&core->timers, n);
         if (n->kind == TIMER_PORT) {
             struct port *port = CONTAINER(n, struct port, timer);
 
@@ -228,15 +229,6 @@ static inline bool irq_thread_here(const struct core *core)
     return core->irq_thread != NULL && !core->irq_thread->fault;
 }
 
-/* Takes the most urgent thread off its queue. */
-static struct thread *sched_pick(struct core *core)
-{
-    struct thread *t = core->queue[63 - (unsigned)__builtin_clzll(core->ready)].head;
-
-    sched_unready(t);
-    return t;
-}
-
 /* Called by vectors.S when another thread may have to run; returns the one that does, its frame complete. */
 struct thread *schedule(void)
 {
@@ -267,7 +259,8 @@ struct thread *schedule(void)
         idle(core);
         now = cntvct_fast();
     }
-    t = sched_pick(core);
+    t = core->queue[63 - (unsigned)__builtin_clzll(core->ready)].head; /* the most urgent */
+    sched_unready(t);
     core->current = t;
     core->last_switch = now;
     if (t != last) {

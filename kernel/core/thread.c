@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Threads: life, faults, FP registers, inherited priority.
  */
-#include <string.h>
 #include "core.h"
 #include <arch/aarch64/mmu.h>
 #include <arch/aarch64/sysreg.h>
@@ -24,9 +23,7 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t sp, uin
     t->handles = p->handle_page[0];
     t->fast_in = fast_core(t->core);
     t->fast_out = t->core->number;
-    t->own = (uint8_t)(priority + 1);
-    t->base = t->own;
-    t->level = t->own;
+    t->own = t->base = t->level = (uint8_t)(priority + 1);
     t->ttbr0 = p->ttbr0;
     t->tpidr = tp;
     t->sp_el0 = sp;
@@ -37,6 +34,17 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t sp, uin
     p->thread_count++;
     sched_ready(t);
     return t;
+}
+
+struct thread *thread_next(const struct thread *t)
+{
+    struct process *p = t != NULL ? t->process : NULL;
+    struct link *l = t != NULL ? t->process_link.next : NULL;
+
+    while (l == NULL && (p = process_next(p)) != NULL) {
+        l = p->threads;
+    }
+    return l != NULL ? CONTAINER(l, struct thread, process_link) : NULL;
 }
 
 /* Lets it wait no more, without result. */
@@ -54,9 +62,6 @@ void thread_unblock(struct thread *t)
         t->kept = false;
     }
     t->wait = 0;
-    if (t->state != TS_DEAD) {
-        t->state = TS_RUN;
-    }
 }
 
 void thread_end(struct thread *t)
@@ -70,12 +75,8 @@ void thread_end(struct thread *t)
     thread_unblock(t);
     futex_owner_gone(t);
     irq_thread_gone(t);
-    if (t->caller != NULL) {
-        struct thread *caller = t->caller;
-
-        t->caller = NULL;
-        ipc_fail_caller(caller, E_DEAD);
-    }
+    ipc_fail_caller(t->caller, E_DEAD);
+    t->caller = NULL;
     if (t->serving != NULL) {
         t->serving->server = NULL;
     }
@@ -84,7 +85,6 @@ void thread_end(struct thread *t)
     core->current = core->current == t ? NULL : core->current;
     if (t->fp != NULL) {
         object_free(t->fp);
-        t->fp = NULL;
     }
     t->state = TS_DEAD;
     link_remove(&t->process_link);
@@ -131,9 +131,13 @@ void thread_fault(struct thread *t, uint32_t cause, uint64_t address, uint64_t e
         return;
     }
     t->fault = true;
-    memcpy(t->fault_words,
-           (uint64_t[MSG_WORDS]){ cause, address, t->elr, esr, t->sp_el0, t->id, code },
-           sizeof(t->fault_words));
+    t->fault_words[0] = cause;
+    t->fault_words[1] = address;
+    t->fault_words[2] = t->elr;
+    t->fault_words[3] = esr;
+    t->fault_words[4] = t->sp_el0;
+    t->fault_words[5] = t->id;
+    t->fault_words[6] = code;
     t->fast_in = FAST_NEVER;
     if (p->fault_port == NULL ||
         ipc_call(t, p->fault_port, p->fault_badge, (uint64_t)DEADLINE_NEVER) < 0) {
@@ -144,18 +148,13 @@ void thread_fault(struct thread *t, uint32_t cause, uint64_t address, uint64_t e
 /* The thread with a device that ran before t; NULL: none. It may have ended meanwhile, so it is looked for. */
 static struct thread *thread_before(const struct thread *t)
 {
-    struct process *p = NULL;
+    struct thread *before = NULL;
 
-    while ((p = process_next(p)) != NULL) {
-        for (struct link *l = p->windows != NULL ? p->threads : NULL; l != NULL; l = l->next) {
-            struct thread *before = CONTAINER(l, struct thread, process_link);
-
-            if ((uint32_t)(uintptr_t)before == t->from && !before->fault) {
-                return before;
-            }
-        }
-    }
-    return NULL;
+    do {
+        before = thread_next(before);
+    } while (before != NULL && ((uint32_t)(uintptr_t)before != t->from || before->fault ||
+                                before->process->windows == NULL));
+    return before;
 }
 
 /* An SError came while t ran. The bus reports a store late: if t's process holds no device, it is charged to the one

@@ -55,7 +55,8 @@ static void order_is_kept_through_random_inserts_and_removals(void **state)
         if (!nodes[i].linked) {
             insert(i, (unsigned)rand() % 50);
         } else if (rand() % 4 == 0) {
-            forget((unsigned)(ordered_pop(&set) - nodes));
+            forget((unsigned)(set.first - nodes));
+            ordered_remove(&set, set.first);
         } else {
             ordered_remove(&set, &nodes[i]);
             forget(i);
@@ -66,7 +67,8 @@ static void order_is_kept_through_random_inserts_and_removals(void **state)
         }
     }
     while (set.first != NULL) {
-        forget((unsigned)(ordered_pop(&set) - nodes));
+        forget((unsigned)(set.first - nodes));
+        ordered_remove(&set, set.first);
     }
     assert_int_equal(count, 0);
     assert_null(set.root);

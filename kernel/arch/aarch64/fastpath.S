@@ -24,15 +24,8 @@
     tbz     x\meta, #32 + \right, slow_locked
 .endm
 
-/* Both threads ordinary and on this core: one compare. Clobbers w15, w16. */
+/* Both threads ordinary and on this core, and no handles are sent. Clobbers w15, w16. */
 .macro SAME_CORE to
-    ldr     w15, [sp, #thread.fast_out]
-    ldr     w16, [\to, #thread.fast_in]
-    cmp     w15, w16
-    b.ne    slow_locked
-.endm
-/* The same, and no handles are sent. */
-.macro SAME_CORE_PLAIN to
     ldr     w15, [sp, #thread.fast_out]
     ldr     w16, [\to, #thread.fast_in]
     tst     x1, #7 << INFO_HANDLES_SHIFT
@@ -67,7 +60,7 @@ fast_call:
     LOOKUP  0, 12, 10, RIGHT_BIT_CALL
     ldr     x11, [x12, #port.receiver]
     cbz     x11, slow_locked
-    SAME_CORE_PLAIN x11
+    SAME_CORE x11
     ldr     x14, [x11, #thread.next]
     str     x14, [x12, #port.receiver]
     mov     x14, sp
@@ -91,7 +84,7 @@ fast_call:
     orr     x14, x14, x15
     cbnz    x14, slow_locked
     cbz     x11, slow_locked
-    SAME_CORE_PLAIN x11
+    SAME_CORE x11
     mrs     x13, tpidr_el1
     ldr     x14, [x13, #core.ready]
     ldrb    w15, [x11, #thread.level]
@@ -169,7 +162,10 @@ fast_notify_receive:
     orr     x14, x14, x15                       /* an unanswered caller is the slow path's */
     cbnz    x14, slow_locked
     cbz     x1, slow_locked
-    SAME_CORE x11
+    ldr     w15, [sp, #thread.fast_out]
+    ldr     w16, [x11, #thread.fast_in]
+    cmp     w15, w16
+    b.ne    slow_locked
     mrs     x14, tpidr_el1
     ldr     x14, [x14, #core.ready]
     ldrb    w15, [x11, #thread.base]
@@ -285,7 +281,7 @@ timer_irq:
     ldr     x15, [x2, #port.timer_bits - port.timer]
     orr     x3, x3, x15
     str     x3, [x2, #port.events - port.timer]
-    strb    wzr, [x2, #ordered_node.linked]     /* from here on as ordered.h:ordered_pop */
+    strb    wzr, [x2, #ordered_node.linked]     /* from here on as ordered.c:ordered_remove */
     ldp     x3, x14, [x2, #ordered_node.child + 8] /* right, parent */
     add     x15, x0, #core.timers.root
     cmp     x14, xzr

@@ -82,6 +82,7 @@ slow_locked:
     str     x14, [sp, #thread.spsr]
     ENTER_C
     mov     x29, x0                     /* the thread; C keeps it */
+.Lcall:
     add     x1, x0, #thread.x
     mrs     x2, esr_el1
     and     x2, x2, #0xffff
@@ -101,16 +102,19 @@ slow_locked:
     ldp     x29, x30, [sp, #thread.x19_x30 + 10 * 8]
     CLEAR   10, 18
     eret
-.Lcall_not_done:                        /* CALL_BLOCKED, or CALL_RESTART: the svc once more, same deadline */
+.Lcall_not_done:                        /* CALL_BLOCKED, or CALL_RESTART: once more, by the svc if an interrupt waits */
     ldr     x14, [x13, #core.current]
     cbz     x14, leave_kernel           /* the thread ended itself: its block is not ours any more */
     mov     x14, xzr
     cmp     x0, x12
     b.eq    .Lcall_schedule
+    mov     x0, x29
+    mrs     x15, isr_el1
+    cbz     x15, .Lcall
     ldr     x15, [x29, #thread.sp_el0 + 8] /* elr */
     sub     x15, x15, #4
     str     x15, [x29, #thread.sp_el0 + 8]
-    ldr     x14, [x29, #thread.deadline]
+    ldr     x14, [x29, #thread.deadline] /* still the same */
 .Lcall_schedule:                        /* x14 = x10 of the frame; x19..x28 were kept by C */
     mov     x12, sp
     mov     sp, x29
