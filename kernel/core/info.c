@@ -4,19 +4,12 @@
 #include <string.h>
 #include "core.h"
 
-static struct thread *thread_of(struct link *l)
-{
-    return l != NULL ? CONTAINER(l, struct thread, process_link) : NULL;
-}
-
 static status_t info_process(uint64_t *x)
 {
     struct process *best = NULL, *p = NULL;
 
-    while ((p = process_next(p)) != NULL) {
-        if (p->id >= x[2] && (best == NULL || p->id < best->id)) {
-            best = p;
-        }
+    while ((p = process_next(p)) != NULL && p->id >= x[2]) { /* the newest is the first */
+        best = p;
     }
     if (best == NULL) {
         return E_NOTFOUND;
@@ -27,9 +20,10 @@ static status_t info_process(uint64_t *x)
     x[5] = best->pages_limit;
     x[6] = (uint64_t)best->thread_count << 32 | best->handle_count;
     x[7] = 0;
-    for (struct thread *t = thread_of(best->threads); t != NULL;
-         t = thread_of(t->process_link.next)) {
-        x[7] = t->own - 1u > x[7] ? t->own - 1u : x[7];
+    for (struct link *l = best->threads; l != NULL; l = l->next) {
+        uint64_t priority = CONTAINER(l, struct thread, process_link)->own - 1u;
+
+        x[7] = priority > x[7] ? priority : x[7];
     }
     x[7] = x[7] << 8 | (best->state != PROCESS_LIVE);
     x[8] = best->cpu_ticks;
@@ -38,15 +32,11 @@ static status_t info_process(uint64_t *x)
 
 static status_t info_thread(uint64_t *x)
 {
-    struct process *p = NULL;
-    struct thread *best = NULL;
+    struct thread *best = NULL, *t = NULL;
 
-    while ((p = process_next(p)) != NULL) {
-        for (struct thread *t = thread_of(p->threads); t != NULL;
-             t = thread_of(t->process_link.next)) {
-            if (t->id >= x[2] && (best == NULL || t->id < best->id)) {
-                best = t;
-            }
+    while ((t = thread_next(t)) != NULL) {
+        if (t->id >= x[2] && (best == NULL || t->id < best->id)) {
+            best = t;
         }
     }
     if (best == NULL) {

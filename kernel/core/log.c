@@ -29,7 +29,7 @@ void console_flush(void)
     }
 }
 
-/* ---- lines; a small printf: %s %u %x %d, l, # ---- */
+/* ---- lines; a small printf: %s, %u, and of 64 bits %lu, %ld, %#lx ---- */
 
 struct line {
     uint32_t len;
@@ -70,7 +70,7 @@ static void line_number(struct line *l, uint64_t value, unsigned base, unsigned 
 static void line_format(struct line *l, const char *f, va_list args)
 {
     for (; *f != '\0'; f++) {
-        bool is_long = false;
+        bool is_long = false, minus;
         int64_t value;
 
         if (*f != '%') {
@@ -79,20 +79,15 @@ static void line_format(struct line *l, const char *f, va_list args)
         }
         while (*++f == 'l' || *f == '#') {
             is_long |= *f == 'l';
-            line_string(l, *f == '#' ? "0x" : "");
         }
         if (*f == 's') {
             line_string(l, va_arg(args, const char *));
             continue;
         }
-        value = is_long     ? va_arg(args, int64_t)
-                : *f == 'd' ? va_arg(args, int)
-                            : va_arg(args, unsigned);
-        if (*f == 'd' && value < 0) {
-            line_char(l, '-');
-            value = -value;
-        }
-        line_number(l, (uint64_t)value, *f == 'x' ? 16 : 10, 0, ' ');
+        value = is_long ? va_arg(args, int64_t) : va_arg(args, unsigned);
+        minus = *f == 'd' && value < 0;
+        line_string(l, *f == 'x' ? "0x" : minus ? "-" : "");
+        line_number(l, minus ? -(uint64_t)value : (uint64_t)value, *f == 'x' ? 16 : 10, 0, ' ');
     }
 }
 
@@ -204,13 +199,12 @@ void log_port_gone(struct port *port)
 /* x0 /chosen, x1 LOG_*, x2.. */
 SYSCALL(log)
 {
-    static const uint8_t rights[] = {
-        [LOG_WRITE] = RIGHT_WRITE,    [LOG_READ] = RIGHT_READ,  [LOG_SUBSCRIBE] = RIGHT_READ,
-        [LOG_CONSOLE] = RIGHT_MANAGE, [LOG_TRACE] = RIGHT_READ, [LOG_TRACE_READ] = RIGHT_READ
-    };
+    uint32_t right = x[1] == LOG_WRITE     ? RIGHT_WRITE
+                     : x[1] == LOG_CONSOLE ? RIGHT_MANAGE
+                                           : RIGHT_READ;
 
-    if (x[1] >= sizeof(rights) || !(meta & rights[x[1]])) {
-        return x[1] >= sizeof(rights) ? E_NOSYS : E_RIGHTS;
+    if (x[1] > LOG_TRACE_READ || !(meta & right)) {
+        return x[1] > LOG_TRACE_READ ? E_NOSYS : E_RIGHTS;
     }
     switch (x[1]) {
     case LOG_WRITE:
@@ -270,7 +264,7 @@ _Noreturn void panic(const char *format, ...)
 
 _Noreturn void assert_failed(const char *expression, const char *file, int line)
 {
-    panic("%s:%d: assertion failed: %s (called from %#lx)", file, line, expression,
+    panic("%s:%u: assertion failed: %s (called from %#lx)", file, line, expression,
           (unsigned long)__builtin_return_address(0));
 }
 

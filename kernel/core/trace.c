@@ -27,16 +27,12 @@ void trace_record(enum trace_event event, const struct thread *t, uint64_t argum
 /* Walks over all threads, a few instructions each: for holders of /chosen, not for everybody. */
 void trace_switch(bool on)
 {
-    struct process *p = NULL;
+    struct thread *t = NULL;
 
     trace_on = on;
-    while ((p = process_next(p)) != NULL) {
-        for (struct link *l = p->threads; l != NULL; l = l->next) {
-            struct thread *t = CONTAINER(l, struct thread, process_link);
-
-            if (!t->fault && !t->timer.linked) { /* these need care anyway, and look when it ends */
-                t->fast_in = fast_core(t->core);
-            }
+    while ((t = thread_next(t)) != NULL) {
+        if (!t->fault && !t->timer.linked) { /* these need care anyway, and look when it ends */
+            t->fast_in = fast_core(t->core);
         }
     }
 }
