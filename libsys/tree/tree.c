@@ -15,15 +15,26 @@ static bool tree_check_property(const void *fdt, int offset)
     return prop && fdt_get_string(fdt, (int)fdt32_to_cpu(prop->nameoff), &len);
 }
 
-/* One walk over all tokens; after it, offsets and names inside the structure block may be trusted. */
-static status_t tree_check_tokens(const void *fdt)
+/* Where the structure block can be ended: behind sound tokens, with room for what closes `depth` nodes and the block. */
+struct cut {
+    int offset;
+    unsigned depth;
+};
+
+/* One walk over all tokens; after it, offsets and names inside the structure block may be trusted. *cut is the last place
+ * before the damage. */
+static status_t tree_check_tokens(const void *fdt, struct cut *cut)
 {
+    const uint32_t room = fdt_size_dt_struct(fdt);
     unsigned depth = 0;
     bool root_ended = false;
     int offset, next = 0;
 
     for (;;) {
         offset = next;
+        if ((uint32_t)offset + (depth + 1) * FDT_TAGSIZE <= room) {
+            *cut = (struct cut){ .offset = offset, .depth = depth };
+        }
         uint32_t tag = fdt_next_tag(fdt, offset, &next);
 
         if (next < 0) {
@@ -78,7 +89,52 @@ status_t tree_check(const void *fdt, size_t len)
         fdt_off_dt_struct(fdt) % 4 != 0 || fdt_num_mem_rsv(fdt) < 0) {
         return E_FORMAT;
     }
-    return tree_check_tokens(fdt);
+    struct cut cut;
+
+    return tree_check_tokens(fdt, &cut);
+}
+
+/* Bytes that a block may have at `offset` of a blob of `len`. */
+static uint32_t tree_room(uint32_t offset, uint32_t size, uint32_t len)
+{
+    uint32_t room = offset < len ? len - offset : 0;
+
+    return size < room ? size : room;
+}
+
+status_t tree_mend(void *fdt, size_t len)
+{
+    struct cut cut = { .offset = -1 };
+    uint32_t total;
+
+    if (((uintptr_t)fdt & 7) != 0) {
+        return E_INVAL;
+    }
+    if (len < sizeof(struct fdt_header) || fdt_magic(fdt) != FDT_MAGIC || fdt_version(fdt) < 17) {
+        return E_FORMAT; /* version 16 does not tell the structure block's size */
+    }
+    len = len < TREE_MAX_LEN ? len : TREE_MAX_LEN;
+    total = tree_room(0, fdt_totalsize(fdt), (uint32_t)len);
+    fdt_set_totalsize(fdt, total);
+    fdt_set_size_dt_struct(fdt,
+                           tree_room(fdt_off_dt_struct(fdt), fdt_size_dt_struct(fdt), total) & ~3u);
+    fdt_set_size_dt_strings(fdt,
+                            tree_room(fdt_off_dt_strings(fdt), fdt_size_dt_strings(fdt), total));
+    if (fdt_check_header(fdt) != 0 || fdt_off_dt_struct(fdt) % 4 != 0) {
+        return E_FORMAT;
+    }
+    if (tree_check_tokens(fdt, &cut) != E_OK) {
+        if (cut.offset < 0) {
+            return E_FORMAT; /* no room for a single token */
+        }
+        fdt32_t *end = (fdt32_t *)(void *)((char *)fdt + fdt_off_dt_struct(fdt) + cut.offset);
+
+        for (; cut.depth > 0; cut.depth--) {
+            *end++ = cpu_to_fdt32(FDT_END_NODE);
+        }
+        *end = cpu_to_fdt32(FDT_END);
+    }
+    return tree_check(fdt, len);
 }
 
 size_t tree_len(const void *fdt)

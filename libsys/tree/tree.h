@@ -31,6 +31,11 @@ struct tree_range {
  * fdt must be 8-byte aligned (E_INVAL). Guards libfdt 1.7.2's two flaws: a version-2 header shorter than struct
  * fdt_header, an off_mem_rsvmap that is not a multiple of 8. */
 status_t tree_check(const void *fdt, size_t len) WARN_UNUSED;
+/* Makes of a blob that tree_check refused one that it accepts, in place: too long, it is cut to `len` or TREE_MAX_LEN;
+ * damaged, the structure block ends before the first damage. So that a message about the tree finds the console that the
+ * tree names; for nothing else, since nobody knows what is missing. E_INVAL as above; E_FORMAT, E_RANGE: nothing of it
+ * can be read. The header may have been changed then, too. */
+status_t tree_mend(void *fdt, size_t len) WARN_UNUSED;
 /* Bytes of the blob (totalsize). */
 size_t tree_len(const void *fdt);
 
