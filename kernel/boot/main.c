@@ -17,6 +17,7 @@ static BOOT_CODE void *tree_open(uint64_t tree_pa)
 {
     void *fdt = (void *)(TREE_WINDOW + tree_pa % PAGE_SIZE);
     status_t error;
+    size_t len;
 
     if (tree_pa == 0) {
         halt_with_reason("the loader gave no device tree (x0 is 0); no address is guessed");
@@ -27,12 +28,18 @@ static BOOT_CODE void *tree_open(uint64_t tree_pa)
     if (!early_tree_mapped()) {
         halt_with_reason("x0 = %#lx does not point at a device tree (magic d00dfeed)", tree_pa);
     }
-    error = tree_check(fdt, tree_len(fdt) < TREE_MAX_LEN ? tree_len(fdt) : TREE_MAX_LEN);
+    len = tree_len(fdt);
+    error = tree_check(fdt, len < TREE_MAX_LEN ? len : TREE_MAX_LEN);
     if (error != E_OK) {
-        halt_with_reason("the device tree at %#lx is damaged: %s", tree_pa,
-                         error == E_RANGE   ? "its totalsize is larger than 2 MiB"
-                         : error == E_LIMIT ? "nodes nest too deep"
-                                            : "a block, token or name lies outside it");
+        if (tree_mend(fdt, len < TREE_MAX_LEN ? len : TREE_MAX_LEN) == E_OK) {
+            console_bind(fdt); /* what is sound of it may name the console that can say so */
+            console_flush();
+        }
+        halt_with_reason("the device tree at %#lx, %lu bytes, cannot be used: %s", tree_pa, len,
+                         error == E_RANGE ? "it must have 2 MiB at most (dtc takes out padding)"
+                         : error == E_LIMIT
+                             ? "nodes nest deeper than 32 levels"
+                             : "it is damaged: a block, token or name lies outside it");
     }
     return fdt;
 }
