@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The early console: prints, and only prints, on the UART that /chosen stdout-path names, with whatever settings the
- * firmware left. Bound by compatible; nothing here is an address. It is on from boot until the console server says that
+ * The early console: prints, and only prints, on the UART that /chosen stdout-path names (or, if that cannot be used, on
+ * another that the tree has), with whatever settings the firmware left. Bound by compatible; nothing here is an address. It is on from boot until the console server says that
  * it took over (LOG_CONSOLE), and again in a panic. The build option early_console=false leaves the file out.
  *
  * Registers: PL011 (Arm DDI 0183G, 3.3), 16550 and its like, the BCM2835 mini UART (same layout from its IO register on).
@@ -71,25 +71,38 @@ void console_put(const char *text, uint64_t len)
     }
 }
 
-BOOT_CODE void console_bind(const void *fdt)
+/* What lies over RAM is no UART, whatever the tree says: writing to it would destroy something. */
+static BOOT_CODE bool overlaps_ram(const void *fdt, struct tree_range reg)
 {
-    const char *path = NULL;
-    struct tree_range reg;
-    int chosen, node;
-    uint32_t value;
+    struct tree_range ram;
+    status_t error;
 
-    if (tree_find(fdt, "/chosen", &chosen) == E_OK) {
-        path = tree_string(fdt, chosen, "stdout-path");
-        path = path != NULL ? path : tree_string(fdt, chosen, "linux,stdout-path");
+    for (unsigned i = 0; i < TREE_MAX_LEN / 8 && (error = tree_memory(fdt, i, &ram)) != E_NOTFOUND;
+         i++) {
+        if (error == E_OK && reg.base < ram.base + ram.len && ram.base < reg.base + reg.len) {
+            return true;
+        }
     }
-    if (path == NULL || tree_find(fdt, path, &node) != E_OK ||
-        tree_reg(fdt, node, 0, &reg) != E_OK || reg.len < 8) {
-        return;
+    return false;
+}
+
+static BOOT_CODE bool bind_node(const void *fdt, int node)
+{
+    struct tree_range reg;
+    uint32_t value;
+    unsigned i = 0;
+
+    while (i < sizeof(uarts) / sizeof(uarts[0]) &&
+           tree_compatible(fdt, node, uarts[i].compatible) < 0) {
+        i++;
     }
-    for (unsigned i = 0; i < sizeof(uarts) / sizeof(uarts[0]) && uart == NULL; i++) {
-        uart = tree_compatible(fdt, node, uarts[i].compatible) >= 0 ? &uarts[i] : NULL;
+    if (i == sizeof(uarts) / sizeof(uarts[0]) || !tree_enabled(fdt, node) ||
+        tree_reg(fdt, node, 0, &reg) != E_OK || reg.len < 8 || reg.base + reg.len > PTE_ADDRESS ||
+        overlaps_ram(fdt, reg)) {
+        return false;
     }
-    if (uart != NULL && uart->shifted) {
+    uart = &uarts[i];
+    if (uart->shifted) {
         uart_shift = tree_u32(fdt, node, "reg-shift", &value) == E_OK && value <= 3 ? value : 0;
         uart_width = 1;
     }
@@ -98,4 +111,24 @@ BOOT_CODE void console_bind(const void *fdt)
     }
     uart_va = (uint64_t)mmu_window(WINDOW_CONSOLE, reg.base,
                                    PTE_ATTR(MAIR_NGNRE) | PTE_AF | PTE_PXN | PTE_UXN);
+    return true;
+}
+
+/* /chosen's choice; where there is none that can be used, serial0, then any: boot is never silent. */
+BOOT_CODE void console_bind(const void *fdt)
+{
+    const char *path = NULL;
+    int chosen, node;
+
+    if (tree_find(fdt, "/chosen", &chosen) == E_OK) {
+        path = tree_string(fdt, chosen, "stdout-path");
+        path = path != NULL ? path : tree_string(fdt, chosen, "linux,stdout-path");
+    }
+    if ((path != NULL && tree_find(fdt, path, &node) == E_OK && bind_node(fdt, node)) ||
+        (tree_find(fdt, "serial0", &node) == E_OK && bind_node(fdt, node))) {
+        return;
+    }
+    for (node = tree_next(fdt, -1, NULL); node >= 0 && !bind_node(fdt, node);) {
+        node = tree_next(fdt, node, NULL);
+    }
 }
