@@ -172,6 +172,23 @@ static BOOT_CODE void map_ram(struct range inside, struct range tables, struct r
     mmu_map_linear(dma.base, dma.end, PTE_KERNEL_NC);
 }
 
+/* A tree may name memory that is not there; it is found now rather than when somebody gets it. */
+static BOOT_CODE void probe(void)
+{
+    for (unsigned i = 0; i < mapped.count; i++) {
+        const uint64_t ends[] = { mapped.r[i].base, mapped.r[i].end - sizeof(uint64_t) };
+        uint64_t word;
+
+        for (unsigned k = 0; k < 2; k++) {
+            if (device_load((uint64_t)pa_to_va(ends[k]), sizeof(word), &word) != 0) {
+                halt_with_reason(
+                    "the memory at %#lx does not answer, but the tree names %#lx to %#lx", ends[k],
+                    mapped.r[i].base, mapped.r[i].end);
+            }
+        }
+    }
+}
+
 static BOOT_CODE void add_frames(void)
 {
     for (unsigned i = 0; i < ram.count; i++) {
@@ -236,9 +253,12 @@ BOOT_CODE void ram_init(const void *fdt, uint64_t image_pa, struct tree_range tr
     dma = carve(dma_len, dma_len);
     tables = carve(MMU_TABLE_POOL, MMU_TABLE_POOL);
     if (tables.base == tables.end) {
-        halt_with_reason("memory is too fragmented: no free 2 MiB block for page tables");
+        halt_with_reason("no free 2 MiB block for page tables in %lu MiB of memory: it is "
+                         "reserved, or in smaller pieces",
+                         total >> 20);
     }
     map_ram(inside, tables, dma);
+    probe();
     add_frames();
     list_add(&unused, (struct range){ mmu_table_next, tables.end });
     for (unsigned i = 0; i < unused.count; i++) {
