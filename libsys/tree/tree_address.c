@@ -137,18 +137,27 @@ status_t tree_translate(const void *fdt, int bus_node, uint64_t address, uint64_
 status_t tree_reg(const void *fdt, int node, unsigned index, struct tree_range *out)
 {
     struct tree_chain chain;
-    struct bus bus;
     int bytes;
-    const fdt32_t *reg = tree_prop(fdt, node, "reg", &bytes);
 
-    if (!reg) {
-        return E_NOTFOUND;
+    if (!tree_prop(fdt, node, "reg", &bytes)) {
+        return E_NOTFOUND; /* most nodes: without a walk */
     }
     status_t err = tree_chain_of(fdt, node, &chain);
-    if (err != E_OK || chain.count < 2) {
-        return err ? err : E_NOTFOUND; /* nobody says how to read the root's reg */
+
+    return err ? err : tree_chain_reg(fdt, &chain, index, out);
+}
+
+status_t tree_chain_reg(const void *fdt, const struct tree_chain *chain, unsigned index,
+                        struct tree_range *out)
+{
+    struct bus bus;
+    int bytes;
+    const fdt32_t *reg = tree_prop(fdt, chain->node[chain->count - 1], "reg", &bytes);
+
+    if (!reg || chain->count < 2) {
+        return E_NOTFOUND; /* nobody says how to read the root's reg */
     }
-    err = bus_of(fdt, chain.node[chain.count - 2], &bus);
+    status_t err = bus_of(fdt, chain->node[chain->count - 2], &bus);
     if (err != E_OK) {
         return err;
     }
@@ -167,7 +176,7 @@ status_t tree_reg(const void *fdt, int node, unsigned index, struct tree_range *
         at.value > UINT64_MAX - len) {
         return E_RANGE;
     }
-    err = bus_to_cpu(fdt, &chain, chain.count - 1, len, &at);
+    err = bus_to_cpu(fdt, chain, chain->count - 1, len, &at);
     if (err == E_OK) {
         *out = (struct tree_range){ .base = at.value, .len = len };
     }

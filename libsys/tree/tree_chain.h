@@ -51,6 +51,8 @@ struct tree_chain {
 
 /* E_INVAL: `node` is not a node of the tree. */
 status_t tree_chain_of(const void *fdt, int node, struct tree_chain *out) WARN_UNUSED;
+/* tree_reg for who knows the ancestors already, and so without a walk from the root. */
+status_t tree_chain_reg(const void *fdt, const struct tree_chain *chain, unsigned index, struct tree_range *out) WARN_UNUSED;
 /* The child after `child` of `parent` (first: child < 0); -1 after the last. */
 int tree_next_child(const void *fdt, int parent, int child);
 bool tree_text_equal(const char *a, const char *b);

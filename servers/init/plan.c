@@ -2,14 +2,14 @@
  * plan - nodes: which are enabled, which image claims each, which windows each has, who owns what overlaps.
  * plan_reference.c resolves what they refer to, plan_order.c ranks them.
  *
- * The tree is walked twice (count, fill); per-node facts are kept in the table, because libfdt finds a parent only by
- * walking from the start, and trees have hundreds of nodes.
+ * The tree is walked twice (count, fill); per-node facts are kept in the table, because a parent is found only by
+ * walking from the start, and trees have hundreds of nodes, wrong ones ten thousand.
  */
 #include "plan.h"
 #include <libfdt.h>
 #include <stdio.h>
 #include <string.h>
-#include <tree.h>
+#include <tree_chain.h>
 
 static bool is_one_of(const char *const *list, unsigned count, const char *name)
 {
@@ -21,6 +21,29 @@ static bool is_one_of(const char *const *list, unsigned count, const char *name)
     return false;
 }
 #define IS_ONE_OF(list, name) is_one_of(list, sizeof(list) / sizeof((list)[0]), name)
+
+/* RAM, then reservations, into `out` unless that is NULL; how many. What makes no sense is the kernel's to report. */
+static unsigned plan_read_memory(const void *fdt, struct tree_range *out)
+{
+    struct tree_range r;
+    unsigned count = 0;
+    bool no_map;
+    status_t err;
+
+    for (unsigned i = 0; (err = tree_memory(fdt, i, &r)) != E_NOTFOUND; i++) {
+        if (out != NULL && !err) {
+            out[count] = r;
+        }
+        count += !err;
+    }
+    for (unsigned i = 0; (err = tree_reservation(fdt, i, &r, &no_map)) != E_NOTFOUND; i++) {
+        if (out != NULL && !err) {
+            out[count] = r;
+        }
+        count += !err;
+    }
+    return count;
+}
 
 size_t plan_arena_len(const void *fdt)
 {
@@ -36,6 +59,7 @@ size_t plan_arena_len(const void *fdt)
         }
     }
     return nodes * sizeof(struct plan_node) + windows * sizeof(struct plan_window) +
+           plan_read_memory(fdt, NULL) * sizeof(struct tree_range) +
            PLAN_SERVICES_MAX * sizeof(struct plan_service) +
            PLAN_REFS_MAX * sizeof(struct plan_ref) + 64;
 }
@@ -181,23 +205,27 @@ static bool overlaps(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
     return a_len != 0 && b_len != 0 && a <= b + (b_len - 1) && b <= a + (a_len - 1);
 }
 
-static bool overlaps_memory(const void *fdt, uint64_t base, uint64_t len)
+static bool overlaps_memory(const struct plan *p, uint64_t base, uint64_t len)
 {
-    struct tree_range r;
-    bool no_map;
-    status_t err;
-
-    for (unsigned i = 0; (err = tree_memory(fdt, i, &r)) != E_NOTFOUND; i++) {
-        if (!err && overlaps(base, len, r.base, r.len)) {
-            return true;
-        }
-    }
-    for (unsigned i = 0; (err = tree_reservation(fdt, i, &r, &no_map)) != E_NOTFOUND; i++) {
-        if (!err && overlaps(base, len, r.base, r.len)) {
+    for (unsigned i = 0; i < p->memory_count; i++) {
+        if (overlaps(base, len, p->memory[i].base, p->memory[i].len)) {
             return true;
         }
     }
     return false;
+}
+
+status_t plan_reg(const struct plan *p, int node, unsigned index, struct tree_range *out)
+{
+    struct tree_chain chain = { .count = 0 };
+
+    for (int at = node; at >= 0 && chain.count < TREE_MAX_DEPTH; at = p->nodes[at].parent) {
+        chain.count++;
+    }
+    for (unsigned i = chain.count; i > 0; i--, node = p->nodes[node].parent) {
+        chain.node[i - 1] = p->nodes[node].offset;
+    }
+    return tree_chain_reg(p->fdt, &chain, index, out);
 }
 
 /* Windows of every node, enabled or not: they decide who has a page for itself. False: no room for all. */
@@ -214,7 +242,7 @@ static bool plan_read_windows(struct plan *p)
             continue;
         }
         for (unsigned i = 0;; i++) {
-            status_t err = tree_reg(p->fdt, n->offset, i, &r);
+            status_t err = plan_reg(p, (int)index, i, &r);
             if (err == E_NOTFOUND) {
                 break;
             }
@@ -264,36 +292,57 @@ static int plan_check_window(const struct plan *p, struct plan_window *w)
         }
     }
     if (len != w->len && w->whole_pages) {
-        w->whole_pages = !overlaps_memory(p->fdt, base, len);
+        w->whole_pages = !overlaps_memory(p, base, len);
     }
     return -1;
+}
+
+/* Why this claimed node gets no windows; *out_other: who has one of them already. */
+static status_t plan_take(struct plan *p, const struct plan_node *n, int *out_other)
+{
+    if (n->error) {
+        return n->error;
+    }
+    if (n->window_count > PLAN_NODE_WINDOWS) {
+        return E_LIMIT;
+    }
+    if (n->window_count == 0 && plan_requires_reg(n->match)) {
+        return E_NOTFOUND;
+    }
+    for (unsigned i = 0; i < n->window_count && *out_other < 0; i++) {
+        struct plan_window *w = &p->windows[n->window + i];
+
+        if (w->len == 0 || overlaps_memory(p, w->base, w->len)) {
+            return w->len == 0 ? E_FORMAT : E_RANGE;
+        }
+        *out_other = plan_check_window(p, w);
+    }
+    return E_OK;
 }
 
 /* Gives every claimed node its windows, or says why it gets none. */
 static void plan_take_windows(struct plan *p)
 {
+    unsigned taken = 0;
+
+    for (unsigned i = 0; i < p->image_count; i++) { /* muxes have no node: their places are kept */
+        for (unsigned k = 0; k < p->images[i].match_count; k++) {
+            taken += p->images[i].match[k].flags & MATCH_SERVICE ? 1 : 0;
+        }
+    }
     for (unsigned index = 1; index < p->node_count; index++) {
         struct plan_node *n = &p->nodes[index];
 
         if (n->state != NODE_SERVED) {
             continue;
         }
-        if (n->window_count > PLAN_NODE_WINDOWS) {
-            n->error = E_LIMIT;
-        }
-        for (unsigned i = 0; i < n->window_count && !n->error && n->other < 0; i++) {
-            struct plan_window *w = &p->windows[n->window + i];
-            if (w->len == 0 || overlaps_memory(p->fdt, w->base, w->len)) {
-                n->error = w->len == 0 ? E_FORMAT : E_RANGE;
-                break;
-            }
-            n->other = plan_check_window(p, w);
-        }
+        n->error = taken >= PLAN_SERVICES_MAX ? E_FULL : plan_take(p, n, &n->other);
         if (n->error || n->other >= 0) {
             n->state = n->error ? NODE_REFUSED : NODE_COVERED;
             continue;
         }
         n->service = 0; /* taken; plan_order writes the real one */
+        taken++;
     }
 }
 
@@ -309,24 +358,57 @@ void plan_window_device(const struct plan *p, const struct plan_node *n, unsigne
     }
 }
 
+/* Which reg entry is wrong, and how. */
+static void plan_why_reg(const struct plan *p, const struct plan_node *n, char *out, size_t len)
+{
+    struct tree_range r;
+    status_t err = E_OK;
+    unsigned i;
+
+    for (i = 0; !err && i <= PLAN_NODE_WINDOWS; i++) {
+        err = plan_reg(p, (int)(n - p->nodes), i, &r);
+        if (!err && (r.len == 0 || overlaps_memory(p, r.base, r.len))) {
+            break;
+        }
+    }
+    if (!err) {
+        (void)snprintf(out, len, "reg %u, 0x%llx with 0x%llx bytes, %s", i,
+                       (unsigned long long)r.base, (unsigned long long)r.len,
+                       r.len == 0 ? "is empty" : "lies over RAM or a reservation");
+    } else if (err == E_RANGE) {
+        (void)snprintf(out, len, "reg %u wraps, or is not in the ranges of a bus above", i - 1);
+    } else if (err == E_NOSYS) {
+        (void)snprintf(out, len, "a bus above has no ranges: the CPU cannot reach it");
+    } else {
+        (void)snprintf(out, len,
+                       "its reg, or a ranges above, is cut short, or cells are out of range");
+    }
+}
+
 void plan_why_refused(const struct plan *p, const struct plan_node *n, char *out, size_t len)
 {
-    char path[TREE_PATH_LEN];
+    char path[TREE_PATH_LEN] = "";
 
-    if (n->state == NODE_COVERED) {
+    if (len > 0) {
+        out[0] = '\0';
+    }
+    if (n->other >= 0) {
         tree_path(p->fdt, p->nodes[n->other].offset, path, sizeof(path));
+    }
+    if (n->state == NODE_COVERED) {
         (void)snprintf(out, len, "covered by %s", path);
-    } else if (n->error == E_RANGE) {
-        (void)snprintf(
-            out, len,
-            "refused: a window overlaps RAM or a reservation, or is not in its bus's ranges");
-    } else if (n->error == E_NOSYS) {
-        (void)snprintf(out, len, "refused: its bus is not addressable by the CPU");
+    } else if (n->state != NODE_REFUSED) {
+        return;
+    } else if (n->error == E_BUSY) {
+        (void)snprintf(out, len, "a second root of interrupts; the CPU's is %s", path);
+    } else if (n->error == E_FULL) {
+        (void)snprintf(out, len, "more than %d servers", PLAN_SERVICES_MAX);
     } else if (n->error == E_LIMIT) {
-        (void)snprintf(out, len, "refused: more than %d windows, or too many servers",
-                       PLAN_NODE_WINDOWS);
+        (void)snprintf(out, len, "more than %d windows", PLAN_NODE_WINDOWS);
+    } else if (n->error == E_NOTFOUND) {
+        (void)snprintf(out, len, "it has no reg, which %s needs", n->image->name);
     } else {
-        (void)snprintf(out, len, "refused: its reg property is damaged");
+        plan_why_reg(p, n, out, len);
     }
 }
 
@@ -359,9 +441,11 @@ status_t plan_make(const void *fdt, const struct plan_image *images, unsigned im
     p.nodes = arena_take(&at, end, nodes * sizeof(struct plan_node));
     p.services = arena_take(&at, end, PLAN_SERVICES_MAX * sizeof(struct plan_service));
     p.refs = arena_take(&at, end, PLAN_REFS_MAX * sizeof(struct plan_ref));
-    if (p.nodes == NULL || p.services == NULL || p.refs == NULL) {
+    p.memory = arena_take(&at, end, plan_read_memory(fdt, NULL) * sizeof(struct tree_range));
+    if (p.nodes == NULL || p.services == NULL || p.refs == NULL || p.memory == NULL) {
         return E_NOMEM;
     }
+    p.memory_count = plan_read_memory(fdt, p.memory);
     p.windows = (struct plan_window *)(void *)at;
     p.window_max = (unsigned)((size_t)(end - at) / sizeof(struct plan_window));
     plan_read_nodes(&p);

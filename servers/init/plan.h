@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <tree.h>
 
 enum {
     PLAN_SERVICES_MAX = 128, /* started from the tree */
@@ -84,6 +85,8 @@ struct plan {
     unsigned ref_count;
     struct plan_service *services;
     unsigned service_count;
+    struct tree_range *memory; /* RAM and reservations: no window may lie there */
+    unsigned memory_count;
     unsigned dropped; /* services or references beyond the limits above */
 };
 
@@ -97,7 +100,8 @@ status_t plan_make(const void *fdt, const struct plan_image *images, unsigned im
 int plan_node_index(const struct plan *p, int offset);
 /* One line that says why a service waits, cut at len: "interrupts of /intc@8000000, which no server claims". */
 void plan_why_waiting(const struct plan *p, const struct plan_service *s, char *out, size_t len);
-/* One line that says why a node is refused or covered. */
+/* One line that says why a node is refused ("reg 0 lies over RAM or a reservation: ...") or "covered by PATH"; empty for
+ * any other. */
 void plan_why_refused(const struct plan *p, const struct plan_node *n, char *out, size_t len);
 /* The n-th window of a node as it goes into its device: rounded to pages where that is allowed. */
 void plan_window_device(const struct plan *p, const struct plan_node *n, unsigned index,
@@ -105,6 +109,10 @@ void plan_window_device(const struct plan *p, const struct plan_node *n, unsigne
 
 /* ---- between the plan's own files ---- */
 
+/* Whether a server cannot do without registers. */
+bool plan_requires_reg(const struct dev_match *m);
+/* The n-th reg entry of a node, like tree_reg, but without a walk. */
+status_t plan_reg(const struct plan *p, int node, unsigned index, struct tree_range *out) WARN_UNUSED;
 /* Resolves all references of all services (plan_reference.c). */
 void plan_resolve(struct plan *p);
 /* Ranks the services (plan_order.c). */

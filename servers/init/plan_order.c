@@ -173,8 +173,8 @@ void plan_why_waiting(const struct plan *p, const struct plan_service *s, char *
     for (unsigned hop = 0; hop < p->service_count && at + 1 < len; hop++) {
         int n;
         if (s->need_node < 0) {
-            n = snprintf(out + at, len - at, "%.*s, which leads nowhere", (int)s->need_len,
-                         s->need);
+            n = snprintf(out + at, len - at, "%.*s%s, which leads nowhere", (int)s->need_len,
+                         s->need, s->node < 0 ? " of /chosen" : "");
         } else {
             tree_path(p->fdt, p->nodes[s->need_node].offset, path, sizeof(path));
             n = snprintf(out + at, len - at, "%.*s of %s, %s", (int)s->need_len, s->need, path,

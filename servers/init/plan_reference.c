@@ -168,7 +168,7 @@ static void plan_resolve_node(struct plan *p, struct plan_service *s)
 
     for (const char *at = s->match->requires; need_next(p, n->offset, &at, &need);) {
         if (need.kind == NULL) {
-            if (!word_is(need.text, "reg") || n->window_count == 0) {
+            if (!word_is(need.text, "reg")) { /* reg: plan_take has looked */
                 plan_unmet(s, &need, -1);
             }
             continue;
@@ -231,6 +231,16 @@ static void plan_resolve_chosen(struct plan *p, struct plan_service *s)
 
 /* ---- services ---- */
 
+bool plan_requires_reg(const struct dev_match *m)
+{
+    for (const char *at = m->requires; *at != '\0'; at = skip_blanks(word_end(at))) {
+        if (word_is(at, "reg")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether this controller can only deliver to the CPU: nobody is above it in the interrupt tree. */
 static bool is_irq_root(const struct plan *p, const struct plan_node *n)
 {
@@ -241,6 +251,53 @@ static bool is_irq_root(const struct plan *p, const struct plan_node *n)
     }
     return tree_interrupt_parent(p->fdt, n->offset, &parent) != E_OK || parent == n->offset ||
            tree_interrupt_count(p->fdt, n->offset) == 0;
+}
+
+/* The controller that the kernel's timer is wired to; -1: the tree does not say. */
+static int timer_parent(const struct plan *p)
+{
+    for (unsigned i = 0; i < p->node_count; i++) {
+        const struct plan_node *n = &p->nodes[i];
+        struct tree_ref ref;
+
+        if (n->state == NODE_KERNEL &&
+            (tree_compatible(p->fdt, n->offset, "arm,armv8-timer") >= 0 ||
+             tree_compatible(p->fdt, n->offset, "arm,armv7-timer") >= 0) &&
+            tree_interrupt(p->fdt, n->offset, 0, &ref) == E_OK) {
+            return plan_node_index(p, ref.node);
+        }
+    }
+    return -1;
+}
+
+/* The CPU has one IRQ line: of several controllers that could be its root, it is the timer's, or else the first. */
+static void plan_one_root(struct plan *p)
+{
+    int root = -1;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < p->node_count; i++) {
+        if (p->nodes[i].state == NODE_SERVED && is_irq_root(p, &p->nodes[i])) {
+            root = count++ == 0 ? (int)i : root;
+        }
+    }
+    if (count < 2) {
+        return;
+    }
+    int timers = timer_parent(p);
+    if (timers >= 0 && p->nodes[timers].state == NODE_SERVED && is_irq_root(p, &p->nodes[timers])) {
+        root = timers;
+    }
+    for (unsigned i = 0; i < p->node_count; i++) {
+        struct plan_node *n = &p->nodes[i];
+
+        if ((int)i != root && n->state == NODE_SERVED && is_irq_root(p, n)) {
+            n->state = NODE_REFUSED;
+            n->error = E_BUSY;
+            n->other = root;
+            n->service = -1;
+        }
+    }
 }
 
 static enum plan_class class_of(const struct plan *p, const struct plan_node *n)
@@ -273,6 +330,7 @@ static struct plan_service *plan_add_service(struct plan *p, const struct plan_i
 
 void plan_resolve(struct plan *p)
 {
+    plan_one_root(p);
     for (unsigned i = 0; i < p->node_count; i++) {
         struct plan_node *n = &p->nodes[i];
         if (n->state != NODE_SERVED) {
@@ -281,7 +339,7 @@ void plan_resolve(struct plan *p)
         n->service = (int16_t)p->service_count;
         if (plan_add_service(p, n->image, n->match, (int)i, class_of(p, n)) == NULL) {
             n->state = NODE_REFUSED;
-            n->error = E_LIMIT;
+            n->error = E_FULL;
             n->service = -1;
         }
     }

@@ -7,7 +7,7 @@
 #include <tree.h>
 #include "init.h"
 
-enum { REPORT_LINE = 240 };
+enum { REPORT_LINE = 240, REPORT_NODES_MAX = 32 };
 
 void report(struct init *init, enum log_level level, const char *format, ...)
 {
@@ -36,18 +36,23 @@ void report_server_name(struct init *init, const struct server *s, char *out, si
 void report_plan(struct init *init)
 {
     const struct plan *p = &init->plan;
-    unsigned unclaimed = 0;
+    unsigned unclaimed = 0, wrong = 0;
     char path[TREE_PATH_LEN];
     char why[REPORT_LINE];
 
     for (unsigned i = 0; i < p->node_count; i++) {
         const struct plan_node *n = &p->nodes[i];
         unclaimed += n->state == NODE_UNCLAIMED;
-        if (n->state == NODE_REFUSED || n->state == NODE_COVERED) {
+        if ((n->state == NODE_REFUSED || n->state == NODE_COVERED) && wrong++ < REPORT_NODES_MAX) {
             tree_path(p->fdt, n->offset, path, sizeof(path));
             plan_why_refused(p, n, why, sizeof(why));
-            report(init, LOG_WARN, "%s: %s", path, why);
+            report(init, LOG_WARN, "%s: %s%s", path, n->state == NODE_REFUSED ? "refused: " : "",
+                   why);
         }
+    }
+    if (wrong > REPORT_NODES_MAX) {
+        report(init, LOG_WARN, "%u more nodes are refused or covered: the command tree tells why",
+               wrong - REPORT_NODES_MAX);
     }
     if (p->dropped != 0) {
         report(init, LOG_ERROR,

@@ -5,13 +5,15 @@
 #include "plan.h"
 #include "tree_test.h"
 
+#include <libfdt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const struct dev_match intc[] = { DEV_MATCH("test,intc", "irq", "reg interrupts",
                                                    MATCH_IRQ_ROOT) };
 static const struct dev_match uart[] = { DEV_MATCH("test,uart", "serial", "reg interrupts", 0),
-                                         DEV_MATCH("arm,pl011", "serial", "interrupts 0", 0) };
+                                         DEV_MATCH("arm,pl011", "serial", "reg interrupts 0", 0) };
 static const struct dev_match special[] = { DEV_MATCH("test,special-uart", "serial",
                                                       "interrupts clocks 0", 0) };
 static const struct dev_match clocked[] = { DEV_MATCH("test,clocked", "misc", "interrupts clocks 0",
@@ -276,6 +278,73 @@ static void a_tree_without_a_known_controller_leaves_everything_waiting(void **s
     plan_unload(&f);
 }
 
+static void check_refused(const struct fixture *f, const char *path, status_t error,
+                          const char *why)
+{
+    char text[300];
+    const struct plan_node *n = node_at(f, path);
+
+    assert_int_equal(n->state, NODE_REFUSED);
+    assert_int_equal(n->error, error);
+    plan_why_refused(&f->plan, n, text, sizeof(text));
+    assert_string_equal(text, why);
+}
+
+static void the_timers_controller_is_the_one_root(void **state)
+{
+    struct fixture f = plan_load("bad-virt-two-roots");
+
+    (void)state;
+    check_refused(&f, "/intc@7000000", E_BUSY,
+                  "a second root of interrupts; the CPU's is /intc@8000000");
+    assert_int_equal(rank_of(&f, "/intc@8000000"), 1);
+    check_waits(&f, "/user@a200000", "interrupts 0 of /intc@7000000, which is refused");
+    plan_unload(&f);
+}
+
+static void what_is_wrong_with_a_window_is_told(void **state)
+{
+    struct fixture f = plan_load("good-plan");
+    struct fixture virt = plan_load("bad-virt-reg-over-ram");
+    struct fixture none = plan_load("bad-virt-no-reg");
+
+    (void)state;
+    check_refused(&f, "/soc/outside@20000", E_RANGE,
+                  "reg 0 wraps, or is not in the ranges of a bus above");
+    check_refused(&none, "/pl031@9010000", E_NOTFOUND, "it has no reg, which drv/uart needs");
+    check_refused(&virt, "/half@3ffff000", E_RANGE,
+                  "reg 0, 0x3ffff000 with 0x1001 bytes, lies over RAM or a reservation");
+    plan_unload(&f);
+    plan_unload(&virt);
+    plan_unload(&none);
+}
+
+/* Services without a node have their places before the nodes take theirs. */
+static void more_nodes_than_servers_leave_the_console_its_place(void **state)
+{
+    char blob[65536] __attribute__((aligned(8))), name[16];
+    struct fixture f;
+
+    (void)state;
+    assert_int_equal(fdt_create_empty_tree(blob, sizeof(blob)), 0);
+    for (unsigned i = 0; i < PLAN_SERVICES_MAX + 10; i++) {
+        (void)snprintf(name, sizeof(name), "clocks@%u", i); /* fits */
+        int node = fdt_add_subnode(blob, 0, name);
+        assert_true(node > 0);
+        assert_int_equal(fdt_setprop_string(blob, node, "compatible", "test,clocks"), 0);
+        assert_int_equal(fdt_appendprop_u64(blob, node, "reg", i * 4096ull), 0);
+        assert_int_equal(fdt_appendprop_u32(blob, node, "reg", 4096), 0);
+    }
+    assert_int_equal(tree_check(blob, sizeof(blob)), E_OK);
+    f.fdt = blob;
+    f.arena = malloc(plan_arena_len(blob));
+    assert_int_equal(plan_make(blob, images, IMAGES, f.arena, plan_arena_len(blob), &f.plan), E_OK);
+    (void)console_of(&f);
+    assert_int_equal(f.plan.dropped, 0);
+    check_refused(&f, "/clocks@0", E_FULL, "more than 128 servers"); /* libfdt adds in front */
+    free(f.arena);
+}
+
 static void every_tree_of_the_museum_gets_a_plan(void **state)
 {
     static const char *const names[] = { "bad-address",  "bad-interrupt",   "bad-memory",
@@ -318,6 +387,9 @@ int main(void)
         cmocka_unit_test(children_of_a_bus_with_a_server_are_its_own),
         cmocka_unit_test(the_kernels_nodes_and_plain_ones_need_no_server),
         cmocka_unit_test(a_tree_without_a_known_controller_leaves_everything_waiting),
+        cmocka_unit_test(the_timers_controller_is_the_one_root),
+        cmocka_unit_test(what_is_wrong_with_a_window_is_told),
+        cmocka_unit_test(more_nodes_than_servers_leave_the_console_its_place),
         cmocka_unit_test(every_tree_of_the_museum_gets_a_plan),
         cmocka_unit_test(a_small_arena_is_an_error),
     };

@@ -41,11 +41,11 @@ struct gicv2 {
 };
 
 DEV_MATCH_TABLE struct dev_match gicv2_match[] = {
-    DEV_MATCH("arm,gic-400", "irq", "", MATCH_IRQ_ROOT),
-    DEV_MATCH("arm,cortex-a15-gic", "irq", "", MATCH_IRQ_ROOT),
-    DEV_MATCH("arm,cortex-a9-gic", "irq", "", MATCH_IRQ_ROOT),
-    DEV_MATCH("arm,cortex-a7-gic", "irq", "", MATCH_IRQ_ROOT),
-    DEV_MATCH("arm,pl390", "irq", "", MATCH_IRQ_ROOT),
+    DEV_MATCH("arm,gic-400", "irq", "reg", MATCH_IRQ_ROOT),
+    DEV_MATCH("arm,cortex-a15-gic", "irq", "reg", MATCH_IRQ_ROOT),
+    DEV_MATCH("arm,cortex-a9-gic", "irq", "reg", MATCH_IRQ_ROOT),
+    DEV_MATCH("arm,cortex-a7-gic", "irq", "reg", MATCH_IRQ_ROOT),
+    DEV_MATCH("arm,pl390", "irq", "reg", MATCH_IRQ_ROOT),
 };
 
 /* ---- arithmetic ---- */

@@ -53,7 +53,7 @@ struct gicv3 {
 };
 
 DEV_MATCH_TABLE struct dev_match gicv3_match[] = {
-    DEV_MATCH("arm,gic-v3", "irq", "", MATCH_IRQ_ROOT),
+    DEV_MATCH("arm,gic-v3", "irq", "reg", MATCH_IRQ_ROOT),
 };
 
 /* ---- arithmetic ---- */

@@ -34,8 +34,8 @@ struct pl011 {
 };
 
 DEV_MATCH_TABLE struct dev_match pl011_match[] = {
-    DEV_MATCH("arm,pl011", "serial", "interrupts", 0),
-    DEV_MATCH("arm,pl011-axi", "serial", "interrupts", 0),
+    DEV_MATCH("arm,pl011", "serial", "reg interrupts", 0),
+    DEV_MATCH("arm,pl011-axi", "serial", "reg interrupts", 0),
 };
 
 /* In 1/64ths, one number, so rounding up carries into UARTIBRD; 0 if the chip cannot do it. */
