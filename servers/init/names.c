@@ -311,6 +311,28 @@ static status_t names_node(struct init *init, struct msg *m)
     return E_OK;
 }
 
+static status_t names_why(const struct init *init, struct msg *m)
+{
+    char why[TREE_PATH_LEN * 2] = "";
+    int index = m->w[0] <= TREE_MAX_LEN ? plan_node_index(&init->plan, (int)m->w[0]) : -1;
+
+    if (index < 0) {
+        return E_NOTFOUND;
+    }
+    const struct plan_node *n = &init->plan.nodes[index];
+    if (n->state == NODE_WAITING) {
+        plan_why_waiting(&init->plan, &init->plan.services[n->service], why, sizeof(why));
+    } else {
+        plan_why_refused(&init->plan, n, why, sizeof(why));
+    }
+    size_t len = strlen(why), from = m->w[1] < len ? (size_t)m->w[1] : len;
+    size_t count = len - from < INIT_WHY_LEN ? len - from : INIT_WHY_LEN;
+    m->w[0] = len;
+    memset(&m->w[1], 0, INIT_WHY_LEN);
+    memcpy(&m->w[1], why + from, count);
+    return E_OK;
+}
+
 static status_t names_program(struct init *init, struct msg *m)
 {
     uint64_t wanted = m->w[0];
@@ -347,6 +369,8 @@ static status_t names_dispatch(struct init *init, const struct caller *c, struct
         return names_server(init, m);
     case INIT_OP_NODE:
         return names_node(init, m);
+    case INIT_OP_WHY:
+        return names_why(init, m);
     case INIT_OP_POWER:
         return caller_may(c, MAY_CONTROL) ? sys_power(init->power, (uint32_t)m->w[0]) : E_RIGHTS;
     case INIT_OP_PROGRAM:

@@ -149,10 +149,31 @@ static void questions_beyond_the_end_are_answered(void **state)
         assert_int_equal(ask_number(FROM_SHELL, INIT_OP_SERVER, beyond[i], &m), E_NOTFOUND);
         assert_int_equal(ask_number(FROM_SHELL, INIT_OP_PROGRAM, beyond[i], &m), E_NOTFOUND);
         assert_int_equal(ask_number(FROM_SHELL, INIT_OP_NODE, beyond[i] | 1, &m), E_NOTFOUND);
+        assert_int_equal(ask_number(FROM_SHELL, INIT_OP_WHY, beyond[i] | 1, &m), E_NOTFOUND);
         assert_int_equal(ask_number(FROM_SHELL, INIT_OP_JOB, beyond[i], &m), E_NOTFOUND);
     }
     assert_int_equal(ask_number(FROM_SHELL, INIT_OP_PROGRAM, 1, &m), E_OK);
     assert_string_equal((const char *)m.w, "hello");
+}
+
+static void why_a_node_has_no_server_is_told_in_pieces(void **state)
+{
+    static const char why[] = "covered by /intc@8000000";
+    int node = tree_node(fake.init.fdt, "/pl011@9000000");
+    struct plan_node *n = &fake.init.plan.nodes[plan_node_index(&fake.init.plan, node)];
+    struct msg m;
+
+    (void)state;
+    assert_int_equal(ask_number(FROM_SHELL, INIT_OP_WHY, (uint64_t)node, &m), E_OK);
+    assert_int_equal(m.w[0], 0); /* it has one */
+    n->state = NODE_COVERED;
+    n->other = plan_node_index(&fake.init.plan, tree_node(fake.init.fdt, "/intc@8000000"));
+    for (unsigned from = 0; from <= sizeof(why); from++) {
+        m = (struct msg){ 0, { (uint64_t)node, from } };
+        assert_int_equal(ask_with(FROM_SHELL, INIT_OP_WHY, 0, &m), E_OK);
+        assert_int_equal(m.w[0], strlen(why));
+        assert_string_equal((const char *)&m.w[1], from < sizeof(why) ? why + from : "");
+    }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -169,6 +190,7 @@ int main(void)
         TEST(a_program_kills_its_own_jobs_only),
         TEST(what_was_given_up_is_refused_and_starts_when_it_is_told_to),
         TEST(questions_beyond_the_end_are_answered),
+        TEST(why_a_node_has_no_server_is_told_in_pieces),
     };
     return TREE_RUN(tests);
 }

@@ -19,8 +19,6 @@ struct tree_view {
 struct node_view {
     enum node_state state;
     int server; /* -1: none */
-    int other;
-    status_t error;
 };
 
 static const char *const service_names[] = {
@@ -30,9 +28,14 @@ static const char *const service_names[] = {
 };
 
 static const char *const state_names[] = {
-    [NODE_NONE] = "nothing to drive", [NODE_DISABLED] = "disabled", [NODE_UNCLAIMED] = "no server",
-    [NODE_WAITING] = "waits for",     [NODE_SERVED] = "served",     [NODE_KERNEL] = "kernel",
-    [NODE_COVERED] = "covered by",    [NODE_REFUSED] = "REFUSED",
+    [NODE_NONE] = "nothing to drive",
+    [NODE_DISABLED] = "disabled",
+    [NODE_UNCLAIMED] = "no server",
+    [NODE_WAITING] = "waits for ",
+    [NODE_SERVED] = "served",
+    [NODE_KERNEL] = "kernel",
+    [NODE_COVERED] = "",
+    [NODE_REFUSED] = "REFUSED: ",
 };
 
 static const char *service_name(uint32_t state)
@@ -47,10 +50,7 @@ static bool node_view(const struct tree_view *v, int node, struct node_view *out
     if (msg_call(v->sh->init, &m) != E_OK) {
         return false;
     }
-    *out = (struct node_view){ .state = (enum node_state)m.w[0],
-                               .server = (int)(int64_t)m.w[1],
-                               .other = (int)(int64_t)m.w[2],
-                               .error = (status_t)m.w[3] };
+    *out = (struct node_view){ .state = (enum node_state)m.w[0], .server = (int)(int64_t)m.w[1] };
     return true;
 }
 
@@ -84,24 +84,23 @@ static void print_server(const struct server_view *s)
     }
 }
 
-/* "waits for /clocks (no server)" */
-static void print_other(const struct tree_view *v, const char *text, int other)
+/* init's sentence, in pieces. */
+static void print_why(const struct tree_view *v, int node)
 {
-    char path[TREE_PATH_LEN] = "?";
-    struct node_view n = { .state = NODE_SERVED };
+    uint64_t at = 0;
+    struct msg m;
 
-    if (other >= 0) {
-        tree_path(v->sh->tree, other, path, sizeof(path));
-        (void)node_view(v, other, &n); /* it fails: nothing in brackets */
-    }
-    const char *why = n.state == NODE_WAITING ? "waiting too"
-                      : n.state < NODE_SERVED ? state_names[n.state]
-                                              : NULL;
-    printf("%s %s%s%s%s", text, path, why != NULL ? " (" : "", why != NULL ? why : "",
-           why != NULL ? ")" : "");
+    do {
+        m = (struct msg){ .info = INIT_OP_WHY, .w = { (uint64_t)node, at } };
+        if (msg_call(v->sh->init, &m) != E_OK) {
+            return;
+        }
+        printf("%.*s", INIT_WHY_LEN, (const char *)&m.w[1]);
+        at += INIT_WHY_LEN;
+    } while (at < m.w[0]);
 }
 
-static void print_state(const struct tree_view *v, const struct node_view *n)
+static void print_state(const struct tree_view *v, int node, const struct node_view *n)
 {
     struct server_view s;
 
@@ -113,10 +112,9 @@ static void print_state(const struct tree_view *v, const struct node_view *n)
         break;
     case NODE_WAITING:
     case NODE_COVERED:
-        print_other(v, state_names[n->state], n->other);
-        break;
     case NODE_REFUSED:
-        printf("REFUSED: %s", err_text(n->error));
+        printf("%s", state_names[n->state]);
+        print_why(v, node);
         break;
     default:
         if (n->state < sizeof(state_names) / sizeof(state_names[0])) {
@@ -138,7 +136,7 @@ static void print_node(const struct tree_view *v, int node, int depth, const str
         return;
     }
     printf("%*s%-*s ", 2 * depth, "", NAME_COLUMNS - 2 * depth, name);
-    print_state(v, n);
+    print_state(v, node, n);
     printf("\n");
 }
 
@@ -158,7 +156,8 @@ static void view_node(struct tree_view *v, int node, int depth)
     if (!node_view(v, node, &n)) {
         return;
     }
-    if (!is_worth_a_line(v, &n)) {
+    if (!is_worth_a_line(v, &n) ||
+        tree_is_meta(v->sh->tree, node)) { /* the latter walks: asked last */
         v->hidden += n.state == NODE_UNCLAIMED;
         v->disabled += n.state == NODE_DISABLED;
         return;
@@ -217,7 +216,7 @@ static void view_nodes(struct tree_view *v, int top)
         } else if (top_depth >= 0 && depth <= top_depth) {
             break; /* behind its last child */
         }
-        if (top_depth >= 0 && depth - top_depth < TREE_MAX_DEPTH && !tree_is_meta(tree, node)) {
+        if (top_depth >= 0 && depth - top_depth < TREE_MAX_DEPTH) {
             view_node(v, node, depth - top_depth);
         }
     }

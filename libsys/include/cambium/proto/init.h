@@ -50,10 +50,14 @@ enum init_op {
     INIT_OP_DMA_REGISTER,   /* w7 = handle of a client's memory, with MANAGE and TRANSFER -> w0 = number of the
                              * registration, never 0. E_INVAL: not one handle; E_TYPE: of something else; E_RIGHTS: without
                              * MANAGE nobody can learn its address; E_BUDGET: the node's limit; E_FULL: init's table */
-    INIT_OP_DMA_UNREGISTER  /* w0 = number: the device is done with that buffer; 0: it was reset, it is done with all that
+    INIT_OP_DMA_UNREGISTER, /* w0 = number: the device is done with that buffer; 0: it was reset, it is done with all that
                              * dead incarnations registered -> w0 = buffers let go. E_NOTFOUND: no such number of this
                              * node */
+
+    INIT_OP_WHY       /* w0 = node offset, w1 = n -> w0 = bytes of the sentence that says why the node is refused, covered
+                       * or waiting (0: it is not), w1..w7 = its bytes from n on. E_NOTFOUND: no such node */
 };
+enum { INIT_WHY_LEN = 56 }; /* bytes of one answer */
 
 /* DMA. A device goes on writing when its driver is dead, so init holds a handle to everything whose address a device was
  * told, until somebody who can know says that the device is done with it: the driver, after it has reset its device.
