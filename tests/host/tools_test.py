@@ -13,6 +13,7 @@ import build  # noqa: E402
 import goals  # noqa: E402
 import machine  # noqa: E402
 import run  # noqa: E402
+import test as test_tool  # noqa: E402
 
 MKARCHIVE = os.path.join(ROOT, "tools", "mkarchive")
 
@@ -132,6 +133,19 @@ def test_setup_without_root_and_sudo_says_what_to_install(tmp_path):
 def test_setup_leaves_out_what_only_tests_need(tmp_path):
     said = setup_on(tmp_path, "--no-install", "--boot-only")[1]
     assert "libcmocka-dev" not in said and "spin" not in said
+
+
+# ---- tools/test ----
+
+def test_stock_trees_beside_the_checkout_are_found_unless_a_folder_is_named(monkeypatch, tmp_path):
+    monkeypatch.delenv("CAMBIUM_DTB_DIR", raising=False)
+    assert test_tool.STOCK == os.path.join(os.path.dirname(ROOT), "shared", "dtb", "stock")
+    monkeypatch.setattr(test_tool, "STOCK", str(tmp_path / "none"))
+    assert "CAMBIUM_DTB_DIR" not in test_tool.environment()
+    monkeypatch.setattr(test_tool, "STOCK", str(tmp_path))
+    assert test_tool.environment()["CAMBIUM_DTB_DIR"] == str(tmp_path)
+    monkeypatch.setenv("CAMBIUM_DTB_DIR", "/elsewhere")
+    assert test_tool.environment()["CAMBIUM_DTB_DIR"] == "/elsewhere"
 
 
 # ---- the build directory ----

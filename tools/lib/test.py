@@ -12,11 +12,23 @@ import build
 DESCRIPTION = """\
 Installs what is missing, builds, and runs every test through `meson test`. The suites are host (units and models on
 this machine), target (programs inside Cambium), system (whole boots in QEMU) and lint (the rules of the source).
+Stock trees are read from $CAMBIUM_DTB_DIR, or from ../shared/dtb/stock beside the source if that is there.
 The last line is `N passed, N failed`, with `, N skipped` if some were; their names and reasons stand above it.
 """
 BAD = ("FAIL", "ERROR", "TIMEOUT", "INTERRUPT", "UNEXPECTEDPASS")
 TAP_LINE = re.compile(r"^(not )?ok\b\s*\d*\s*-?\s*(.*)$", re.M)
 TAP_SKIP = re.compile(r"#\s*(?:skip|todo)\S*\s*(.*)$", re.I)
+
+
+STOCK = os.path.join(os.path.dirname(build.ROOT), "shared", "dtb", "stock")
+
+
+def environment():
+    """The environment of the tests. Stock trees lie beside the checkout on the machines that have them."""
+    env = dict(os.environ)
+    if "CAMBIUM_DTB_DIR" not in env and os.path.isdir(STOCK):
+        env["CAMBIUM_DTB_DIR"] = STOCK
+    return env
 
 
 def options():
@@ -103,7 +115,7 @@ def main():
     if os.path.exists(log):
         os.remove(log)
     subprocess.run(["meson", "test", "-C", build.BUILD, "--no-rebuild", "--num-processes", "2", "--print-errorlogs",
-                    *(["--verbose"] if args.verbose else []), *names], cwd=build.ROOT)
+                    *(["--verbose"] if args.verbose else []), *names], cwd=build.ROOT, env=environment())
     return summary(log, names)
 
 
