@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Every dts/trees/bad-virt-*.dts is booted and must do what its first comment says, line by line:
+"""Every dts/trees/bad-virt-*.dts (and good-virt-least) is booted and must do what its first comment says, line by line:
 
     Must: halted: TEXT      the kernel halts, and its reason has TEXT in it
     Must: no prompt         init says that there will be no prompt
@@ -20,7 +20,7 @@ from bad_tree_test import silent_reason
 
 SOURCES = os.path.join(library.ROOT, "dts", "trees")
 BLOBS = os.path.join(library.BUILD, "tests", "host")
-NAMES = sorted(os.path.basename(path)[:-4] for path in glob.glob(f"{SOURCES}/bad-virt-*.dts"))
+NAMES = sorted(os.path.basename(path)[:-4] for path in [*glob.glob(f"{SOURCES}/bad-virt-*.dts"), "good-virt-least.dts"])
 ENDS = {"prompt": re.escape(library.machine.PROMPT), "halted": r"halted: [^\n]*\n", "no prompt": r"there will be no prompt"}
 
 
