@@ -177,10 +177,10 @@ static BOOT_CODE void probe(void)
 {
     for (unsigned i = 0; i < mapped.count; i++) {
         const uint64_t ends[] = { mapped.r[i].base, mapped.r[i].end - sizeof(uint64_t) };
-        uint64_t word;
+        uint64_t word = 0;
 
         for (unsigned k = 0; k < 2; k++) {
-            if (device_load((uint64_t)pa_to_va(ends[k]), sizeof(word), &word) != 0) {
+            if (device_access_at((uint64_t)pa_to_va(ends[k]), sizeof(word), false, &word) != 0) {
                 halt_with_reason(
                     "the memory at %#lx does not answer, but the tree names %#lx to %#lx", ends[k],
                     mapped.r[i].base, mapped.r[i].end);

@@ -16,7 +16,13 @@
 #include <libfdt.h>
 #include <sanitizer/asan_interface.h>
 
-enum { IMAGE_PA = 0x40200000, TREE_PA = 0x48000000, ARCHIVE_AT = 0x11000, ARCHIVE_LEN = 0x74000, IMAGE_LEN = 0xc2000 };
+enum {
+    IMAGE_PA = 0x40200000,
+    TREE_PA = 0x48000000,
+    ARCHIVE_AT = 0x11000,
+    ARCHIVE_LEN = 0x74000,
+    IMAGE_LEN = 0xc2000
+};
 
 /* ---- the machine ---- */
 
@@ -42,16 +48,18 @@ asm(".globl __archive_start, __archive_end, embedded_archive_end, __image_end, _
 #define KERNEL_WINDOWS ((uint64_t)fake.blob - (2ull << 20)) /* so that TREE_WINDOW is the blob */
 #undef pa_to_va
 enum { COPY_PA = 0x7ff00000 };
-#define pa_to_va(pa) ((pa) == COPY_PA ? (void *)fake.copy : (void *)(uintptr_t)((pa) + (1ull << 44)))
-#define cntfrq_el0_read() 62500000ull
-#define midr_el1_read() 0x410fd083ull
+#define pa_to_va(pa)                                                                               \
+    ((pa) == COPY_PA ? (void *)fake.copy : (void *)(uintptr_t)((pa) + (1ull << 44)))
+#define cntfrq_el0_read()       62500000ull
+#define midr_el1_read()         0x410fd083ull
 #define id_aa64mmfr1_el1_read() 0ull
 #define id_aa64isar0_el1_read() 0ull
-#define id_aa64pfr0_el1_read() 0ull
+#define id_aa64pfr0_el1_read()  0ull
 
 #include "../../kernel/core/console.c"
 #include "../../kernel/boot/ram.c"
-#define start_init kernel_start_init /* not run: it makes init's process, which needs the rest of the kernel */
+#define start_init                                                                                 \
+    kernel_start_init /* not run: it makes init's process, which needs the rest of the kernel */
 #include "../../kernel/boot/start.c"
 #undef start_init
 #include "../../kernel/boot/main.c"
@@ -146,7 +154,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         boot_main(TREE_PA, 1, IMAGE_PA);
     }
     if (tree_check(fake.blob, room) == E_OK) {
-        fuzz_plan(fake.blob); /* init's, of trees too for which the kernel halts: other machines' have no memory here */
+        fuzz_plan(
+            fake.blob); /* init's, of trees too for which the kernel halts: other machines' have no memory here */
     }
     __asan_unpoison_memory_region(fake.blob, sizeof(fake.blob));
     memset(fake.blob, 0, room > len ? room : len); /* tree_mend may have written behind the input */
@@ -186,13 +195,9 @@ bool early_tree_mapped(void)
     return fdt_magic(fake.blob) == FDT_MAGIC;
 }
 
-void early_drop_identity(void)
-{
-}
+void early_drop_identity(void) {}
 
-void console_flush(void)
-{
-}
+void console_flush(void) {}
 
 static void say(const char *format, va_list args)
 {

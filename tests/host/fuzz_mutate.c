@@ -21,9 +21,10 @@ static uint32_t next(uint32_t *seed) /* xorshift32: Marsaglia, "Xorshift RNGs", 
 /* Numbers that hurt: tokens, counts of cells, phandles, ends of ranges. */
 static void put_word(uint8_t *at, uint32_t *seed)
 {
-    static const uint32_t words[] = { 0,          1,          2,          3,          4,         5,          9,
-                                      16,         17,         0x1000,     0x8000,     0x8002,    0x40000000, 0x48000000,
-                                      0x7fffffff, 0x80000000, 0xfffff000, 0xfffffffc, 0xffffffff };
+    static const uint32_t words[] = { 0,          1,          2,          3,          4,
+                                      5,          9,          16,         17,         0x1000,
+                                      0x8000,     0x8002,     0x40000000, 0x48000000, 0x7fffffff,
+                                      0x80000000, 0xfffff000, 0xfffffffc, 0xffffffff };
     uint32_t word = words[next(seed) % (sizeof(words) / sizeof(words[0]))];
     fdt32_t cell = cpu_to_fdt32(next(seed) % 8 ? word : next(seed));
 
@@ -31,7 +32,8 @@ static void put_word(uint8_t *at, uint32_t *seed)
 }
 
 /* Doubles, or takes out, some words of the structure block. */
-static size_t move_words(uint8_t *data, size_t len, size_t max_len, uint32_t from, uint32_t size, uint32_t *seed)
+static size_t move_words(uint8_t *data, size_t len, size_t max_len, uint32_t from, uint32_t size,
+                         uint32_t *seed)
 {
     uint32_t at = from + (next(seed) % size & ~3u);
     uint32_t count = 4 + (next(seed) % 64 & ~3u);
@@ -40,7 +42,8 @@ static size_t move_words(uint8_t *data, size_t len, size_t max_len, uint32_t fro
     if (count > from + size - at || (change > 0 && len + count > max_len)) {
         return len;
     }
-    memmove(data + at + (change > 0 ? count : 0), data + at + (change > 0 ? 0 : count), len - at - (change > 0 ? 0 : count));
+    memmove(data + at + (change > 0 ? count : 0), data + at + (change > 0 ? 0 : count),
+            len - at - (change > 0 ? 0 : count));
     fdt_set_size_dt_struct(data, size + (uint32_t)change);
     if (fdt_off_dt_strings(data) > at) {
         fdt_set_off_dt_strings(data, fdt_off_dt_strings(data) + (uint32_t)change);
@@ -69,7 +72,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t max_len, unsign
             data[from + next(&seed) % (uint32_t)(len - from)] ^= (uint8_t)(1 << next(&seed) % 8);
             break;
         case 2: { /* one word where another is: names, phandles, values of the same tree */
-            uint32_t to = from + (next(&seed) % size & ~3u), what = from + (next(&seed) % size & ~3u);
+            uint32_t to = from + (next(&seed) % size & ~3u),
+                     what = from + (next(&seed) % size & ~3u);
 
             memmove(data + to, data + what, 4);
             break;

@@ -38,16 +38,21 @@ bool fuzz_over_reservation(const void *fdt, uint64_t base, uint64_t len)
     return false;
 }
 
-static const struct dev_match gic[] = { DEV_MATCH("arm,cortex-a15-gic", "irq", "reg", MATCH_IRQ_ROOT),
+static const struct dev_match gic[] = { DEV_MATCH("arm,cortex-a15-gic", "irq", "reg",
+                                                  MATCH_IRQ_ROOT),
                                         DEV_MATCH("arm,gic-v3", "irq", "reg", MATCH_IRQ_ROOT) };
 static const struct dev_match uart[] = { DEV_MATCH("arm,pl011", "serial", "reg interrupts", 0) };
-static const struct dev_match misc[] = { DEV_MATCH("virtio,mmio", "bus", "reg interrupts 0", 0),
-                                         DEV_MATCH("arm,pl061", "gpio", "clocks \"apb_pclk\" resets 1", 0),
-                                         DEV_MATCH("arm,pl031", "clock", "clocks interrupts 0", 0) };
-static const struct dev_match mux[] = { DEV_MATCH("console", "serial", "stdout-path", MATCH_SERVICE) };
-static const struct plan_image plan_images[] = {
-    { "drv/gic", gic, 2 }, { "drv/uart", uart, 1 }, { "drv/misc", misc, 3 }, { "mux/serial", mux, 1 }
+static const struct dev_match misc[] = {
+    DEV_MATCH("virtio,mmio", "bus", "reg interrupts 0", 0),
+    DEV_MATCH("arm,pl061", "gpio", "clocks \"apb_pclk\" resets 1", 0),
+    DEV_MATCH("arm,pl031", "clock", "clocks interrupts 0", 0)
 };
+static const struct dev_match mux[] = { DEV_MATCH("console", "serial", "stdout-path",
+                                                  MATCH_SERVICE) };
+static const struct plan_image plan_images[] = { { "drv/gic", gic, 2 },
+                                                 { "drv/uart", uart, 1 },
+                                                 { "drv/misc", misc, 3 },
+                                                 { "mux/serial", mux, 1 } };
 
 static void check_node(const struct plan *p, const struct plan_node *n)
 {
