@@ -188,7 +188,7 @@ struct core cores[CORES];
 unsigned fake_asm;
 uint64_t fake_now, fake_isr, mmu_table_next, early_empty_ttbr0, early_identity_l1[512];
 char fake_ram[FAKE_PAGES * 4096]; /* of kernel_native.h; not used */
-uint64_t frames_total, frames_free_count, frames_dma_total, frames_dma_free;
+struct frame_pool frame_pools[2];
 
 bool early_tree_mapped(void)
 {
@@ -232,16 +232,10 @@ void *mmu_window(unsigned slot, uint64_t pa, uint64_t attributes)
     return fake.blob;
 }
 
-int device_load(uint64_t va, unsigned width, uint64_t *out)
+int device_access_at(uint64_t va, unsigned width, bool write, uint64_t *inout)
 {
     (void)va, (void)width;
-    *out = 0;
-    return 0;
-}
-
-int device_store(uint64_t va, unsigned width, uint64_t value)
-{
-    (void)va, (void)width, (void)value;
+    *inout = write ? *inout : 0;
     return 0;
 }
 
