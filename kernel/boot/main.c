@@ -64,28 +64,29 @@ static BOOT_CODE const char *cpu_name(unsigned part)
 static BOOT_CODE void say_hardware(const void *fdt, uint64_t entry_level, uint64_t image_pa)
 {
     const char *model = tree_string(fdt, 0, "model");
-    uint64_t mmfr0 = id_aa64mmfr0_el1_read(), midr = midr_el1_read();
+    uint64_t mmfr0 = sysreg_read(id_aa64mmfr0_el1), midr = sysreg_read(midr_el1);
 
     model = model != NULL ? model : tree_string(fdt, 0, "compatible");
     kprintf("Cambium on %s", model != NULL ? model : "a machine without a model");
     kprintf("%s (MIDR %#lx), entered at EL%lu, image at %#lx, counter %lu kHz",
-            cpu_name(midr >> 4 & 0xfff), midr, entry_level, image_pa, cntfrq_el0_read() / 1000);
+            cpu_name(midr >> 4 & 0xfff), midr, entry_level, image_pa,
+            sysreg_read(cntfrq_el0) / 1000);
     kprintf("features: %s-bit ASID%s%s%s", (mmfr0 >> 4 & 15) == 2 ? "16" : "8",
-            (id_aa64mmfr1_el1_read() >> 20 & 15) != 0 ? ", PAN" : "",
-            (id_aa64isar0_el1_read() >> 20 & 15) != 0 ? ", LSE" : "",
-            (id_aa64pfr0_el1_read() >> 24 & 15) != 0 ? ", GIC system registers" : "");
+            (sysreg_read(id_aa64mmfr1_el1) >> 20 & 15) != 0 ? ", PAN" : "",
+            (sysreg_read(id_aa64isar0_el1) >> 20 & 15) != 0 ? ", LSE" : "",
+            (sysreg_read(id_aa64pfr0_el1) >> 24 & 15) != 0 ? ", GIC system registers" : "");
 }
 
 static BOOT_CODE void timer_init(void)
 {
-    if (cntfrq_el0_read() == 0) {
+    if (sysreg_read(cntfrq_el0) == 0) {
         halt_with_reason("CNTFRQ_EL0 is 0: the firmware did not tell the timer's frequency");
     }
-    cntkctl_el1_write(CNTKCTL_EL0VCTEN);
-    cntv_cval_el0_write((uint64_t)DEADLINE_NEVER);
+    sysreg_write(cntkctl_el1, CNTKCTL_EL0VCTEN);
+    sysreg_write(cntv_cval_el0, (uint64_t)DEADLINE_NEVER);
     cores[0].armed = (uint64_t)DEADLINE_NEVER;
-    cores[0].slice_ticks = cntfrq_el0_read() / 200; /* time slices of 5 ms */
-    cntv_ctl_el0_write(CNTV_CTL_ENABLE); /* and never off again: ISTATUS would be UNKNOWN */
+    cores[0].slice_ticks = sysreg_read(cntfrq_el0) / 200; /* time slices of 5 ms */
+    sysreg_write(cntv_ctl_el0, CNTV_CTL_ENABLE); /* and never off again: ISTATUS would be UNKNOWN */
     isb();
 }
 

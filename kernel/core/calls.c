@@ -35,7 +35,7 @@ int64_t syscall(struct thread *t, uint64_t *x, uint64_t number)
     uint32_t meta = 0;
 
     if (number >= SYS_COUNT) {
-        thread_fault(t, FAULT_SYSCALL, number, esr_el1_read(), 0);
+        thread_fault(t, FAULT_SYSCALL, number, sysreg_read(esr_el1), 0);
         return CALL_BLOCKED;
     }
     c = &calls[number];

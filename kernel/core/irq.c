@@ -72,6 +72,6 @@ SYSCALL(irq_root)
     t->core->irq_thread = t;
     t->core->irq_port = port;
     t->spsr0 |= SPSR_I;
-    x[1] = mpidr_el1_read() & MPIDR_AFFINITY;
+    x[1] = sysreg_read(mpidr_el1) & MPIDR_AFFINITY;
     return E_OK;
 }

@@ -93,7 +93,7 @@ static void line_format(struct line *l, const char *f, va_list args)
 
 static void line_stamp(struct line *l)
 {
-    uint64_t hz = cntfrq_el0_read(), now = cntvct_read();
+    uint64_t hz = sysreg_read(cntfrq_el0), now = cntvct_read();
 
     hz = hz != 0 ? hz : 1;
     l->len = 0;
@@ -271,8 +271,8 @@ _Noreturn void assert_failed(const char *expression, const char *file, int line)
 /* From vectors.S: an exception inside the kernel. */
 _Noreturn void kernel_exception(uint64_t sp, uint64_t lr)
 {
-    uint64_t elr = elr_el1_read();
+    uint64_t elr = sysreg_read(elr_el1);
 
     panic("exception in the kernel: ESR %#lx, FAR %#lx, pc %#lx (image + %#lx), lr %#lx, sp %#lx",
-          esr_el1_read(), far_el1_read(), elr, (uint64_t)(elr - KERNEL_IMAGE), lr, sp);
+          sysreg_read(esr_el1), sysreg_read(far_el1), elr, (uint64_t)(elr - KERNEL_IMAGE), lr, sp);
 }

@@ -131,7 +131,7 @@ static inline void timer_program(struct core *core, uint64_t deadline)
 {
     if (deadline != core->armed) {
         core->armed = deadline;
-        cntv_cval_el0_write(deadline);
+        sysreg_write(cntv_cval_el0, deadline);
     }
 }
 
@@ -184,14 +184,14 @@ void timer_tick(struct thread *current)
 
 bool preempt_pending(void)
 {
-    return isr_el1_read() != 0;
+    return sysreg_read(isr_el1) != 0;
 }
 
 /* ---- the choice ---- */
 
 static inline bool timer_fired(void)
 {
-    return cntv_ctl_el0_read() & CNTV_CTL_ISTATUS;
+    return sysreg_read(cntv_ctl_el0) & CNTV_CTL_ISTATUS;
 }
 
 /* Nobody is ready: wait for an interrupt with the lock open. IRQs stay masked; WFI wakes all the same. */
@@ -199,13 +199,13 @@ static void idle(struct core *core)
 {
     extern uint64_t early_empty_ttbr0;
 
-    ttbr0_el1_write(early_empty_ttbr0); /* nobody's tables: they may be freed meanwhile */
+    sysreg_write(ttbr0_el1, early_empty_ttbr0); /* nobody's tables: they may be freed meanwhile */
     isb();
     for (;;) {
         if (timer_fired()) {
             timers_expire(core, cntvct_read());
         }
-        if (core->ready == 0 && isr_el1_read() != 0 && irq_deliver(core)) {
+        if (core->ready == 0 && sysreg_read(isr_el1) != 0 && irq_deliver(core)) {
             core->irqs++;
         }
         if (core->ready != 0) {
@@ -244,7 +244,7 @@ struct thread *schedule(void)
         t->spsr = (t->spsr & ~SPSR_I) | (t->spsr0 & SPSR_I);
         return t;
     }
-    now = cntvct_fast();
+    now = sysreg_read(cntvct_el0);
     if (t != NULL) {
         t->process->cpu_ticks += now - core->last_switch;
         if (thread_runs(t)) {
@@ -257,7 +257,7 @@ struct thread *schedule(void)
     }
     if (core->ready == 0) {
         idle(core);
-        now = cntvct_fast();
+        now = sysreg_read(cntvct_el0);
     }
     t = core->queue[63 - (unsigned)__builtin_clzll(core->ready)].head; /* the most urgent */
     sched_unready(t);

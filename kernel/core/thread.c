@@ -183,7 +183,7 @@ void fp_trap(struct thread *t)
             return;
         }
     }
-    cpacr_el1_write(CPACR_FPEN);
+    sysreg_write(cpacr_el1, CPACR_FPEN);
     isb();
     if (core->fp_owner != NULL) {
         fp_save(core->fp_owner->fp);

@@ -19,7 +19,7 @@ void trace_record(enum trace_event event, const struct thread *t, uint64_t argum
 {
     uint64_t at = next_seq++ % RECORDS;
 
-    ring[at].time = cntvct_fast();
+    ring[at].time = sysreg_read(cntvct_el0);
     ring[at].what = (uint64_t)event | (uint64_t)t->core->number << 8 | (uint64_t)t->id << 32;
     ring[at].argument = argument;
 }

@@ -50,11 +50,11 @@ asm(".globl __archive_start, __archive_end, embedded_archive_end, __image_end, _
 enum { COPY_PA = 0x7ff00000 };
 #define pa_to_va(pa)                                                                               \
     ((pa) == COPY_PA ? (void *)fake.copy : (void *)(uintptr_t)((pa) + (1ull << 44)))
-#define cntfrq_el0_read()       62500000ull
-#define midr_el1_read()         0x410fd083ull
-#define id_aa64mmfr1_el1_read() 0ull
-#define id_aa64isar0_el1_read() 0ull
-#define id_aa64pfr0_el1_read()  0ull
+#define FAKE_cntfrq_el0       62500000ull
+#define FAKE_midr_el1         0x410fd083ull
+#define FAKE_id_aa64mmfr1_el1 0ull
+#define FAKE_id_aa64isar0_el1 0ull
+#define FAKE_id_aa64pfr0_el1  0ull
 
 #include "../../kernel/core/console.c"
 #include "../../kernel/boot/ram.c"

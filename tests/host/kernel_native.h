@@ -31,11 +31,14 @@ extern uint64_t fake_now, fake_isr;
 #define va_to_pa(va) ((uint64_t)((const char *)(va) - fake_ram) + FAKE_RAM)
 #define this_core() (&cores[0])
 #define cntvct_read() fake_now
-#define cntvct_fast() fake_now
-#define isr_el1_read() fake_isr
-#define cntv_ctl_el0_read() 0
-#define id_aa64mmfr0_el1_read() 0
-#define esr_el1_read() 0
-#define far_el1_read() 0
-#define dczid_el0_read() DCZID_DZP /* zero pages by memset */
-#define ctr_el0_read() 0x84448004ull
+#undef sysreg_read
+#define sysreg_read(name) FAKE_##name
+#define FAKE_cntvct_el0 fake_now
+#define FAKE_isr_el1 fake_isr
+#define FAKE_cntv_ctl_el0 0
+#define FAKE_id_aa64mmfr0_el1 0
+#define FAKE_esr_el1 0
+#define FAKE_mpidr_el1 0
+#define FAKE_far_el1 0
+#define FAKE_dczid_el0 DCZID_DZP /* zero pages by memset */
+#define FAKE_ctr_el0 0x84448004ull

@@ -23,7 +23,7 @@ static uint32_t cause_of(uint64_t esr)
 
 void exception_sync(struct thread *t)
 {
-    uint64_t esr = esr_el1_read(), address = t->elr;
+    uint64_t esr = sysreg_read(esr_el1), address = t->elr;
     unsigned ec = ESR_EC(esr);
 
     if (ec == EC_FP) {
@@ -31,7 +31,7 @@ void exception_sync(struct thread *t)
         return;
     }
     if (ec == EC_DATA_LOWER || ec == EC_INSN_LOWER) {
-        address = ESR_FNV(esr) ? 0 : far_el1_read();
+        address = ESR_FNV(esr) ? 0 : sysreg_read(far_el1);
     } else if (ec == EC_SP_ALIGN) {
         address = t->sp_el0;
     }
@@ -40,5 +40,5 @@ void exception_sync(struct thread *t)
 
 void exception_serror(struct thread *t)
 {
-    thread_serror(t, esr_el1_read());
+    thread_serror(t, sysreg_read(esr_el1));
 }

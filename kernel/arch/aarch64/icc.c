@@ -15,34 +15,34 @@ enum { PMR_ALL = 0xff };
 /* ICC_SRE_EL1 is ours only if whoever came before us at EL3 and EL2 says so; head.S does for EL2. */
 bool icc_open(void)
 {
-    if (PFR0_GIC(id_aa64pfr0_el1_read()) == 0) {
+    if (PFR0_GIC(sysreg_read(id_aa64pfr0_el1)) == 0) {
         return false;
     }
-    icc_sre_el1_write(icc_sre_el1_read() | SRE_SRE);
+    sysreg_write(icc_sre_el1, sysreg_read(icc_sre_el1) | SRE_SRE);
     isb(); /* the other registers exist from here on */
-    if (!(icc_sre_el1_read() & SRE_SRE)) {
+    if (!(sysreg_read(icc_sre_el1) & SRE_SRE)) {
         return false;
     }
-    icc_igrpen1_el1_write(0);
-    icc_pmr_el1_write(PMR_ALL);
-    icc_bpr1_el1_write(0); /* becomes the lowest value there is */
-    icc_ctlr_el1_write(CTLR_EOIMODE);
+    sysreg_write(icc_igrpen1_el1, 0);
+    sysreg_write(icc_pmr_el1, PMR_ALL);
+    sysreg_write(icc_bpr1_el1, 0); /* becomes the lowest value there is */
+    sysreg_write(icc_ctlr_el1, CTLR_EOIMODE);
     isb();
-    uint64_t ctlr = icc_ctlr_el1_read();
+    uint64_t ctlr = sysreg_read(icc_ctlr_el1);
     if (!(ctlr & CTLR_EOIMODE)) {
         return false;
     }
     /* A running priority that firmware left would block ours. A dead server leaves none: what the kernel acknowledges, it
      * drops at once. How many registers there are, the priority bits tell. */
-    icc_ap1r0_el1_write(0);
+    sysreg_write(icc_ap1r0_el1, 0);
     if (CTLR_PRIBITS(ctlr) > 5) {
-        icc_ap1r1_el1_write(0);
+        sysreg_write(icc_ap1r1_el1, 0);
     }
     if (CTLR_PRIBITS(ctlr) > 6) {
-        icc_ap1r2_el1_write(0);
-        icc_ap1r3_el1_write(0);
+        sysreg_write(icc_ap1r2_el1, 0);
+        sysreg_write(icc_ap1r3_el1, 0);
     }
-    icc_igrpen1_el1_write(1);
+    sysreg_write(icc_igrpen1_el1, 1);
     isb();
     return true;
 }
@@ -50,13 +50,13 @@ bool icc_open(void)
 /* Acknowledges once and drops the priority. The twin of what device_irq does in fastpath.S. */
 bool icc_acknowledge(uint64_t *out_intid)
 {
-    uint64_t intid = icc_iar1_el1_read() & IAR_INTID;
+    uint64_t intid = sysreg_read(icc_iar1_el1) & IAR_INTID;
 
     dsb_sy(); /* active before the server can deactivate it */
     if (intid >= INTID_SPECIAL && intid < INTID_SPECIAL + INTID_SPECIAL_COUNT) {
         return false;
     }
-    icc_eoir1_el1_write(intid);
+    sysreg_write(icc_eoir1_el1, intid);
     *out_intid = intid;
     return true;
 }

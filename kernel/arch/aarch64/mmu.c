@@ -133,7 +133,8 @@ static uint64_t asid_used[32768 / 64] = { 1 };
 
 bool mmu_space_create(struct process *process)
 {
-    unsigned words = ((id_aa64mmfr0_el1_read() >> 4) & 15) == 2 ? 32768 / 64 : 256 / 64, i = 0;
+    unsigned words = ((sysreg_read(id_aa64mmfr0_el1) >> 4) & 15) == 2 ? 32768 / 64 : 256 / 64,
+             i = 0;
     uint64_t pa = page_alloc(process);
 
     while (i < words && ~asid_used[i] == 0) {
@@ -239,7 +240,7 @@ uint64_t mmu_user_attributes(uint32_t map_flags, bool device, bool special)
 /* DC CIVAC where CVAU would do: Cortex-A53 errata 819472 ff. */
 static void cache_flush(uint64_t pa, uint64_t len)
 {
-    uint64_t line = 4ull << (ctr_el0_read() >> 16 & 15);
+    uint64_t line = 4ull << (sysreg_read(ctr_el0) >> 16 & 15);
     char *va = pa_to_va(pa);
 
     for (uint64_t i = 0; i < len; i += line) {
@@ -267,7 +268,7 @@ void page_zero(uint64_t pa, bool dma)
     if (dma) {
         cache_flush(pa, PAGE_SIZE);
     }
-    if (dma || (dczid_el0_read() & DCZID_DZP)) {
+    if (dma || (sysreg_read(dczid_el0) & DCZID_DZP)) {
         memset(p, 0, PAGE_SIZE);
         return;
     }

@@ -5,48 +5,14 @@
 #pragma once
 #include <stdint.h>
 
-#define SYSREG(name)                                                                               \
-    static inline uint64_t name##_read(void)                                                       \
-    {                                                                                              \
-        uint64_t value;                                                                            \
-        __asm__ volatile("mrs %[value], " #name : [value] "=r"(value)::"memory");                  \
-        return value;                                                                              \
-    }                                                                                              \
-    static inline void name##_write(uint64_t value)                                                \
-    {                                                                                              \
-        __asm__ volatile("msr " #name ", %[value]" ::[value] "r"(value) : "memory");               \
-    }
-
-SYSREG(cntfrq_el0)
-SYSREG(cntkctl_el1)
-SYSREG(cntv_ctl_el0)
-SYSREG(cntv_cval_el0)
-SYSREG(cntvct_el0)
-SYSREG(cpacr_el1)
-SYSREG(ctr_el0)
-SYSREG(dczid_el0)
-SYSREG(elr_el1)
-SYSREG(esr_el1)
-SYSREG(far_el1)
-SYSREG(icc_ap1r0_el1)
-SYSREG(icc_ap1r1_el1)
-SYSREG(icc_ap1r2_el1)
-SYSREG(icc_ap1r3_el1)
-SYSREG(icc_bpr1_el1)
-SYSREG(icc_ctlr_el1)
-SYSREG(icc_eoir1_el1)
-SYSREG(icc_iar1_el1)
-SYSREG(icc_igrpen1_el1)
-SYSREG(icc_pmr_el1)
-SYSREG(icc_sre_el1)
-SYSREG(id_aa64isar0_el1)
-SYSREG(id_aa64mmfr0_el1)
-SYSREG(id_aa64mmfr1_el1)
-SYSREG(id_aa64pfr0_el1)
-SYSREG(isr_el1)
-SYSREG(midr_el1)
-SYSREG(mpidr_el1)
-SYSREG(ttbr0_el1)
+#define sysreg_read(name)                                                                          \
+    ({                                                                                             \
+        uint64_t value_of_##name;                                                                  \
+        __asm__ volatile("mrs %[value], " #name : [value] "=r"(value_of_##name)::"memory");        \
+        value_of_##name;                                                                           \
+    })
+#define sysreg_write(name, value_for_it)                                                           \
+    __asm__ volatile("msr " #name ", %[value]" ::[value] "r"((uint64_t)(value_for_it)) : "memory")
 
 /* CNTV_CTL_EL0 */
 #define CNTV_CTL_ENABLE  1u
@@ -59,9 +25,8 @@ SYSREG(ttbr0_el1)
 #define CPACR_FPEN (3ull << 20)
 /* MPIDR_EL1: Aff3, Aff2..Aff0 */
 #define MPIDR_AFFINITY 0xff00ffffffull
-/* SPSR_EL1: EL0t with D, A, F clear; I masks IRQs. N..V are kept from the interrupted thread only. */
-#define SPSR_I    (1ull << 7)
-#define SPSR_NZCV (0xfull << 28)
+/* SPSR_EL1: EL0t with D, A, F clear; I masks IRQs. */
+#define SPSR_I (1ull << 7)
 /* ESR_EL1 */
 #define ESR_EC(esr)      ((unsigned)((esr) >> 26) & 0x3f)
 #define ESR_WNR(esr)     (((esr) >> 6) & 1)
@@ -90,14 +55,10 @@ INSTRUCTION(dsb_sy, "dsb sy")
 INSTRUCTION(wfi, "wfi")
 INSTRUCTION(cpu_relax, "yield")
 
-/* The virtual counter; the isb keeps the read from being done early (DDI 0487, D12.1.2). */
+/* The virtual counter; the isb keeps the read from being done early (DDI 0487, D12.1.2). Where a few
+ * instructions do not matter, sysreg_read does. */
 static inline uint64_t cntvct_read(void)
 {
     isb();
-    return cntvct_el0_read();
-}
-/* The same where a few instructions early or late do not matter. */
-static inline uint64_t cntvct_fast(void)
-{
-    return cntvct_el0_read();
+    return sysreg_read(cntvct_el0);
 }
