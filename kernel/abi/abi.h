@@ -50,9 +50,8 @@
 #define RIGHT_READ    0x08 /* memory, device: map or access for reading */
 #define RIGHT_WRITE   0x10 /* memory, device: likewise for writing; /chosen: write the log */
 #define RIGHT_EXEC    0x20 /* memory: map executable */
-#define RIGHT_MANAGE                                                                               \
-    0x40 /* port: mint badges, reset. memory: its physical address. device: derive, revoke.
-                                * process: everything. thread: control. */
+/* port: mint badges, reset. memory: its physical address. device: derive, revoke. process: everything. thread: control */
+#define RIGHT_MANAGE 0x40
 #define RIGHT_TRANSFER    0x80 /* may be duplicated and sent in messages */
 #define RIGHT_BIT_CALL    0
 #define RIGHT_BIT_NOTIFY  1
@@ -131,9 +130,9 @@ enum {
 
 /* log operations; the handle is that of /chosen. */
 enum {
-    LOG_WRITE =
-        0, /* RIGHT_WRITE; x2 = level, x3..x9 = up to 56 bytes of text, ended by a NUL or the registers; a line
-                     * may come in several calls, '\n' ends it */
+    /* RIGHT_WRITE; x2 = level, x3..x9 = up to 56 bytes of text, ended by a NUL or the registers; a line may come in several
+     * calls, '\n' ends it */
+    LOG_WRITE = 0,
     LOG_READ, /* RIGHT_READ; x2 = sequence number of the first byte wanted -> x1 = sequence number of the first
                      * byte returned, x2 = number of bytes, x3..x9 = up to 56 bytes */
     LOG_SUBSCRIBE, /* RIGHT_READ; x2 = port (RIGHT_NOTIFY), x3 = bits to set when a line was added; one subscriber */
@@ -157,9 +156,9 @@ enum log_level { LOG_ERROR = 0, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* info operations; the handle is that of /chosen (RIGHT_READ). */
 enum {
-    INFO_SYSTEM =
-        0, /* -> x1 pages of RAM, x2 pages free, x3 DMA pool pages, x4 free of those, x5 CPUs running,
-                      * x6 IRQs taken, x7 IRQs while no root server waited */
+    /* -> x1 pages of RAM, x2 pages free, x3 DMA pool pages, x4 free of those, x5 CPUs running, x6 IRQs taken, x7 IRQs while no
+     * root server waited */
+    INFO_SYSTEM = 0,
     INFO_PROCESS, /* x2 = id: the first process with an id >= x2 -> x1 id, x2/x3 name, x4 pages used, x5 limit,
                       * x6 threads << 32 | handles, x7 highest priority << 8 | dead, x8 CPU ticks; E_NOTFOUND: none */
     INFO_OBJECTS, /* -> x1 processes, x2 threads, x3 ports, x4 memories, x5 devices, x6 badges, x7 replies kept */
@@ -168,16 +167,14 @@ enum {
 
 /* irq_root operations; the handle is that of the root controller's node (RIGHT_MANAGE). */
 enum {
-    IRQ_ROOT_REGISTER =
-        0, /* x2 = port: the calling thread becomes this core's root interrupt server: pinned, runs
-                            * with PSTATE.I set from its next receive on; x3 = IRQ_ROOT_ICC or 0 -> x1 = this core's
-                            * affinity, as MPIDR_EL1 has it (Aff3 in 39:32, Aff2..0 in 23:0) */
+    /* x2 = port: the calling thread becomes this core's root interrupt server: pinned, runs with PSTATE.I set from its next
+     * receive on; x3 = IRQ_ROOT_ICC or 0 -> x1 = this core's affinity, as MPIDR_EL1 has it (Aff3 in 39:32, Aff2..0 in 23:0) */
+    IRQ_ROOT_REGISTER = 0,
     IRQ_ROOT_DOORBELL /* x2 = core, x3 = window, x4 = offset, x5 = value: how to interrupt that core */
 };
-/* irq_root's flags for IRQ_ROOT_REGISTER. */
-enum {
-    IRQ_ROOT_ICC = 1 /* GICv3: the kernel acknowledges at the CPU's own registers and hands over the INTID */
-};
+/* irq_root's flags for IRQ_ROOT_REGISTER. ICC: GICv3, the kernel acknowledges at the CPU's own registers and hands over the
+ * INTID. */
+enum { IRQ_ROOT_ICC = 1 };
 
 /* power operations; the handle is that of /psci (RIGHT_MANAGE). */
 enum { POWER_OFF = 0, POWER_REBOOT };

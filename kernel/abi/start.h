@@ -39,8 +39,7 @@ struct start_info {
     uint64_t archive_va; /* init only: newc cpio archive */
     uint64_t archive_len;
     uint64_t image_va; /* load address of the first segment (ELF header) */
-    uint64_t
-        free_va; /* lowest address from which the process may map as it likes, up to free_end */
+    uint64_t free_va; /* from here on, up to free_end, the process may map as it likes */
     uint64_t free_end;
     uint64_t stack_top; /* of the first thread; a guard page lies below stack_top - stack_len */
     uint64_t stack_len;

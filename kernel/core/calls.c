@@ -21,12 +21,6 @@ static const struct call {
 #undef CALL
 };
 
-static bool object_alive(const struct object *o)
-{
-    return o->type == OBJECT_PROCESS ? ((const struct process *)o)->state == PROCESS_LIVE
-                                     : !o->dead;
-}
-
 /* Called by vectors.S; x = t->x. */
 int64_t syscall(struct thread *t, uint64_t *x, uint64_t number)
 {
@@ -50,7 +44,7 @@ int64_t syscall(struct thread *t, uint64_t *x, uint64_t number)
         }
         o = e->object;
         meta = e->meta;
-        if ((c->needs & NEEDS_ALIVE) && !object_alive(o)) {
+        if ((c->needs & NEEDS_ALIVE) && o->dead) {
             return o->type == OBJECT_DEVICE ? E_REVOKED : E_DEAD;
         }
         if ((c->needs & NEEDS_DERIVE) && !(((struct device *)o)->flags & c->needs & NEEDS_DERIVE)) {

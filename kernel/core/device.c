@@ -69,7 +69,7 @@ static bool device_revoke_step(struct device *d)
     if (leaf == d) {
         return device_unmap_step(d);
     }
-    leaf->object.dead = 1; /* first: it must not be mapped again between two steps */
+    leaf->object.dead = true; /* first: it must not be mapped again between two steps */
     if (device_unmap_step(leaf)) {
         link_remove(&leaf->sibling);
         leaf->parent->object.refs--; /* not freed here: as the next leaf, or it is ours */

@@ -48,7 +48,7 @@ static status_t handle_room(struct process *p)
 {
     unsigned page = p->handle_top / HANDLES_PER_PAGE;
 
-    if (p->state != PROCESS_LIVE) {
+    if (p->object.dead) {
         return E_DEAD;
     }
     if (p->handle_free == 0 && page == HANDLE_PAGES) {

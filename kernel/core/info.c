@@ -25,7 +25,7 @@ static status_t info_process(uint64_t *x)
 
         x[7] = priority > x[7] ? priority : x[7];
     }
-    x[7] = x[7] << 8 | (best->state != PROCESS_LIVE);
+    x[7] = x[7] << 8 | best->object.dead;
     x[8] = best->cpu_ticks;
     return E_OK;
 }

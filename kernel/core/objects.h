@@ -29,7 +29,7 @@ enum object_type {
 struct object {
     uint32_t refs;         /* handles, and whatever else keeps the object */
     uint8_t type;          /* enum object_type */
-    uint8_t dead;          /* no new use; what is left is being taken apart */
+    bool dead;             /* no new use; what is left is being taken apart */
     struct process *payer; /* whose budget holds it */
 };
 
@@ -165,14 +165,12 @@ struct device {
 
 enum { SLAB_CLASSES = 5 }; /* 64, 128, 256, 512, 1024 */
 
-enum { PROCESS_LIVE = 0, PROCESS_DYING, PROCESS_GONE };
-
 struct process {
     struct object object; /* payer = the parent */
     char name[PROCESS_NAME_LEN];
     uint32_t id;
     uint16_t depth;
-    uint8_t state;
+    bool gone;       /* nothing is left but the struct, and what is charged to it */
     uint8_t ceiling; /* highest priority + 1 */
     uint64_t pages_limit, pages_used;
     uint64_t ttbr0; /* table and ASID */

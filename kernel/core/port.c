@@ -139,7 +139,7 @@ static bool port_reset_step(struct port *port, bool fail_callers)
 /* The last reference is going. */
 bool port_release_step(struct port *port)
 {
-    port->object.dead = 1;
+    port->object.dead = true;
     if (!port_reset_step(port, true)) {
         return false;
     }

@@ -61,7 +61,7 @@ struct process *process_create(struct process *parent, const char *name, uint64_
 /* Called whenever one of the conditions may have become true. */
 void process_try_free(struct process *p)
 {
-    if (p->state == PROCESS_GONE && p->object.refs == 0 && p->pages_used == 0) {
+    if (p->gone && p->object.refs == 0 && p->pages_used == 0) {
         link_remove(&p->all_link);
         object_delete(&p->object);
     }
@@ -71,7 +71,7 @@ void process_try_free(struct process *p)
 
 static bool kill_threads_step(struct process *p)
 {
-    p->state = PROCESS_DYING;
+    p->object.dead = true;
     for (unsigned i = 0; i < 8 && p->threads != NULL; i++) {
         thread_end(CONTAINER(p->threads, struct thread, process_link));
     }
@@ -124,7 +124,7 @@ static bool process_end_step(struct process *p)
         object_free(p->log_line);
         p->log_line = NULL;
     }
-    p->state = PROCESS_GONE;
+    p->gone = true;
     /* the part that nobody uses any more */
     p->object.payer->pages_used -= p->pages_limit - p->pages_used;
     p->pages_limit = p->pages_used;
@@ -146,7 +146,7 @@ bool process_kill_step(struct process *p)
 {
     struct process *leaf = NULL;
 
-    if (p->state == PROCESS_GONE) {
+    if (p->gone) {
         return true;
     }
     if (!kill_threads_step(p)) {
@@ -154,9 +154,9 @@ bool process_kill_step(struct process *p)
     }
     do { /* the latest comes first: all that it created is gone */
         leaf = process_next(leaf);
-    } while (leaf->state == PROCESS_GONE || !process_below(leaf, p));
+    } while (leaf->gone || !process_below(leaf, p));
     for (struct process *above = leaf; above != p; above = above->object.payer) {
-        above->state = PROCESS_DYING; /* from here on it creates none */
+        above->object.dead = true; /* from here on it creates none */
     }
     if (!process_end_step(leaf)) {
         return false;

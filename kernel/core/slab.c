@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Kernel objects out of a process's page budget: pages cut into slots of one size, each page charged to the process
  * that asked. A page goes back as soon as its last slot is free, so budgets and counts return to where they were.
- * A process's struct stays (state PROCESS_GONE) as long as pages are charged to it.
+ * A process's struct stays (`gone`) as long as pages are charged to it.
  */
 #include <string.h>
 #include "core.h"
@@ -25,7 +25,7 @@ void budget_return(struct process *p, uint64_t pages)
 {
     assert(p->pages_used >= pages);
     p->pages_used -= pages;
-    for (unsigned depth = 0; p->state == PROCESS_GONE && depth <= PROCESS_DEPTH; depth++) {
+    for (unsigned depth = 0; p->gone && depth <= PROCESS_DEPTH; depth++) {
         struct process *parent = p->object.payer;
 
         p->pages_limit -= pages;

@@ -30,7 +30,7 @@ static unsigned index_at(uint64_t va, unsigned level) /* level 1..3 */
 void mmu_flush_page(struct process *process, uint64_t va)
 {
     /* a dying one is flushed as a whole, once none of its threads is left to run */
-    if (process->state == PROCESS_LIVE || process->threads != NULL) {
+    if (!process->object.dead || process->threads != NULL) {
         TLBI("vale1is, %[x]", TLBI_PAGE(va) | (process->ttbr0 & TTBR_ASID));
     }
 }
