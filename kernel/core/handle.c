@@ -227,24 +227,16 @@ static status_t handle_duplicate(struct thread *t, struct process *to, uint64_t 
 {
     struct handle_entry *e = handle_lookup(t->process, x[0]);
     uint32_t rights = e != NULL ? (uint32_t)x[1] & e->meta & RIGHTS_ALL : 0;
-    uint64_t badge = x[2];
-    struct object *o;
+    uint32_t needed = x[2] != 0 ? RIGHT_MANAGE : RIGHT_TRANSFER | RIGHT_MANAGE; /* any of these */
+    struct object *o = e != NULL && (e->meta & RIGHTS_ALL) != 0 ? e->object : NULL;
 
-    if (e == NULL) {
-        return E_HANDLE;
-    }
-    o = e->object;
-    if ((e->meta & RIGHTS_ALL) == 0 || (badge != 0 && o->type != OBJECT_PORT)) {
-        return E_TYPE;
-    }
-    if (rights == 0 || badge > BADGE_MAX) {
-        return E_INVAL;
-    }
-    if (!(e->meta & (badge != 0 ? RIGHT_MANAGE : RIGHT_TRANSFER | RIGHT_MANAGE))) {
-        return E_RIGHTS;
-    }
-    return handle_install(to, o, rights, badge != 0 ? (uint32_t)badge : e->meta >> 8, t->process,
-                          &x[1]);
+    return e == NULL                                            ? E_HANDLE
+           : o == NULL || (x[2] != 0 && o->type != OBJECT_PORT) ? E_TYPE
+           : rights == 0 || x[2] > BADGE_MAX                    ? E_INVAL
+           : !(e->meta & needed)
+               ? E_RIGHTS
+               : handle_install(to, o, rights, x[2] != 0 ? (uint32_t)x[2] : e->meta >> 8,
+                                t->process, &x[1]);
 }
 
 SYSCALL(handle_dup)

@@ -88,10 +88,8 @@ static inline bool thread_runs(const struct thread *t)
 /* The running thread goes behind its equals. */
 void sched_yield(struct thread *t)
 {
-    if (thread_runs(t)) {
-        sched_ready(t);
-        t->core->slice_end = 0; /* the next one starts a slice */
-    }
+    sched_ready(t);
+    t->core->slice_end = 0; /* the next one starts a slice */
 }
 
 /* ---- time ---- */
