@@ -37,6 +37,8 @@ static void trace_print(const struct shell *sh, const struct trace_record *r, ui
         (void)trace_who(sh, r->argument, other);
     } else if (r->event == TRACE_NOTIFY) {
         (void)snprintf(other, sizeof(other), "%#" PRIx64, r->argument); /* fits */
+    } else if (r->event == TRACE_FAULT && r->argument == FAULT_EXIT) {
+        (void)snprintf(other, sizeof(other), "(exit)"); /* fits */
     } else if (r->event != TRACE_SWITCH && (int64_t)r->argument >= 0) {
         (void)snprintf(other, sizeof(other), "%" PRIu64, r->argument); /* fits */
     }
