@@ -7,9 +7,11 @@
  */
 #include "plan.h"
 #include <libfdt.h>
-#include <stdio.h>
 #include <string.h>
 #include <tree_chain.h>
+
+/* Physical addresses have 48 bits at most (with 4 KiB pages), and the kernel derives nothing in the last page. */
+#define PHYSICAL_END ((1ull << 48) - PAGE_SIZE)
 
 static bool is_one_of(const char *const *list, unsigned count, const char *name)
 {
@@ -215,6 +217,17 @@ static bool overlaps_memory(const struct plan *p, uint64_t base, uint64_t len)
     return false;
 }
 
+const char *plan_window_flaw(const struct plan *p, uint64_t base, uint64_t len)
+{
+    if (len == 0) {
+        return "is empty";
+    }
+    if (base + len > PHYSICAL_END) {
+        return "lies above what a CPU can address";
+    }
+    return overlaps_memory(p, base, len) ? "lies over RAM or a reservation" : NULL;
+}
+
 status_t plan_reg(const struct plan *p, int node, unsigned index, struct tree_range *out)
 {
     struct tree_chain chain = { .count = 0 };
@@ -312,7 +325,7 @@ static status_t plan_take(struct plan *p, const struct plan_node *n, int *out_ot
     for (unsigned i = 0; i < n->window_count && *out_other < 0; i++) {
         struct plan_window *w = &p->windows[n->window + i];
 
-        if (w->len == 0 || overlaps_memory(p, w->base, w->len)) {
+        if (plan_window_flaw(p, w->base, w->len) != NULL) {
             return w->len == 0 ? E_FORMAT : E_RANGE;
         }
         *out_other = plan_check_window(p, w);
@@ -355,60 +368,6 @@ void plan_window_device(const struct plan *p, const struct plan_node *n, unsigne
     *out_len = w->len;
     if (w->whole_pages) {
         page_bounds(w, out_base, out_len);
-    }
-}
-
-/* Which reg entry is wrong, and how. */
-static void plan_why_reg(const struct plan *p, const struct plan_node *n, char *out, size_t len)
-{
-    struct tree_range r;
-    status_t err = E_OK;
-    unsigned i;
-
-    for (i = 0; !err && i <= PLAN_NODE_WINDOWS; i++) {
-        err = plan_reg(p, (int)(n - p->nodes), i, &r);
-        if (!err && (r.len == 0 || overlaps_memory(p, r.base, r.len))) {
-            break;
-        }
-    }
-    if (!err) {
-        (void)snprintf(out, len, "reg %u, 0x%llx with 0x%llx bytes, %s", i,
-                       (unsigned long long)r.base, (unsigned long long)r.len,
-                       r.len == 0 ? "is empty" : "lies over RAM or a reservation");
-    } else if (err == E_RANGE) {
-        (void)snprintf(out, len, "reg %u wraps, or is not in the ranges of a bus above", i - 1);
-    } else if (err == E_NOSYS) {
-        (void)snprintf(out, len, "a bus above has no ranges: the CPU cannot reach it");
-    } else {
-        (void)snprintf(out, len,
-                       "its reg, or a ranges above, is cut short, or cells are out of range");
-    }
-}
-
-void plan_why_refused(const struct plan *p, const struct plan_node *n, char *out, size_t len)
-{
-    char path[TREE_PATH_LEN] = "";
-
-    if (len > 0) {
-        out[0] = '\0';
-    }
-    if (n->other >= 0) {
-        tree_path(p->fdt, p->nodes[n->other].offset, path, sizeof(path));
-    }
-    if (n->state == NODE_COVERED) {
-        (void)snprintf(out, len, "covered by %s", path);
-    } else if (n->state != NODE_REFUSED) {
-        return;
-    } else if (n->error == E_BUSY) {
-        (void)snprintf(out, len, "a second root of interrupts; the CPU's is %s", path);
-    } else if (n->error == E_FULL) {
-        (void)snprintf(out, len, "more than %d servers", PLAN_SERVICES_MAX);
-    } else if (n->error == E_LIMIT) {
-        (void)snprintf(out, len, "more than %d windows", PLAN_NODE_WINDOWS);
-    } else if (n->error == E_NOTFOUND) {
-        (void)snprintf(out, len, "it has no reg, which %s needs", n->image->name);
-    } else {
-        plan_why_reg(p, n, out, len);
     }
 }
 

@@ -109,6 +109,8 @@ void plan_window_device(const struct plan *p, const struct plan_node *n, unsigne
 
 /* ---- between the plan's own files ---- */
 
+/* What is wrong with a window, whoever wants it; NULL: nothing. */
+const char *plan_window_flaw(const struct plan *p, uint64_t base, uint64_t len);
 /* Whether a server cannot do without registers. */
 bool plan_requires_reg(const struct dev_match *m);
 /* The n-th reg entry of a node, like tree_reg, but without a walk. */

@@ -63,6 +63,7 @@ static void check_node(const struct plan *p, const struct plan_node *n)
     MUST((n->state == NODE_REFUSED || n->state == NODE_COVERED) == (why[0] != '\0'));
     for (unsigned i = 0; n->state == NODE_SERVED && i < n->window_count; i++) {
         plan_window_device(p, n, i, &base, &len);
+        MUST(base + len >= base && base + len <= 1ull << 48);
         MUST(!fuzz_over_ram(p->fdt, base, len) && !fuzz_over_reservation(p->fdt, base, len));
     }
 }

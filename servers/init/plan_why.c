@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * plan_why - why a node is refused or covered, in a sentence for the log and the command tree. The plan keeps an error
+ * code only; what exactly is wrong is looked up again when somebody asks. (Why one waits: plan_order.c.)
+ */
+#include "plan.h"
+#include <stdio.h>
+
+/* Which reg entry is wrong, and how. */
+static void plan_why_reg(const struct plan *p, const struct plan_node *n, char *out, size_t len)
+{
+    const char *flaw = NULL;
+    struct tree_range r;
+    status_t err = E_OK;
+    unsigned i;
+
+    for (i = 0; flaw == NULL && !err && i < PLAN_NODE_WINDOWS; i++) {
+        err = plan_reg(p, (int)(n - p->nodes), i, &r);
+        flaw = err ? NULL : plan_window_flaw(p, r.base, r.len);
+    }
+    if (flaw != NULL) {
+        (void)snprintf(out, len, "reg %u, 0x%llx with 0x%llx bytes, %s", i - 1,
+                       (unsigned long long)r.base, (unsigned long long)r.len, flaw);
+    } else if (err == E_RANGE) {
+        (void)snprintf(out, len, "reg %u wraps, or is not in the ranges of a bus above", i - 1);
+    } else if (err == E_NOSYS) {
+        (void)snprintf(out, len, "a bus above has no ranges: the CPU cannot reach it");
+    } else {
+        (void)snprintf(out, len,
+                       "its reg, or a ranges above, is cut short, or cells are out of range");
+    }
+}
+
+void plan_why_refused(const struct plan *p, const struct plan_node *n, char *out, size_t len)
+{
+    char path[TREE_PATH_LEN] = "";
+
+    if (len > 0) {
+        out[0] = '\0';
+    }
+    if (n->other >= 0) {
+        tree_path(p->fdt, p->nodes[n->other].offset, path, sizeof(path));
+    }
+    if (n->state == NODE_COVERED) {
+        (void)snprintf(out, len, "covered by %s", path);
+    } else if (n->state != NODE_REFUSED) {
+        return;
+    } else if (n->error == E_BUSY) {
+        (void)snprintf(out, len, "a second root of interrupts; the CPU's is %s", path);
+    } else if (n->error == E_FULL) {
+        (void)snprintf(out, len, "more than %d servers", PLAN_SERVICES_MAX);
+    } else if (n->error == E_LIMIT) {
+        (void)snprintf(out, len, "more than %d windows", PLAN_NODE_WINDOWS);
+    } else if (n->error == E_NOTFOUND) {
+        (void)snprintf(out, len, "it has no reg, which %s needs", n->image->name);
+    } else {
+        plan_why_reg(p, n, out, len);
+    }
+}
