@@ -30,12 +30,15 @@ struct world {
     handle_t root;   /* all device addresses; may derive the interrupt root */
     handle_t power;
     handle_t irq;    /* port of the interrupt controller's server: CALL, MANAGE */
-    int irq_node;    /* a node with a line that nobody uses */
+    int irq_node;    /* a node with a level line that nobody uses: QEMU's PL031 clock */
+    int edge_node;   /* the same with an edge line */
+    handle_t boss;   /* the first process: CALL, with one of the operations below */
     uint64_t controller_pa; /* its registers, to make that line pending without a call */
     struct segment segments[SEGMENTS_MAX];
     uint64_t tp;     /* the first process's thread-local storage, which libc uses; copied with the data */
 };
 extern struct world world;
+enum { BOSS_STOP_CONTROLLER = 1, BOSS_START_CONTROLLER }; /* no answer but E_OK */
 
 /* ---- checks ---- */
 
@@ -60,7 +63,7 @@ struct ktest {
 /* Each file of tests ends with its list, closed by an empty entry. */
 extern const struct ktest handle_tests[], ipc_tests[], death_tests[], port_tests[], memory_tests[], device_tests[],
     process_tests[], thread_tests[], futex_tests[], info_tests[], register_tests[], lock_tests[], fp_tests[],
-    access_tests[], attack_tests[], hostile_tests[], seeded_tests[];
+    access_tests[], attack_tests[], interrupt_tests[], hostile_tests[], seeded_tests[];
 
 /* Runs all tests whose name contains `word` ("" for all), as TAP. */
 void ktest_all(const char *word);

@@ -22,7 +22,7 @@ enum { ELF_PHOFF = 32, ELF_PHNUM = 56, LOAD = 1, FLAG_X = 1, FLAG_W = 2 };
 #define COPY_VA          0x48000000ull /* where the first process fills memories */
 #define RUNNER_STACK     0x58000000ull
 #define RUNNER_STACK_LEN 0x10000ull
-enum { RUNNER_BADGE = 1, CONTROLLER_BADGE = 2 };
+enum { RUNNER_BADGE = 1, CONTROLLER_BADGE = 2, BOSS_BADGE = 3 };
 
 static handle_t copy_of(uint64_t va, uint64_t len)
 {
@@ -109,10 +109,13 @@ static void load(handle_t process, const struct world *there)
             world = here;
         }
         EXPECT(sys_map(process, memory, 0, 0, s->len, s->va, s->flags), E_OK);
+        if (memory != s->memory) {
+            close_handle(memory);
+        }
     }
 }
 
-static void run(handle_t process, void (*entry)(uint64_t), uint64_t arg, unsigned priority)
+static handle_t run(handle_t process, void (*entry)(uint64_t), uint64_t arg, unsigned priority)
 {
     handle_t thread = 0, stack = memory_new(RUNNER_STACK_LEN);
 
@@ -121,6 +124,8 @@ static void run(handle_t process, void (*entry)(uint64_t), uint64_t arg, unsigne
     EXPECT(sys_thread_create(process, (uint64_t)entry, RUNNER_STACK + RUNNER_STACK_LEN, arg,
                              priority, world.tp, &thread),
            E_OK);
+    close_handle(stack);
+    return thread;
 }
 
 static void start_runner(handle_t faults)
@@ -128,6 +133,7 @@ static void start_runner(handle_t faults)
     uint64_t w[8] = { 0 };
     handle_t process = 0;
     struct world there = world;
+    handle_t boss = dup_of(faults, RIGHT_CALL | RIGHT_TRANSFER, BOSS_BADGE);
 
     EXPECT(sys_info(world.chosen, INFO_SYSTEM, 0, w), E_OK);
     EXPECT(sys_process_create(start_handle("self"), "ktest", w[1] / 2, CEILING, faults,
@@ -140,6 +146,7 @@ static void start_runner(handle_t faults)
                        RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER);
     there.power = grant(process, start_handle("power"), RIGHT_MANAGE | RIGHT_TRANSFER);
     there.irq = grant(process, world.irq, RIGHT_CALL | RIGHT_MANAGE | RIGHT_TRANSFER);
+    there.boss = grant(process, boss, RIGHT_CALL);
     for (unsigned i = 0; i < SEGMENTS_MAX && world.segments[i].len != 0; i++) {
         struct segment *s = &world.segments[i];
         if (s->memory != 0) {
@@ -153,7 +160,7 @@ static void start_runner(handle_t faults)
                                        .free_va = start_info->free_va,
                                        .free_end = start_info->free_end };
     load(process, &there);
-    run(process, runner_main, 0, PRIORITY_RUNNER);
+    ignore(run(process, runner_main, 0, PRIORITY_RUNNER));
 }
 
 /* ---- the interrupt controller: without its server there is no tick ---- */
@@ -185,10 +192,33 @@ static const struct controller {
 } controllers[] = { { "arm,cortex-a15-gic", "gicv2", controller_gicv2 },
                     { "arm,gic-v3", "gicv3", controller_gicv3 } };
 
+static const struct controller *controller(void)
+{
+    return &controllers[node_with(controllers[1].compatible) >= 0];
+}
+
+/* What start_controller makes, for stop_controller. */
+static struct {
+    handle_t process, thread, device;
+} running;
+
+/* Before the first start. */
+static void find_controller(void)
+{
+    const void *tree = (const void *)start_info->tree_va;
+    struct tree_range reg;
+
+    EXPECT(tree_reg(tree, node_with(controller()->compatible), 0, &reg), E_OK);
+    world.controller_pa = reg.base;
+    world.irq = port_new();
+    world.irq_node = node_with("arm,pl031"); /* nobody else uses its line, nor that of the other */
+    world.edge_node = node_with("virtio,mmio");
+}
+
 /* The server itself, linked into this image, in a process of its own. */
 static void start_controller(handle_t faults)
 {
-    const struct controller *c = &controllers[node_with(controllers[1].compatible) >= 0];
+    const struct controller *c = controller();
     const void *tree = (const void *)start_info->tree_va;
     struct device_window windows[2] = { { 0, 0 } };
     struct tree_range reg;
@@ -200,9 +230,6 @@ static void start_controller(handle_t faults)
         EXPECT(tree_reg(tree, node, i, &reg), E_OK);
         windows[i] = (struct device_window){ reg.base, reg.len };
     }
-    world.controller_pa = windows[0].pa;
-    world.irq = port_new();
-    world.irq_node = node_with("arm,pl031"); /* nobody else uses its line */
     EXPECT(sys_device_derive(start_handle("root"), DERIVE_IRQ_ROOT, 2, windows, &device), E_OK);
     EXPECT(sys_process_create(start_handle("self"), c->name, 256, PRIORITY_COUNT - 1, faults,
                               CONTROLLER_BADGE, &process),
@@ -218,13 +245,44 @@ static void start_controller(handle_t faults)
     name_handle(info, "device", grant(process, device, RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE));
     name_handle(info, "port", grant(process, world.irq, RIGHT_RECEIVE));
     name_handle(info, "chosen", grant(process, world.chosen, RIGHT_WRITE));
+    EXPECT(sys_unmap(HANDLE_SELF, INFO_VA, PAGE_SIZE), E_OK);
     EXPECT(sys_map(process, memory, 0, 0, PAGE_SIZE, INFO_VA, MAP_READ), E_OK);
+    close_handle(memory);
     EXPECT(sys_map(process, start_handle("tree"), 0, 0,
                    (start_info->tree_len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1ull),
                    start_info->tree_va, MAP_READ),
            E_OK);
     load(process, &world);
-    run(process, c->entry, INFO_VA, PRIORITY_COUNT - 1);
+    running.thread = run(process, c->entry, INFO_VA, PRIORITY_COUNT - 1);
+    running.process = process;
+    running.device = device;
+}
+
+static void stop_controller(void)
+{
+    EXPECT(sys_process_kill(running.process), E_OK);
+    EXPECT(sys_device_revoke(running.device), E_OK);
+    close_handle(running.thread);
+    close_handle(running.process);
+    close_handle(running.device);
+}
+
+/* Serves the runner until its end, which is returned as sys_receive tells it. */
+static int64_t serve(handle_t faults, struct msg *m)
+{
+    *m = (struct msg){ .info = 0 };
+    int64_t from = sys_receive(faults, m, (uint64_t)DEADLINE_NEVER);
+
+    while (from == ((int64_t)RECV_CALL << 32 | BOSS_BADGE)) {
+        if (info_op(m->info) == BOSS_STOP_CONTROLLER) {
+            stop_controller();
+        } else {
+            start_controller(faults);
+        }
+        *m = (struct msg){ .info = 0 };
+        from = sys_reply_receive(faults, m);
+    }
+    return from;
 }
 
 int main(void)
@@ -236,9 +294,10 @@ int main(void)
     __asm__("mrs %[tp], tpidr_el0" : [tp] "=r"(world.tp));
     (void)snprintf(run_what, sizeof(run_what), "%s", arguments());
     read_image();
+    find_controller();
     start_controller(faults);
     start_runner(faults);
-    int64_t from = sys_receive(faults, &m, (uint64_t)DEADLINE_NEVER);
+    int64_t from = serve(faults, &m);
     if (from != ((int64_t)RECV_FAULT << 32 | RUNNER_BADGE)) {
         say("Bail out! the first process received %llx, cause %d at %llx", (unsigned long long)from,
             (int)m.w[0], (unsigned long long)m.w[1]);
