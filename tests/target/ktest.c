@@ -89,8 +89,8 @@ void counts_equal(const struct counts *before, const struct counts *after)
 /* ---- all tests ---- */
 
 static const struct ktest *const suites[] = {
-    handle_tests,  ipc_tests,    death_tests,  port_tests,   memory_tests,   device_tests,
-    process_tests, thread_tests, futex_tests,  info_tests,   register_tests, lock_tests,
+    handle_tests,  ipc_tests,    death_tests,  port_tests,      memory_tests,   device_tests,
+    process_tests, thread_tests, futex_tests,  info_tests,      register_tests, lock_tests,
     fp_tests,      access_tests, attack_tests, interrupt_tests, hostile_tests
 };
 
