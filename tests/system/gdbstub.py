@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A client of QEMU's gdb stub, as small as the tests need: stop at an address, step, read and write registers. For machines
-with one core in real time: under -icount this QEMU now and then misses a breakpoint, or never ends a step."""
+"""A client of QEMU's gdb stub, as small as the tests need: stop at an address, step, read and write. For machines with one
+core in real time: under -icount this QEMU now and then misses a breakpoint, or never ends a step."""
 import os
 import socket
 
@@ -64,6 +64,12 @@ class Stub:
 
     def set_register(self, number, value):
         self._ok(f"P{number:x}={value.to_bytes(8, 'little').hex()}")
+
+    def write_physical(self, address, value):
+        """32 bits, little-endian; a device's registers too."""
+        self._ok("Qqemu.PhyMemMode:1")
+        self._ok(f"M{address:x},4:{value.to_bytes(4, 'little').hex()}")
+        self._ok("Qqemu.PhyMemMode:0")
 
     def step(self):
         """One instruction, timers and interrupts stand still meanwhile; the pc after it."""
