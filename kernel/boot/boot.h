@@ -2,7 +2,7 @@
  * Between the files of boot/; gone from memory's point of view once init runs.
  */
 #pragma once
-#include <abi/status.h>
+#include <abi/abi.h>
 #include <arch/aarch64/mmu.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,3 +25,8 @@ void ram_init(const void *fdt, uint64_t image_pa, struct tree_range tree, struct
 
 /* start.c: init's process out of the archive. */
 void start_init(void *fdt, struct tree_range tree, struct tree_range archive);
+
+static inline uint64_t pages_of(uint64_t len)
+{
+    return (len + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}

@@ -1,189 +1,102 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * RAM as the tree tells it: ranges, minus reservations; the linear map; the frame arrays; the allocators' first blocks.
- * RAM is rounded inward to pages, reservations outward. Everything dropped is said.
+ * RAM as the tree tells it (libsys/tree/tree_ranges.h), minus what the boot itself needs; the linear map; the frame
+ * arrays; the allocators' first blocks. Everything dropped is said.
  */
 #include <core/core.h>
 #include "boot.h"
-#include <string.h>
+#include <tree_ranges.h>
 
-enum { RANGES_MAX = 256, ENTRIES_MAX = 512 /* of the tree, before they are merged */ };
+static struct tree_ram ram;
+static struct tree_ranges unused;
 
-struct range {
-    uint64_t base, end;
-};
-/* Sorted, page aligned; no two overlap or touch. */
-struct list {
-    const char *what;
-    unsigned count;
-    struct range r[RANGES_MAX];
-};
-
-static struct list ram = { .what = "memory" }, reserved = { .what = "reservations" },
-                   unused = { .what = "free memory" }, mapped = { .what = "mapped memory" };
-
-/* Cut off where the linear map ends: so no sum wraps. */
-static BOOT_CODE struct range whole_pages(struct tree_range r)
+/* Halts where one of these lists has no room for more. */
+static BOOT_CODE void fits(status_t error, const char *what)
 {
-    uint64_t base = r.base < KERNEL_LINEAR_LEN ? r.base : KERNEL_LINEAR_LEN;
-    uint64_t len = r.len < KERNEL_LINEAR_LEN - base ? r.len : KERNEL_LINEAR_LEN - base;
-
-    return (struct range){ base & ~(PAGE_SIZE - 1ull),
-                           (base + len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1ull) };
-}
-
-/* Puts `r` in the place of the ranges number `from` .. `to` - 1; an empty one vanishes. */
-static BOOT_CODE void list_replace(struct list *l, unsigned from, unsigned to, struct range r)
-{
-    unsigned fresh = r.base < r.end, count = l->count - (to - from) + fresh;
-
-    if (count > RANGES_MAX) {
-        halt_with_reason("more than %u ranges of %s", RANGES_MAX, l->what);
-    }
-    memmove(&l->r[from + fresh], &l->r[to], (l->count - to) * sizeof(r));
-    if (fresh) {
-        l->r[from] = r;
-    }
-    l->count = count;
-}
-
-static BOOT_CODE void list_add(struct list *l, struct range r)
-{
-    unsigned from = 0, to;
-
-    if (r.base >= r.end) {
-        return;
-    }
-    while (from < l->count && l->r[from].end < r.base) {
-        from++;
-    }
-    for (to = from; to < l->count && l->r[to].base <= r.end; to++) {
-        r.base = l->r[to].base < r.base ? l->r[to].base : r.base;
-        r.end = l->r[to].end > r.end ? l->r[to].end : r.end;
-    }
-    list_replace(l, from, to, r);
-}
-
-static BOOT_CODE void list_subtract(struct list *l, struct range r)
-{
-    for (unsigned i = l->count; i-- > 0;) {
-        struct range old = l->r[i];
-
-        if (r.base < old.end && old.base < r.end) {
-            list_replace(l, i, i + 1, (struct range){ r.end, old.end });
-            list_replace(l, i, i, (struct range){ old.base, r.base });
-        }
+    if (error == E_FULL) {
+        halt_with_reason("more than %u ranges of %s", TREE_RANGES_MAX, what);
     }
 }
 
-/* Takes the lowest aligned block of unused memory; an empty range: there is none. */
-static BOOT_CODE struct range carve(uint64_t len, uint64_t align)
+static BOOT_CODE void unmap(struct tree_range r)
 {
-    for (unsigned i = 0; i < unused.count; i++) {
-        uint64_t base = (unused.r[i].base + align - 1) & ~(align - 1);
-
-        if (base < unused.r[i].end && len <= unused.r[i].end - base) {
-            list_subtract(&unused, (struct range){ base, base + len });
-            return (struct range){ base, base + len };
-        }
-    }
-    return (struct range){ 0, 0 };
+    fits(tree_ranges_subtract(&ram.mapped, r), "mapped memory");
 }
 
-/* ---- what the tree says ---- */
-
-static BOOT_CODE void read_memory(const void *fdt)
+static BOOT_CODE void reserve(struct tree_range r)
 {
-    struct tree_range r;
+    fits(tree_ranges_add(&ram.reserved, tree_pages_touched(r, KERNEL_LINEAR_LEN)), "reservations");
+}
+
+/* The lowest aligned block of unused memory; an empty range: there is none. */
+static BOOT_CODE struct tree_range carve(uint64_t len, uint64_t align)
+{
+    struct tree_range r = { 0, 0 };
+
+    fits(tree_ranges_take(&unused, len, align, &r), "free memory");
+    return r;
+}
+
+static BOOT_CODE void read_tree(const void *fdt)
+{
     status_t error;
 
-    for (unsigned i = 0; (error = tree_memory(fdt, i, &r)) != E_NOTFOUND; i++) {
-        uint64_t page = PAGE_SIZE - 1, end = r.base + r.len;
-
-        if (i == ENTRIES_MAX) {
-            halt_with_reason("the tree names more than %u ranges of memory", ENTRIES_MAX);
+    while ((error = tree_ram_read(fdt, KERNEL_LINEAR_LEN, &ram)) != E_OK) {
+        fits(error, ram.what);
+        if (error == E_LIMIT) {
+            halt_with_reason(ram.memory_done ? "the tree makes more than %u reservations"
+                                             : "the tree names more than %u ranges of memory",
+                             TREE_ENTRIES_MAX);
         }
-        if (error != E_OK) {
-            kprintf("memory range %u of the tree is malformed or wraps: ignored", i);
-            continue;
-        }
-        if (end > KERNEL_LINEAR_LEN) {
+        if (error == E_RANGE) {
             kprintf("RAM above %llu GiB is not used", KERNEL_LINEAR_LEN >> 30);
-            end = KERNEL_LINEAR_LEN;
-        }
-        if (r.base < end) {
-            list_add(&ram, (struct range){ (r.base + page) & ~page, end & ~page });
+        } else {
+            kprintf("%s %u of the tree is malformed or wraps: ignored",
+                    ram.memory_done ? "reservation" : "memory range", ram.index - 1);
         }
     }
-    if (ram.count == 0) {
+    if (ram.memory.count == 0) {
         halt_with_reason("the tree names no usable memory (no enabled node with device_type "
                          "\"memory\" and a size)");
     }
 }
 
-static BOOT_CODE void read_reservations(const void *fdt)
-{
-    bool no_map = false;
-    struct tree_range r;
-    status_t error;
-
-    for (unsigned i = 0; (error = tree_reservation(fdt, i, &r, &no_map)) != E_NOTFOUND; i++) {
-        if (i == ENTRIES_MAX) {
-            halt_with_reason("the tree makes more than %u reservations", ENTRIES_MAX);
-        }
-        if (error != E_OK) {
-            kprintf("reservation %u of the tree is malformed or wraps: ignored", i);
-            continue;
-        }
-        list_add(&reserved, whole_pages(r));
-        if (no_map) {
-            list_subtract(&mapped, whole_pages(r));
-        }
-    }
-}
-
-static bool list_meets(const struct list *l, uint64_t pa, uint64_t len)
-{
-    unsigned i = 0;
-
-    while (i < l->count && (pa >= l->r[i].end || l->r[i].base >= pa + len)) {
-        i++;
-    }
-    return i < l->count;
-}
-
 bool ram_overlaps(uint64_t pa, uint64_t len)
 {
-    return list_meets(&ram, pa, len) || list_meets(&reserved, pa, len);
+    struct tree_range r = { pa, len };
+
+    return tree_ranges_meet(&ram.memory, r) || tree_ranges_meet(&ram.reserved, r);
 }
 
 /* ---- all together ---- */
 
 /* The kernel's own pages are left out: nothing writable aliases them. The archive in the image is seen here only. */
-static BOOT_CODE void map_ram(struct range inside, struct range tables, struct range dma)
+static BOOT_CODE void map_ram(struct tree_range inside, struct tree_range tables,
+                              struct tree_range dma)
 {
     mmu_table_pool(tables.base);
-    list_subtract(&mapped, tables);
-    list_subtract(&mapped, inside);
-    list_subtract(&mapped, dma);
-    for (unsigned i = 0; i < mapped.count; i++) {
-        mmu_map_linear(mapped.r[i].base, mapped.r[i].end, PTE_KERNEL_RW);
+    unmap(tables);
+    unmap(inside);
+    unmap(dma);
+    for (unsigned i = 0; i < ram.mapped.count; i++) {
+        mmu_map_linear(ram.mapped.r[i].base, ram.mapped.r[i].len, PTE_KERNEL_RW);
     }
-    mmu_map_linear(inside.base, inside.end, PTE_KERNEL_RO);
-    mmu_map_linear(dma.base, dma.end, PTE_KERNEL_NC);
+    mmu_map_linear(inside.base, inside.len, PTE_KERNEL_RO);
+    mmu_map_linear(dma.base, dma.len, PTE_KERNEL_NC);
 }
 
 /* A tree may name memory that is not there; it is found now rather than when somebody gets it. */
 static BOOT_CODE void probe(void)
 {
-    for (unsigned i = 0; i < mapped.count; i++) {
-        const uint64_t ends[] = { mapped.r[i].base, mapped.r[i].end - sizeof(uint64_t) };
+    for (unsigned i = 0; i < ram.mapped.count; i++) {
+        struct tree_range r = ram.mapped.r[i];
+        const uint64_t ends[] = { r.base, r.base + r.len - sizeof(uint64_t) };
         uint64_t word = 0;
 
         for (unsigned k = 0; k < 2; k++) {
             if (device_access_at((uint64_t)pa_to_va(ends[k]), sizeof(word), false, &word) != 0) {
                 halt_with_reason(
                     "the memory at %#lx does not answer, but the tree names %#lx to %#lx", ends[k],
-                    mapped.r[i].base, mapped.r[i].end);
+                    r.base, r.base + r.len);
             }
         }
     }
@@ -191,68 +104,51 @@ static BOOT_CODE void probe(void)
 
 static BOOT_CODE void add_frames(void)
 {
-    for (unsigned i = 0; i < ram.count; i++) {
-        uint64_t pages = (ram.r[i].end - ram.r[i].base) >> PAGE_SHIFT;
-        struct range r =
-            carve((pages * sizeof(struct frame) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1ull), PAGE_SIZE);
+    for (unsigned i = 0; i < ram.memory.count; i++) {
+        struct tree_range of = ram.memory.r[i];
+        uint64_t len = pages_of((of.len >> PAGE_SHIFT) * sizeof(struct frame)) << PAGE_SHIFT;
+        struct tree_range r = carve(len, PAGE_SIZE);
 
-        if (r.base == r.end) {
-            halt_with_reason("no room for the frame array of the RAM at %#lx", ram.r[i].base);
+        if (r.len == 0) {
+            halt_with_reason("no room for the frame array of the RAM at %#lx", of.base);
         }
-        for (uint64_t pa = r.base; pa < r.end; pa += PAGE_SIZE) {
-            page_zero(pa, false);
+        for (uint64_t at = 0; at < len; at += PAGE_SIZE) {
+            page_zero(r.base + at, false);
         }
-        frames_add_range(ram.r[i].base, ram.r[i].end - ram.r[i].base, pa_to_va(r.base));
+        frames_add_range(of.base, of.len, pa_to_va(r.base));
     }
-}
-
-static BOOT_CODE bool is_mapped(struct tree_range r)
-{
-    for (unsigned i = 0; i < mapped.count; i++) {
-        if (r.base >= mapped.r[i].base && r.base < mapped.r[i].end) {
-            return r.len <= mapped.r[i].end - r.base;
-        }
-    }
-    return false;
 }
 
 BOOT_CODE void ram_init(const void *fdt, uint64_t image_pa, struct tree_range tree,
                         struct tree_range archive)
 {
     extern char _start[], __archive_start[], __archive_end[], __image_end[];
-    struct range inside = { image_pa + (uint64_t)(__archive_start - _start),
-                            image_pa + (uint64_t)(__archive_end - _start) };
-    struct range image = { image_pa, image_pa + (uint64_t)(__image_end - _start) };
-    uint64_t total = 0, dma_len;
-    struct range dma, tables;
+    struct tree_range image = { image_pa, (uint64_t)(__image_end - _start) };
+    struct tree_range inside = { image_pa + (uint64_t)(__archive_start - _start),
+                                 (uint64_t)(__archive_end - __archive_start) };
+    uint64_t total, dma_len;
+    struct tree_range dma, tables;
 
-    read_memory(fdt);
-    memcpy(mapped.r, ram.r, sizeof(ram.r));
-    mapped.count = ram.count;
-    read_reservations(fdt);
-    list_subtract(&mapped, (struct range){ image.base, inside.base });
-    list_subtract(&mapped, (struct range){ inside.end, image.end });
-    if (!is_mapped(archive)) {
+    read_tree(fdt);
+    unmap((struct tree_range){ image.base, inside.base - image.base });
+    unmap((struct tree_range){ image_pa + (uint64_t)(__archive_end - _start),
+                               (uint64_t)(__image_end - __archive_end) });
+    if (!tree_ranges_contain(&ram.mapped, archive)) {
         halt_with_reason("the boot archive at %#lx, %lu bytes, does not lie in RAM that is free "
                          "for it",
                          archive.base, archive.len);
     }
-    list_add(&reserved, image);
-    list_add(&reserved, whole_pages(tree));
-    list_add(&reserved, whole_pages(archive));
-    memcpy(unused.r, ram.r, sizeof(ram.r));
-    unused.count = ram.count;
-    for (unsigned i = 0; i < reserved.count; i++) {
-        list_subtract(&unused, reserved.r[i]);
-    }
-    list_subtract(&unused, (struct range){ 0, PAGE_SIZE }); /* frame number 0 means none */
-    for (unsigned i = 0; i < ram.count; i++) {
-        total += ram.r[i].end - ram.r[i].base;
-    }
+    reserve(image);
+    reserve(tree);
+    reserve(archive);
+    fits(tree_ranges_difference(&ram.memory, &ram.reserved, &unused), "free memory");
+    /* frame number 0 means none */
+    fits(tree_ranges_subtract(&unused, (struct tree_range){ 0, PAGE_SIZE }), "free memory");
+    total = tree_ranges_total(&ram.memory);
     dma_len = total >= 256ull << 20 ? 4ull << 20 : 1ull << 20;
     dma = carve(dma_len, dma_len);
     tables = carve(MMU_TABLE_POOL, MMU_TABLE_POOL);
-    if (tables.base == tables.end) {
+    if (tables.len == 0) {
         halt_with_reason("no free 2 MiB block for page tables in %lu MiB of memory: it is "
                          "reserved, or in smaller pieces",
                          total >> 20);
@@ -260,11 +156,14 @@ BOOT_CODE void ram_init(const void *fdt, uint64_t image_pa, struct tree_range tr
     map_ram(inside, tables, dma);
     probe();
     add_frames();
-    list_add(&unused, (struct range){ mmu_table_next, tables.end });
+    tables.len -= mmu_table_next - tables.base;
+    tables.base = mmu_table_next;
+    fits(tree_ranges_add(&unused, tables), "free memory");
     for (unsigned i = 0; i < unused.count; i++) {
-        frames_add_free(unused.r[i].base, unused.r[i].end - unused.r[i].base, false);
+        frames_add_free(unused.r[i].base, unused.r[i].len, false);
     }
-    frames_add_free(dma.base, dma.end - dma.base, true);
-    kprintf("RAM %lu MiB in %u range%s, %lu MiB free, DMA pool %lu KiB", total >> 20, ram.count,
-            ram.count == 1 ? "" : "s", frame_pools[false].free >> 8, frame_pools[true].free * 4);
+    frames_add_free(dma.base, dma.len, true);
+    kprintf("RAM %lu MiB in %u range%s, %lu MiB free, DMA pool %lu KiB", total >> 20,
+            ram.memory.count, ram.memory.count == 1 ? "" : "s", frame_pools[false].free >> 8,
+            frame_pools[true].free * 4);
 }

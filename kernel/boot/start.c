@@ -21,11 +21,6 @@ enum { STACK_LEN = 16 * PAGE_SIZE };
 #define STACK_TOP  (127ull << 32)
 enum { INIT_PRIORITY = 30 };
 
-static BOOT_CODE uint64_t pages_of(uint64_t len)
-{
-    return (len + PAGE_SIZE - 1) >> PAGE_SHIFT;
-}
-
 /* The first `len` bytes; a contiguous memory may be longer than was asked. All memories here are one piece of RAM. */
 static BOOT_CODE void map(struct process *p, struct memory *m, uint64_t len, uint64_t va,
                           uint32_t flags)

@@ -146,7 +146,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     room = total < TREE_MAX_LEN ? total : TREE_MAX_LEN; /* what early.c maps */
     room = room > 8 ? room : 8;
     __asan_poison_memory_region(fake.blob + room, sizeof(fake.blob) - room);
-    ram.count = reserved.count = unused.count = mapped.count = 0;
+    memset(&ram, 0, sizeof(ram));
+    unused.count = 0;
     fake.free_count = 0;
     uart = NULL;
     conduit = CONDUIT_NONE;
@@ -244,10 +245,11 @@ void mmu_table_pool(uint64_t pa)
     mmu_table_next = pa + PAGE_SIZE;
 }
 
-void mmu_map_linear(uint64_t pa, uint64_t end, uint64_t attributes)
+void mmu_map_linear(uint64_t pa, uint64_t len, uint64_t attributes)
 {
     (void)attributes;
-    MUST(pa % PAGE_SIZE == 0 && end % PAGE_SIZE == 0 && pa <= end && end <= KERNEL_LINEAR_LEN);
+    MUST(pa % PAGE_SIZE == 0 && len % PAGE_SIZE == 0);
+    MUST(pa <= KERNEL_LINEAR_LEN && len <= KERNEL_LINEAR_LEN - pa);
 }
 
 void page_zero(uint64_t pa, bool dma)

@@ -104,9 +104,9 @@ static BOOT_CODE uint64_t table_new(void)
     return pa | PTE_TABLE | PTE_VALID;
 }
 
-BOOT_CODE void mmu_map_linear(uint64_t pa, uint64_t end, uint64_t attributes)
+BOOT_CODE void mmu_map_linear(uint64_t pa, uint64_t len, uint64_t attributes)
 {
-    for (uint64_t size; pa < end; pa += size) {
+    for (uint64_t size, end = pa + len; pa < end; pa += size) {
         uint64_t *entry = &kernel_l1[index_at(KERNEL_LINEAR + pa, 1)];
         unsigned level = 1;
 

@@ -65,7 +65,7 @@ struct memory;
 /* Boot only. First maps a block of free RAM from which tables then come, up to mmu_table_next; then the rest. */
 #define MMU_TABLE_POOL (2ull << 20)
 void mmu_table_pool(uint64_t pa);
-void mmu_map_linear(uint64_t pa, uint64_t end, uint64_t attributes);
+void mmu_map_linear(uint64_t pa, uint64_t len, uint64_t attributes);
 extern uint64_t mmu_table_next;
 
 /* Maps the page of `pa` at KERNEL_WINDOWS slot `slot`; where `pa` is then. */
