@@ -86,6 +86,28 @@ status_t tree_reg(const void *fdt, int node, unsigned index, struct tree_range *
  * meant. Errors as tree_reg's. */
 status_t tree_translate(const void *fdt, int bus, uint64_t address, uint64_t len, uint64_t *out) WARN_UNUSED;
 
+/* ---- the early console ---- */
+
+/* How a UART takes a character. */
+enum tree_console_kind {
+    TREE_CONSOLE_PL011, /* arm,pl011, arm,pl011-axi, arm,sbsa-uart */
+    TREE_CONSOLE_AUX,   /* brcm,bcm2835-aux-uart */
+    TREE_CONSOLE_8250   /* ns16550a, snps,dw-apb-uart: offsets are numbers of registers */
+};
+
+struct tree_console {
+    int node;
+    enum tree_console_kind kind;
+    struct tree_range reg;
+    unsigned shift; /* of register numbers: reg-shift of an 8250, else 0 */
+    unsigned width; /* of an access in bytes: reg-io-width where it is 1 or 4, else 1 for an 8250 and 4 for others */
+};
+
+/* The UART for early output: the node of /chosen's stdout-path (without one, linux,stdout-path); if that cannot be used,
+ * of alias serial0; else the tree's first. It can be used if it is enabled, of a kind above, and its first reg entry has
+ * 8 bytes at least, lies below `end` and not over RAM. E_NOTFOUND: there is none. */
+status_t tree_console(const void *fdt, uint64_t end, struct tree_console *out) WARN_UNUSED;
+
 /* ---- references ---- */
 
 struct tree_ref {

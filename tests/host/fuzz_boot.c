@@ -56,6 +56,7 @@ enum { COPY_PA = 0x7ff00000 };
 #define FAKE_id_aa64isar0_el1 0ull
 #define FAKE_id_aa64pfr0_el1  0ull
 
+#define EARLY_CONSOLE 1
 #include "../../kernel/core/console.c"
 #include "../../kernel/boot/ram.c"
 #define start_init                                                                                 \

@@ -108,10 +108,12 @@ static void exercise_node(const void *fdt, int node)
 void tree_exercise(const void *fdt)
 {
     int depth = -1, found;
+    struct tree_console console;
 
     for (int node = tree_next(fdt, -1, &depth); node >= 0; node = tree_next(fdt, node, &depth)) {
         exercise_node(fdt, node);
     }
     (void)!tree_find(fdt, "serial0:115200", &found);
     exercise_lists(fdt);
+    (void)!tree_console(fdt, UINT64_MAX, &console);
 }

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Which UART shows what is said before any server runs. What the tree says is followed as far as it can be; a boot
+ * without any sign of life is worse than one on another UART.
+ */
+#include "tree_chain.h"
+
+/* Bindings: arm,pl011 and sbsa-uart; 8250; snps-dw-apb-uart; brcm,bcm2835-aux-uart. */
+static const struct {
+    const char *compatible;
+    enum tree_console_kind kind;
+} tree_consoles[] = {
+    { "arm,pl011", TREE_CONSOLE_PL011 },     { "arm,pl011-axi", TREE_CONSOLE_PL011 },
+    { "arm,sbsa-uart", TREE_CONSOLE_PL011 }, { "brcm,bcm2835-aux-uart", TREE_CONSOLE_AUX },
+    { "ns16550a", TREE_CONSOLE_8250 },       { "snps,dw-apb-uart", TREE_CONSOLE_8250 },
+};
+
+/* What lies over RAM is no UART, whatever the tree says: writing to it would destroy something. */
+static bool over_ram(const void *fdt, struct tree_range reg)
+{
+    struct tree_range ram;
+    status_t err;
+
+    for (unsigned i = 0; i < TREE_MAX_LEN / 8 && (err = tree_memory(fdt, i, &ram)) != E_NOTFOUND;
+         i++) {
+        if (err == E_OK && reg.base < ram.base + ram.len && ram.base < reg.base + reg.len) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool console_node(const void *fdt, int node, uint64_t end, struct tree_console *out)
+{
+    const unsigned count = sizeof(tree_consoles) / sizeof(tree_consoles[0]);
+    struct tree_console c = { .node = node, .width = 4 };
+    uint32_t value;
+    unsigned i = 0;
+
+    while (i < count && tree_compatible(fdt, node, tree_consoles[i].compatible) < 0) {
+        i++;
+    }
+    if (i == count || !tree_enabled(fdt, node) || tree_reg(fdt, node, 0, &c.reg) != E_OK ||
+        c.reg.len < 8 || c.reg.base + c.reg.len > end || over_ram(fdt, c.reg)) {
+        return false;
+    }
+    c.kind = tree_consoles[i].kind;
+    if (c.kind == TREE_CONSOLE_8250) {
+        c.shift = tree_u32(fdt, node, "reg-shift", &value) == E_OK && value <= 3 ? value : 0;
+        c.width = 1;
+    }
+    if (tree_u32(fdt, node, "reg-io-width", &value) == E_OK && (value == 1 || value == 4)) {
+        c.width = value;
+    }
+    *out = c;
+    return true;
+}
+
+status_t tree_console(const void *fdt, uint64_t end, struct tree_console *out)
+{
+    const char *path = NULL;
+    int chosen, node;
+
+    if (tree_find(fdt, "/chosen", &chosen) == E_OK) {
+        path = tree_string(fdt, chosen, "stdout-path");
+        path = path ? path : tree_string(fdt, chosen, "linux,stdout-path");
+    }
+    if ((path && tree_find(fdt, path, &node) == E_OK && console_node(fdt, node, end, out)) ||
+        (tree_find(fdt, "serial0", &node) == E_OK && console_node(fdt, node, end, out))) {
+        return E_OK;
+    }
+    for (node = tree_next(fdt, -1, NULL); node >= 0; node = tree_next(fdt, node, NULL)) {
+        if (console_node(fdt, node, end, out)) {
+            return E_OK;
+        }
+    }
+    return E_NOTFOUND;
+}
