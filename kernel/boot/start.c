@@ -147,7 +147,7 @@ BOOT_CODE void start_init(void *fdt, struct tree_range tree, struct tree_range a
     const uint32_t all = RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE | RIGHT_TRANSFER;
     struct process *p = process_create(
         NULL, INIT_NAME, frame_pools[false].free + frame_pools[true].free, PRIORITY_COUNT - 1);
-    struct memory *stack, *tree_memory, *archive_memory, *m;
+    struct memory *tree_memory, *archive_memory, *m;
     uint64_t skip = archive.base % PAGE_SIZE, entry, tree_len;
     struct start_info *info;
     void *va;
@@ -161,8 +161,7 @@ BOOT_CODE void start_init(void *fdt, struct tree_range tree, struct tree_range a
     }
     kprintf("boot archive at %#lx, %lu KiB", archive.base, archive.len >> 10);
     entry = load_init(p, archive);
-    stack = memory_new(p, STACK_LEN, &va);
-    map(p, stack, STACK_LEN, STACK_TOP - STACK_LEN, MAP_READ | MAP_WRITE);
+    map(p, memory_new(p, STACK_LEN, &va), STACK_LEN, STACK_TOP - STACK_LEN, MAP_READ | MAP_WRITE);
     tree_memory = copy_tree(p, fdt, tree, &tree_len);
     map(p, tree_memory, tree_len, TREE_VA, MAP_READ);
     map(p, archive_memory, skip + archive.len, ARCHIVE_VA, MAP_READ);

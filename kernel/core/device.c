@@ -143,12 +143,7 @@ SYSCALL(device_derive)
 
 SYSCALL(device_revoke)
 {
-    while (!device_revoke_step(object)) {
-        if (preempt_pending()) {
-            return CALL_RESTART;
-        }
-    }
-    return E_OK;
+    return device_revoke_step(object) ? E_OK : CALL_RESTART;
 }
 
 /* x0 device, x1 window, x2 width | DEVICE_WRITE, x3 offset, x4 value -> x1 */

@@ -9,12 +9,10 @@
 
 enum { RANGES = 64, SEARCH_MAX = 16 };
 
-struct range {
+static struct range {
     uint64_t first, count; /* frame numbers */
     struct frame *frames;
-};
-
-static struct range ranges[RANGES];
+} ranges[RANGES];
 static unsigned range_count;
 struct frame_pool frame_pools[2];
 

@@ -52,15 +52,9 @@ static status_t info_thread(uint64_t *x)
 /* x0 /chosen, x1 INFO_*, x2 argument -> x1..x8 */
 SYSCALL(info)
 {
-    struct core *core = t->core;
-    const uint64_t system[] = { frame_pools[false].total,
-                                frame_pools[false].free,
-                                frame_pools[true].total,
-                                frame_pools[true].free,
-                                1,
-                                core->irqs,
-                                core->irqs_absent,
-                                0 };
+    const struct frame_pool *ram = &frame_pools[false], *dma = &frame_pools[true];
+    const uint64_t system[] = { ram->total, ram->free,     dma->total,           dma->free,
+                                1,          t->core->irqs, t->core->irqs_absent, 0 };
 
     switch (x[1]) {
     case INFO_SYSTEM:

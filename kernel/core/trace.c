@@ -2,12 +2,13 @@
  * The trace: a ring of what happened, while it is on. It costs the fast paths nothing: tracing makes every thread one
  * that needs care (fast_in), so that messages and interrupts take the slow paths, which are the ones that record.
  */
+#include <string.h>
 #include "core.h"
 #include <arch/aarch64/sysreg.h>
 
 enum { RECORDS = 2048 };
 
-static struct {
+static struct record {
     uint64_t time; /* CNTVCT_EL0 */
     uint64_t what; /* event | core << 8 | thread << 32 */
     uint64_t argument;
@@ -17,11 +18,9 @@ bool trace_on;
 
 void trace_record(enum trace_event event, const struct thread *t, uint64_t argument)
 {
-    uint64_t at = next_seq++ % RECORDS;
+    uint64_t what = (uint64_t)event | (uint64_t)t->core->number << 8 | (uint64_t)t->id << 32;
 
-    ring[at].time = sysreg_read(cntvct_el0);
-    ring[at].what = (uint64_t)event | (uint64_t)t->core->number << 8 | (uint64_t)t->id << 32;
-    ring[at].argument = argument;
+    ring[next_seq++ % RECORDS] = (struct record){ sysreg_read(cntvct_el0), what, argument };
 }
 
 /* Walks over all threads, a few instructions each: for holders of /chosen, not for everybody. */
@@ -48,8 +47,6 @@ status_t trace_read(uint64_t *x)
     }
     x[1] = seq;
     x[2] = next_seq;
-    x[3] = ring[seq % RECORDS].time;
-    x[4] = ring[seq % RECORDS].what;
-    x[5] = ring[seq % RECORDS].argument;
+    memcpy(&x[3], &ring[seq % RECORDS], sizeof(ring[0]));
     return E_OK;
 }
