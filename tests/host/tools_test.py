@@ -64,6 +64,17 @@ def test_archives_are_the_same_for_the_same_input_and_can_be_extended(tmp_path):
     assert mkarchive.entries(tmp_path / "3") == [("bin/y", b"second!"), ("x", b"second!")]
 
 
+def test_files_in_an_archive_lie_on_multiples_of_eight(tmp_path):
+    words = [f"word-{n:02}".encode() for n in range(16)]
+    for n, word in enumerate(words):
+        (tmp_path / str(n)).write_bytes(word + b"." * n)
+    names = [("n" * (n + 1)) for n in range(16)]
+    subprocess.run([MKARCHIVE, "-o", tmp_path / "out", "--names", ",".join(names), *(tmp_path / str(n) for n in range(16))],
+                   check=True)
+    archive = (tmp_path / "out").read_bytes()
+    assert [archive.index(word) % 8 for word in words] == [0] * 16
+
+
 def test_ctrl_c_reaches_the_guest():
     """QEMU's "mon:" in front of stdio turns signals off; -nographic's own multiplexer does too, plain stdio does not."""
     command = machine.command()
