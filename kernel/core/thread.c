@@ -26,6 +26,7 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t sp, uin
     t->own = t->base = t->level = (uint8_t)(priority + 1);
     t->ttbr0 = p->ttbr0;
     t->tpidr = tp;
+    t->spsr = t->spsr0 = SPSR_F;
     t->sp_el0 = sp;
     t->elr = entry;
     t->x[0] = arg;

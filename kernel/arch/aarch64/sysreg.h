@@ -25,7 +25,10 @@
 #define CPACR_FPEN (3ull << 20)
 /* MPIDR_EL1: Aff3, Aff2..Aff0 */
 #define MPIDR_AFFINITY 0xff00ffffffull
-/* SPSR_EL1: EL0t with D, A, F clear; I masks IRQs. */
+/* SPSR_EL1: EL0t with D and A clear; I masks IRQs. F is always set: a device's registers may route a FIQ to us, which
+ * nobody takes. */
+#define SPSR_F (1ull << 6)
+#define ISR_I (1ull << 7)
 #define SPSR_I (1ull << 7)
 /* ESR_EL1 */
 #define ESR_EC(esr)      ((unsigned)((esr) >> 26) & 0x3f)

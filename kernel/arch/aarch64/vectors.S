@@ -110,7 +110,7 @@ slow_locked:
     b.eq    .Lcall_schedule
     mov     x0, x29
     mrs     x15, isr_el1
-    cbz     x15, .Lcall
+    tbz     x15, #7, .Lcall             /* I: no IRQ waits */
     ldr     x15, [x29, #thread.sp_el0 + 8] /* elr */
     sub     x15, x15, #4
     str     x15, [x29, #thread.sp_el0 + 8]
