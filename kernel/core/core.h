@@ -140,10 +140,10 @@ void fp_trap(struct thread *t);
 /* ---- sched.c ---- */
 void queue_push(struct queue *q, struct thread *t);
 void queue_remove(struct queue *q, struct thread *t);
-void sched_ready(struct thread *t); /* tail of its level */
+void sched_ready(struct thread *t);       /* tail of its level */
+void sched_ready_again(struct thread *t); /* head, while its slice lasts */
 void sched_unready(struct thread *t);
 void sched_set_level(struct thread *t, unsigned level);
-void sched_yield(struct thread *t);
 void sched_deadline(struct thread *t, uint64_t deadline); /* arms; DEADLINE_NEVER: nothing */
 void sched_cancel(struct thread *t);
 void timer_insert(struct core *core, struct ordered_node *n, uint32_t kind, uint64_t deadline);

@@ -21,7 +21,7 @@
 /* ---- waking ---- */
 
 /* A message resumes t: nothing of its old scratch registers may survive, and the flags are not its own any more. */
-void ipc_wake(struct thread *t, int64_t x0)
+static void ipc_resume(struct thread *t, int64_t x0)
 {
     t->x[0] = (uint64_t)x0;
     for (unsigned i = 10; i < 19; i++) {
@@ -31,6 +31,11 @@ void ipc_wake(struct thread *t, int64_t x0)
     sched_cancel(t);
     t->wait = 0;
     t->state = TS_RUN;
+}
+
+void ipc_wake(struct thread *t, int64_t x0)
+{
+    ipc_resume(t, x0);
     sched_ready(t);
 }
 
@@ -281,7 +286,8 @@ static status_t ipc_reply(struct thread *t, struct thread *caller)
     trace(TRACE_REPLY, t, caller->id);
     caller->kept = false;
     if (!caller->fault) {
-        ipc_wake(caller, E_OK);
+        ipc_resume(caller, E_OK);
+        sched_ready_again(caller); /* to have called does not cost it its turn */
     } else if (info_op(t->x[1]) == E_OK && caller->fault_words[0] != FAULT_EXIT) {
         ipc_resume_fault(caller, false); /* its registers are as they were */
     } else {

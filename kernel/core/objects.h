@@ -98,6 +98,7 @@ struct thread {
     struct port *serving;   /* the port it last received from by the slow path */
     uint64_t fault_words[MSG_WORDS]; /* RECV_FAULT's */
     struct ordered_node timer; /* key: deadline */
+    uint64_t slice_end;        /* then it lets its equals go first; 0: a new slice begins when it runs */
     uint64_t futex_address;
     struct thread *futex_owner;
     struct link process_link;
@@ -206,8 +207,6 @@ struct core {
     struct ordered timers;
     uint64_t armed; /* what CNTV_CVAL_EL0 holds */
     uint64_t slice_ticks;
-    uint64_t slice_end; /* of slice_thread; counts only while others wait at its level */
-    struct thread *slice_thread;
     uint64_t last_switch;
     struct thread *fp_owner;
     uint64_t fixup; /* where a fault of the kernel's own access continues; 0: panic */

@@ -39,16 +39,22 @@ static inline void ready_set(struct thread *t)
 
 void sched_ready(struct thread *t)
 {
+    t->slice_end = 0;
     queue_push(&t->core->queue[t->level], t);
     t->core->dirty = true;
     ready_set(t);
 }
 
-/* A thread that did not give up its turn keeps it: at the head. */
-static void sched_ready_head(struct thread *t)
+/* A thread that did not give up its turn keeps it, at the head, until its slice ends. */
+void sched_ready_again(struct thread *t)
 {
     struct queue *q = &t->core->queue[t->level];
 
+    if (t->slice_end <= sysreg_read(cntvct_el0)) {
+        sched_ready(t);
+        return;
+    }
+    t->core->dirty = true;
     t->prev = NULL;
     t->next = q->head;
     *(q->head != NULL ? &q->head->prev : &q->tail) = t;
@@ -83,13 +89,6 @@ void sched_set_level(struct thread *t, unsigned level)
 static inline bool thread_runs(const struct thread *t)
 {
     return t->state == TS_RUN && t->wait == 0 && !t->ready;
-}
-
-/* The running thread goes behind its equals. */
-void sched_yield(struct thread *t)
-{
-    sched_ready(t);
-    t->core->slice_end = 0; /* the next one starts a slice */
 }
 
 /* ---- time ---- */
@@ -134,9 +133,12 @@ static inline void timer_program(struct core *core, uint64_t deadline)
 }
 
 /* Runs what is due; at most a batch, the rest fires again at once. */
-static void timers_expire(struct core *core, uint64_t now)
+static void timers_expire(struct core *core)
 {
+    uint64_t now;
+
     timer_program(core, (uint64_t)DEADLINE_NEVER);
+    now = cntvct_read(); /* its isb also completes the write above */
     for (unsigned i = 0;
          i < EXPIRE_BATCH && core->timers.first != NULL && core->timers.first->key <= now; i++) {
         struct ordered_node *n = core->timers.first;
@@ -156,13 +158,14 @@ static void timers_expire(struct core *core, uint64_t now)
     }
 }
 
-/* For the next deadline; and for the end of the slice if others of the running thread's level wait for their turn. */
-static void timer_rearm(struct core *core, bool peers)
+/* For the next deadline; and for the end of t's slice, who will run, if others of its level wait for their turn. */
+static void timer_rearm(struct core *core, const struct thread *t)
 {
     struct ordered_node *first = core->timers.first;
     uint64_t deadline = first != NULL ? first->key : (uint64_t)DEADLINE_NEVER;
+    bool slice = t != NULL && core->queue[t->level].head != NULL && t->slice_end < deadline;
 
-    timer_program(core, peers && core->slice_end < deadline ? core->slice_end : deadline);
+    timer_program(core, slice ? t->slice_end : deadline);
 }
 
 /* Called by vectors.S on a timer IRQ that is more than a port's plain timer. The line is re-armed first, so that it has
@@ -170,19 +173,16 @@ static void timer_rearm(struct core *core, bool peers)
 void timer_tick(struct thread *current)
 {
     struct core *core = current->core;
-    uint64_t now;
 
-    timer_program(core, (uint64_t)DEADLINE_NEVER);
-    now = cntvct_read(); /* its isb also completes the write above */
-    timers_expire(core, now);
-    if (core->queue[current->level].head != NULL && now >= core->slice_end) {
-        sched_yield(current);
+    timers_expire(core);
+    if (core->queue[current->level].head != NULL && current->slice_end <= sysreg_read(cntvct_el0)) {
+        sched_ready(current); /* behind its equals */
     }
 }
 
 bool preempt_pending(void)
 {
-    return sysreg_read(isr_el1) != 0;
+    return sysreg_read(isr_el1) & ISR_I;
 }
 
 /* ---- the choice ---- */
@@ -201,15 +201,15 @@ static void idle(struct core *core)
     isb();
     for (;;) {
         if (timer_fired()) {
-            timers_expire(core, cntvct_read());
+            timers_expire(core);
         }
-        if (core->ready == 0 && sysreg_read(isr_el1) != 0 && irq_deliver(core)) {
+        if (core->ready == 0 && preempt_pending() && irq_deliver(core)) {
             core->irqs++;
         }
         if (core->ready != 0) {
             return;
         }
-        timer_rearm(core, false);
+        timer_rearm(core, NULL);
         isb();
         kernel_unlock();
         if (irq_waiting(core)) {
@@ -238,7 +238,7 @@ struct thread *schedule(void)
     if (t != NULL && thread_runs(t) && core->ready >> t->level <= 1 && !core->mask_once &&
         irq_thread_here(core)) {
         core->dirty = false;
-        timer_rearm(core, core->queue[t->level].head != NULL);
+        timer_rearm(core, t);
         t->spsr = (t->spsr & ~SPSR_I) | (t->spsr0 & SPSR_I);
         return t;
     }
@@ -246,12 +246,12 @@ struct thread *schedule(void)
     if (t != NULL) {
         t->process->cpu_ticks += now - core->last_switch;
         if (thread_runs(t)) {
-            sched_ready_head(t);
+            sched_ready_again(t);
         }
     }
     core->current = NULL;
     if (!irq_thread_here(core) && timer_fired()) {
-        timers_expire(core, now);
+        timers_expire(core);
     }
     if (core->ready == 0) {
         idle(core);
@@ -265,11 +265,10 @@ struct thread *schedule(void)
         t->from = (uint32_t)(uintptr_t)last;
         trace(TRACE_SWITCH, t, 0);
     }
-    if (core->slice_end <= now || core->slice_thread != t) {
-        core->slice_end = now + core->slice_ticks;
-        core->slice_thread = t;
+    if (t->slice_end == 0) {
+        t->slice_end = now + core->slice_ticks;
     }
-    timer_rearm(core, core->queue[t->level].head != NULL);
+    timer_rearm(core, t);
     /* without a root server every return comes through here; and after mask_once, so that the next recomputes I */
     core->dirty = !irq_thread_here(core) || core->mask_once;
     /* I is recomputed on every full return: only the root server's thread keeps it, and one return after an IRQ that

@@ -82,7 +82,6 @@ void thread_end(struct thread *t)
         t->serving->server = NULL;
     }
     core->fp_owner = core->fp_owner == t ? NULL : core->fp_owner;
-    core->slice_thread = core->slice_thread == t ? NULL : core->slice_thread;
     core->current = core->current == t ? NULL : core->current;
     if (t->fp != NULL) {
         object_free(t->fp);

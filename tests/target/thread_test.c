@@ -186,9 +186,135 @@ static void sleep_lasts_as_long_as_asked(void)
     }
 }
 
+/* Something urgent that wakes more often than a slice lasts must not give the turn back to the same one for ever. */
+static void equals_share_under_wakeups(void)
+{
+    handle_t a, b;
+    uint64_t first, second;
+
+    stop_spinning = false;
+    spins[0] = spins[1] = 0;
+    a = thread_run(0, spinner, 0, PRIORITY_RUNNER - 1);
+    b = thread_run(1, spinner, 1, PRIORITY_RUNNER - 1);
+    for (unsigned i = 0; i < 100; i++) {
+        sleep_ns(1000000);
+    }
+    first = spins[0];
+    second = spins[1];
+    stop_spinning = true;
+    CHECK(first > second / 3 && second > first / 3);
+    thread_gone(a);
+    thread_gone(b);
+}
+
+static handle_t slow_port;
+
+/* Answers when a slice has passed. */
+static void slow_server(uint64_t arg)
+{
+    struct msg m = { 0 };
+    int64_t from = sys_receive(slow_port, &m, (uint64_t)DEADLINE_NEVER);
+
+    (void)arg;
+    while (from >= 0 && !stop_spinning) {
+        uint64_t until = soon(12);
+
+        while (ticks() < until) {
+        }
+        m.info = 0;
+        from = sys_reply_receive(slow_port, &m);
+    }
+    thread_leave();
+}
+
+static void calls_then_spins(uint64_t arg)
+{
+    struct msg m = { 0 };
+
+    ignore(sys_call(slow_port, &m));
+    spinner(arg);
+}
+
+/* The caller's slice ends while its server runs. The answer goes to the caller, but its equal is due. */
+static void equals_share_after_a_slow_call(void)
+{
+    handle_t server, a, b;
+    uint64_t first, second;
+
+    stop_spinning = false;
+    spins[0] = spins[1] = 0;
+    slow_port = port_new();
+    server = thread_run(2, slow_server, 0, PRIORITY_RUNNER + 1);
+    a = thread_run(0, calls_then_spins, 0, PRIORITY_RUNNER - 1);
+    b = thread_run(1, spinner, 1, PRIORITY_RUNNER - 1);
+    sleep_ns(200000000);
+    first = spins[0];
+    second = spins[1];
+    stop_spinning = true;
+    CHECK(first > second / 3 && second > first / 3);
+    EXPECT(sys_thread_control(server, THREAD_KILL, 0, NULL), E_OK);
+    close_handle(server);
+    thread_gone(a);
+    thread_gone(b);
+    close_handle(slow_port);
+}
+
+static volatile uint64_t calls_made;
+
+static void quick_server(uint64_t arg)
+{
+    struct msg m = { 0 };
+    int64_t from = sys_receive(slow_port, &m, (uint64_t)DEADLINE_NEVER);
+
+    (void)arg;
+    while (from >= 0) {
+        m.info = 0;
+        from = sys_reply_receive(slow_port, &m);
+    }
+    thread_leave();
+}
+
+static void calls_often(uint64_t arg)
+{
+    struct msg m = { 0 };
+
+    (void)arg;
+    while (!stop_spinning && sys_call(slow_port, &m) == E_OK) {
+        calls_made++;
+    }
+    thread_leave();
+}
+
+/* Who only calls keeps its turn until its slice ends: otherwise an equal that computes would leave it one call a slice. */
+static void calls_do_not_cost_the_turn(void)
+{
+    handle_t server, a, b;
+    uint64_t calls, second;
+
+    stop_spinning = false;
+    spins[1] = calls_made = 0;
+    slow_port = port_new();
+    server = thread_run(2, quick_server, 0, PRIORITY_RUNNER + 1);
+    a = thread_run(0, calls_often, 0, PRIORITY_RUNNER - 1);
+    b = thread_run(1, spinner, 1, PRIORITY_RUNNER - 1);
+    sleep_ns(100000000);
+    calls = calls_made;
+    second = spins[1];
+    stop_spinning = true;
+    CHECK(calls > 1000 && second > 0);
+    EXPECT(sys_thread_control(server, THREAD_KILL, 0, NULL), E_OK);
+    close_handle(server);
+    thread_gone(a);
+    thread_gone(b);
+    close_handle(slow_port);
+}
+
 const struct ktest thread_tests[] = {
     { "higher runs at once, lower waits", higher_runs_at_once_lower_waits },
     { "equals share by slices", equals_share_by_slices },
+    { "equals share while another wakes often", equals_share_under_wakeups },
+    { "equals share after a call longer than a slice", equals_share_after_a_slow_call },
+    { "calls do not cost the turn", calls_do_not_cost_the_turn },
     { "a changed priority takes effect", changed_priority_takes_effect },
     { "a server runs at its caller's priority", server_runs_at_its_callers_priority },
     { "a busy server is raised by who queues", busy_server_is_raised_by_who_queues },

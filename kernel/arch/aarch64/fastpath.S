@@ -77,8 +77,8 @@ fast_call:
     lsr     x0, x10, #40                        /* RECV_CALL << 32 | badge */
     RESUME  x11
 
-/* The answer goes to x11 and takes no handles along, nothing is to be received at port x12, and nobody of higher priority than
- * the caller is ready. Leaves x13 = core; clobbers x14..x16. */
+/* The answer goes to x11 and takes no handles along, nothing is to be received at port x12, and nobody of the caller's priority
+ * or above is ready: for an equal the end of the caller's slice may have to be armed anew. Leaves x13 = core; clobbers x14..x16. */
 .macro CAN_REPLY
     ldp     x14, x15, [x12, #port.events]       /* events, attention */
     orr     x14, x14, x15
@@ -88,8 +88,7 @@ fast_call:
     mrs     x13, tpidr_el1
     ldr     x14, [x13, #core.ready]
     ldrb    w15, [x11, #thread.level]
-    lsr     x14, x14, x15                       /* bit n is level n; the caller's own level does not count */
-    lsr     x14, x14, #1
+    lsr     x14, x14, x15                       /* bit n is level n */
     cbnz    x14, slow_locked
 .endm
 
