@@ -234,6 +234,7 @@ int64_t ipc_receive(struct thread *t, struct port *port, uint64_t deadline)
     ipc_fail_caller(t->caller, E_DEAD); /* receiving again drops the duty to answer */
     t->caller = NULL;
     ipc_serve(t, port);
+    t->core->dirty |= t->level != t->base;
     t->level = t->base;
     if (port->closed != NULL) {
         t->x[0] = (uint64_t)RECV_CLOSED << 32 | badge_take_closed(port);

@@ -36,6 +36,7 @@ void irq_slow(void)
 void irq_thread_gone(struct thread *t)
 {
     if (t->core->irq_thread == t) {
+        t->core->dirty = true; /* I is recomputed, and timers are looked at in every entry */
         t->core->irq_thread = NULL;
         t->core->irq_port = NULL;
     }
