@@ -161,6 +161,7 @@ SYSCALL(device_access)
             : E_OK;
 
     if (error == E_OK) {
+        t->process->has_device = true;
         va = (uint64_t)mmu_register(w->pa + x[3]);
         x[1] = write ? x[4] : 0;
         error = device_access_at(va, (unsigned)width, write, &x[1]) == 0 ? E_OK : E_IO;

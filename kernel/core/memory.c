@@ -272,6 +272,7 @@ static int64_t map_device(struct process *p, struct device *d, uint64_t *x, uint
                            mmu_user_attributes(flags, true, flags & MAP_STRONG), &w->pages);
     }
     if (!mapped && w->pages != 0) {
+        p->has_device = true;
         w->process = p;
         w->va = x[4] - (w->pages << PAGE_SHIFT);
         link_add(&p->windows, &w->process_link);

@@ -171,6 +171,7 @@ struct process {
     char name[PROCESS_NAME_LEN];
     uint32_t id;
     uint16_t depth;
+    bool has_device; /* mapped one or accessed one, ever */
     bool gone;       /* nothing is left but the struct, and what is charged to it */
     uint8_t ceiling; /* highest priority + 1 */
     uint64_t pages_limit, pages_used;

@@ -145,30 +145,31 @@ void thread_fault(struct thread *t, uint32_t cause, uint64_t address, uint64_t e
     }
 }
 
-/* The thread with a device that ran before t; NULL: none. It may have ended meanwhile, so it is looked for. */
+/* Who ran before t on this core; NULL: it has gone since. */
 static struct thread *thread_before(const struct thread *t)
 {
     struct thread *before = NULL;
 
     do {
         before = thread_next(before);
-    } while (before != NULL && ((uint32_t)(uintptr_t)before != t->from || before->fault ||
-                                before->process->windows == NULL));
+    } while (before != NULL && (uint32_t)(uintptr_t)before != t->from);
     return before;
 }
 
-/* An SError came while t ran. The bus reports a store late: if t's process holds no device, it is charged to the one
- * that ran before on this core, if that one does. */
+/* An SError came while t ran. The bus reports a store late: it is charged to the last of those that ran on this core
+ * whose process ever used a device; to t if none of them is left. */
 void thread_serror(struct thread *t, uint64_t esr)
 {
-    struct thread *before = t->process->windows == NULL ? thread_before(t) : NULL;
+    struct thread *before = t;
 
-    if (before != NULL) {
+    for (unsigned i = 0; before != NULL && (before->fault || !before->process->has_device); i++) {
+        before = i < 8 ? thread_before(before) : NULL;
+    }
+    if (before != NULL && before != t) {
         sched_unready(before);
         thread_unblock(before);
-        t = before;
     }
-    thread_fault(t, FAULT_SERROR, 0, esr, 0);
+    thread_fault(before != NULL ? before : t, FAULT_SERROR, 0, esr, 0);
 }
 
 /* Lazy FP: a thread's first FP instruction brings its registers in and the owner's out. */

@@ -93,7 +93,7 @@ static void an_answer_to_a_dying_process_leaves_no_pointer_behind(void **state)
     assert_int_equal(CALL_OF(receive, port), CALL_BLOCKED);
     assert_int_equal(CALL_OF(reply_keep), E_OK);
     reply = (handle_t)X(1);
-    fake_isr = 1;
+    fake_isr = ISR_I;
     memset(world_thread->x, 0, sizeof(world_thread->x));
     X(0) = process;
     assert_int_equal(world_enter(world_thread, SYS_process_kill), CALL_RESTART);
@@ -112,7 +112,7 @@ static void a_memory_that_is_being_made_is_useless_until_it_is_complete(void **s
     handle_t h;
 
     (void)state;
-    fake_isr = 1;
+    fake_isr = ISR_I;
     memset(world_thread->x, 0, sizeof(world_thread->x));
     X(0) = 64 * PAGE_SIZE;
     assert_int_equal(world_enter(world_thread, SYS_memory_create), CALL_RESTART);
@@ -145,7 +145,7 @@ static void a_memory_that_is_being_freed_cannot_be_used(void **state)
     assert_int_equal(CALL_OF(memory_create, 511 * PAGE_SIZE, 0, 0),
                      E_OK); /* 256, 128, ... 1: nine blocks */
     h = (handle_t)X(1);
-    fake_isr = 1; /* an interrupt waits: every entry does one step, of eight blocks */
+    fake_isr = ISR_I; /* an interrupt waits: every entry does one step, of eight blocks */
     memset(world_thread->x, 0, sizeof(world_thread->x));
     X(0) = h;
     assert_int_equal(world_enter(world_thread, SYS_handle_close), CALL_RESTART);
@@ -201,7 +201,7 @@ static void a_thread_that_runs_on_in_a_dying_process_sees_no_freed_page(void **s
     for (unsigned i = 0; i < 12; i++) {
         (void)world_thread_of(p, process);
     }
-    fake_isr = 1;
+    fake_isr = ISR_I;
     memset(world_thread->x, 0, sizeof(world_thread->x));
     X(0) = process;
     assert_int_equal(world_enter(world_thread, SYS_process_kill), CALL_RESTART);
@@ -287,7 +287,7 @@ static void a_window_unmapped_in_part_is_gone_as_a_whole(void **state)
 
     (void)state;
     assert_int_equal(CALL_OF(map, HANDLE_SELF, h, 0, 100 * PAGE_SIZE, VA, MAP_READ), E_OK);
-    fake_isr = 1;
+    fake_isr = ISR_I;
     assert_int_equal(CALL_OF(unmap, HANDLE_SELF, VA + 50 * PAGE_SIZE, PAGE_SIZE), E_OK);
     fake_isr = 0;
     for (unsigned i = 0; i < 100; i++) {
@@ -313,7 +313,7 @@ static void a_dead_process_leaves_no_table_behind(void **state)
     for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
         assert_int_equal(CALL_OF(map, process, m, 0, PAGE_SIZE, at[i], MAP_READ), E_OK);
     }
-    fake_isr = 1;
+    fake_isr = ISR_I;
     assert_int_equal(CALL_OF(process_kill, process), E_OK);
     fake_isr = 0;
     assert_int_equal(CALL_OF(handle_close, process), E_OK);
@@ -361,7 +361,7 @@ static void a_closed_parent_goes_with_its_child_although_interrupts_wait(void **
     (void)state;
     assert_int_equal(CALL_OF(map, HANDLE_SELF, parent, 0, 64 * PAGE_SIZE, VA, MAP_READ), E_OK);
     assert_int_equal(CALL_OF(handle_close, parent), E_OK);
-    fake_isr = 1;
+    fake_isr = ISR_I;
     assert_int_equal(CALL_OF(handle_close, child), E_OK);
     fake_isr = 0;
     assert_int_equal(object_counts[OBJECT_DEVICE], count);
@@ -376,9 +376,64 @@ static void an_address_that_a_page_table_cannot_hold_is_no_window(void **state)
         CALL_OF(device_derive, world_root, 1ull << 32, 1ull << 48 | FAKE_RAM, PAGE_SIZE), E_RANGE);
 }
 
+static void an_serror_after_device_access_alone_is_its_own(void **state)
+{
+    handle_t driver, other, device;
+    struct process *d = world_process(100, 0, &driver), *o = world_process(100, 0, &other);
+    struct thread *in_d = world_thread_of(d, driver), *in_o = world_thread_of(o, other);
+    uint64_t there;
+
+    (void)state;
+    device = derive((handle_t)world_root, 0x8000000, PAGE_SIZE);
+    assert_int_equal(CALL_OF(map, other, device, 0, PAGE_SIZE, VA, MAP_READ), E_OK);
+    device =
+        derive((handle_t)world_root, 0x9000200, 0x100); /* less than a page: cannot be mapped */
+    assert_int_equal(CALL_OF(process_grant, driver, device, RIGHTS_ALL, 0), E_OK);
+    there = X(1);
+    in_d->from = (uint32_t)(uintptr_t)in_o;
+    assert_int_equal(CALL_AS(in_d, device_access, there, 0, 4 | DEVICE_WRITE, 0, 1), E_OK);
+    thread_serror(in_d, 0);
+    assert_null(d->threads);
+    assert_non_null(o->threads);
+}
+
+static void an_serror_two_switches_late_finds_the_driver(void **state)
+{
+    handle_t driver, program, device;
+    struct process *d = world_process(100, 0, &driver), *p = world_process(100, 0, &program);
+    struct thread *in_d = world_thread_of(d, driver), *in_p = world_thread_of(p, program);
+
+    (void)state;
+    device = derive((handle_t)world_root, 0x9000000, PAGE_SIZE);
+    assert_int_equal(CALL_OF(map, driver, device, 0, PAGE_SIZE, VA, MAP_READ), E_OK);
+    in_p->from = (uint32_t)(uintptr_t)in_d;
+    world_thread->from = (uint32_t)(uintptr_t)in_p;
+    thread_serror(world_thread, 0);
+    assert_null(d->threads);
+    assert_non_null(p->threads);
+}
+
+/* Without a root server no return may take the short way: I is recomputed and timers are looked at. */
+static void a_root_server_that_closes_its_port_is_looked_at(void **state)
+{
+    uint64_t h;
+
+    (void)state;
+    assert_int_equal(CALL_OF(port_create), E_OK);
+    h = X(1);
+    assert_int_equal(CALL_OF(irq_root, world_root, IRQ_ROOT_REGISTER, h, 0), E_OK);
+    cores[0].dirty = false;
+    assert_int_equal(CALL_OF(handle_close, h), E_OK);
+    assert_null(cores[0].irq_thread);
+    assert_true(cores[0].dirty);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(an_serror_after_device_access_alone_is_its_own, world_up),
+        cmocka_unit_test_setup(an_serror_two_switches_late_finds_the_driver, world_up),
+        cmocka_unit_test_setup(a_root_server_that_closes_its_port_is_looked_at, world_up),
         cmocka_unit_test_setup(a_closed_handles_entry_carries_no_rights, world_up),
         cmocka_unit_test_setup(a_fault_queued_at_a_port_that_ends_takes_its_thread_along, world_up),
         cmocka_unit_test_setup(a_thread_whose_handler_ends_does_not_take_its_own_callers_along,
