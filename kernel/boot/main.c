@@ -82,6 +82,10 @@ static BOOT_CODE void timer_init(void)
     if (sysreg_read(cntfrq_el0) == 0) {
         halt_with_reason("CNTFRQ_EL0 is 0: the firmware did not tell the timer's frequency");
     }
+    /* PMUVer 0 or 15: no PMU of the architecture's kind (a hypervisor's guest), and its registers are UNDEFINED */
+    if ((((sysreg_read(id_aa64dfr0_el1) >> 8) + 1) & 14) != 0) {
+        sysreg_write(pmuserenr_el0, 0); /* its counters are not EL0's */
+    }
     sysreg_write(cntkctl_el1, CNTKCTL_EL0VCTEN);
     sysreg_write(cntv_cval_el0, (uint64_t)DEADLINE_NEVER);
     cores[0].armed = (uint64_t)DEADLINE_NEVER;

@@ -37,6 +37,7 @@ extern uint64_t fake_now, fake_isr;
 #define FAKE_isr_el1 fake_isr
 #define FAKE_cntv_ctl_el0 0
 #define FAKE_id_aa64mmfr0_el1 0
+#define FAKE_id_aa64dfr0_el1 0
 #define FAKE_esr_el1 0
 #define FAKE_mpidr_el1 0
 #define FAKE_far_el1 0

@@ -95,13 +95,13 @@ _start:
     eret
 
 .Lel1:
+    msr     spsel, #1                   /* a loader may have left it at EL1t */
     ldr     x0, =SCTLR_OFF              /* reset values are UNKNOWN: write whole registers */
     msr     sctlr_el1, x0
     isb
     msr     cpacr_el1, xzr
     msr     cntkctl_el1, xzr
     msr     mdscr_el1, xzr
-    msr     pmuserenr_el0, xzr
 
     adrp    x0, __bss_start             /* page aligned, as __bss_end */
     adrp    x1, __bss_end
