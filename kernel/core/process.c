@@ -204,15 +204,10 @@ SYSCALL(process_create)
 
 SYSCALL(process_kill)
 {
-    if (process_below(t->process, object)) {
-        return E_INVAL; /* process_exit is the way; nobody ends whom it depends on, init least of all */
-    }
-    while (!process_kill_step(object)) {
-        if (preempt_pending()) {
-            return CALL_RESTART;
-        }
-    }
-    return E_OK;
+    /* process_exit is the way; nobody ends whom it depends on, init least of all */
+    return process_below(t->process, object) ? E_INVAL
+           : process_kill_step(object)       ? E_OK
+                                             : CALL_RESTART;
 }
 
 SYSCALL(process_exit)
