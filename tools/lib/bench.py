@@ -131,12 +131,12 @@ def reduced(values, how):
 
 # ---- the kernel's size ----
 
-def kernel_lines():
-    """Lines of .c, .h and .S of the kernel that are neither blank nor comment. A .def is a list of names and sentences."""
+def kernel_lines(ends):
+    """Lines of the kernel's files that end so, which are neither blank nor comment."""
     lines = 0
     for folder, _, names in os.walk(os.path.join(build.ROOT, "kernel")):
         for name in names:
-            if name.endswith((".c", ".h", ".S")):
+            if name.endswith(ends):
                 with open(os.path.join(folder, name), encoding="utf-8") as f:
                     text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m.group().count("\n"), f.read(), flags=re.S)
                 lines += sum(1 for line in text.splitlines() if line.strip())
@@ -185,7 +185,7 @@ def measure(timeout):
         results[key] = {"measured": value["total"], **value} if value else {"measured": None}
     text = kernel_text()
     results["kernel_text"] = {"measured": text["core"], **text}
-    results["kernel_lines"] = {"measured": kernel_lines()}
+    results["kernel_lines"] = {"measured": kernel_lines((".c", ".h", ".S")), "lists": kernel_lines((".def",))}
     results["masked_longest"] = {"measured": longest[0], "after_pc": longest[1], "at_total": longest[2]}
     results = {key: results[key] for key in goals.GOALS}  # in their order
     for key, result in results.items():
@@ -207,6 +207,8 @@ def beside(result):
         return f"user {number(result['user'])} + kernel {number(result['kernel'])}" + "".join(", " + a for a in apart)
     if "after_pc" in result:
         return f"after the user instruction at {result['after_pc']:#x}, {number(result['at_total'])} after reset"
+    if "lists" in result:
+        return f"beside it {number(result['lists'])} of the lists .def, of calls and of errors"
     if "libfdt" in result:
         return f"beside it boot {number(result['boot'])}, tree {number(result['tree'])}, libfdt {number(result['libfdt'])}"
     return ""
