@@ -7,30 +7,14 @@
  */
 #include "elf.h"
 #include <string.h>
+#include "elf64.h"
 
-struct elf64_ehdr {
-    uint8_t e_ident[16];
-    uint16_t e_type, e_machine;
-    uint32_t e_version;
-    uint64_t e_entry, e_phoff, e_shoff;
-    uint32_t e_flags;
-    uint16_t e_ehsize, e_phentsize, e_phnum, e_shentsize, e_shnum, e_shstrndx;
-};
-struct elf64_phdr {
-    uint32_t p_type, p_flags;
-    uint64_t p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_align;
-};
 struct elf64_shdr {
     uint32_t sh_name, sh_type;
     uint64_t sh_flags, sh_addr, sh_offset, sh_size;
     uint32_t sh_link, sh_info;
     uint64_t sh_addralign, sh_entsize;
 };
-struct elf64_dyn {
-    uint64_t d_tag, d_val;
-};
-_Static_assert(sizeof(struct elf64_ehdr) == 64, "System V ABI, figure 4-3");
-_Static_assert(sizeof(struct elf64_phdr) == 56, "System V ABI, figure 5-1");
 _Static_assert(sizeof(struct elf64_shdr) == 64, "System V ABI, figure 4-8");
 _Static_assert(sizeof(struct dev_match) == 136, "the layout of .cambium.match is part of the ABI");
 

@@ -10,26 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "elf64.h"
 #include "frame.h"
 #include "tls.h"
 
-/* What the start code reads of its own image: System V ABI 4.1, figures 4-3, 5-1 and 5-9; ELF for the Arm 64-bit
- * Architecture, 5.7.15. */
-struct elf64_ehdr {
-    uint8_t e_ident[16];
-    uint16_t e_type, e_machine;
-    uint32_t e_version;
-    uint64_t e_entry, e_phoff, e_shoff;
-    uint32_t e_flags;
-    uint16_t e_ehsize, e_phentsize, e_phnum, e_shentsize, e_shnum, e_shstrndx;
-};
-struct elf64_phdr {
-    uint32_t p_type, p_flags;
-    uint64_t p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_align;
-};
-struct elf64_dyn {
-    uint64_t d_tag, d_val;
-};
+/* ELF for the Arm 64-bit Architecture, 5.7.15; the other structures are in libsys/image. */
 struct elf64_rela {
     uint64_t r_offset, r_info, r_addend;
 };
