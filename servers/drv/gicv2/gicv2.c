@@ -94,18 +94,9 @@ static status_t gicv2_decode(struct irq_server *s, const struct tree_ref *ref, u
 
 /* ---- lines ---- */
 
-/* Both windows are mapped (main makes sure): tells the compiler, so that no access carries the other case along. */
-static inline const struct mmio *mapped(const struct mmio *m)
-{
-    if (m->base == 0) {
-        __builtin_unreachable();
-    }
-    return m;
-}
-
 static const struct mmio *dist_of(const struct irq_server *s)
 {
-    return mapped(&((const struct gicv2 *)(const void *)s)->hw.dist);
+    return mmio_mapped(&((const struct gicv2 *)(const void *)s)->hw.dist);
 }
 
 static void line_write(struct irq_server *s, uint32_t reg, uint32_t intid)
@@ -183,14 +174,14 @@ static const struct irq_server_ops gicv2_ops = {
 static inline uint32_t gicv2_take(const void *at, uint64_t unknown)
 {
     const struct gicv2_hw *hw = at;
-    uint32_t iar = mmio_read32(mapped(&hw->cpu), GICC_IAR);
+    uint32_t iar = mmio_read32(mmio_mapped(&hw->cpu), GICC_IAR);
     uint32_t intid = field_get(IAR_INTID, iar);
 
     (void)unknown; /* the kernel does not ask a GICv2 */
     if (intid >= INTID_SPECIAL) {
         return IRQ_NONE; /* gone again: nothing to complete */
     }
-    mmio_write32(mapped(&hw->cpu), GICC_EOIR, iar);
+    mmio_write32(mmio_mapped(&hw->cpu), GICC_EOIR, iar);
     return intid;
 }
 
@@ -198,7 +189,7 @@ static inline void gicv2_deactivate(const void *at, const struct irq_line *line)
 {
     const struct gicv2_hw *hw = at;
 
-    mmio_write32(mapped(&hw->dist), line->at, line->bit);
+    mmio_write32(mmio_mapped(&hw->dist), line->at, line->bit);
 }
 
 static status_t gicv2_run(struct gicv2 *g)
@@ -242,7 +233,7 @@ static void gicv2_find_target(struct gicv2 *g)
  * distributor is not switched off meanwhile: it might then miss edges (IHI 0048B, 4.3.1), which masked lines keep. */
 static status_t gicv2_start(struct gicv2 *g)
 {
-    const struct mmio *dist = dist_of(&g->server), *cpu = mapped(&g->hw.cpu);
+    const struct mmio *dist = dist_of(&g->server), *cpu = mmio_mapped(&g->hw.cpu);
 
     gicv2_find_target(g);
     for (uint32_t intid = 0; intid < g->server.line_count; intid += LINES_PER_WORD) {

@@ -181,18 +181,9 @@ static status_t gicv3_decode(struct irq_server *s, const struct tree_ref *ref, u
 
 /* ---- lines ---- */
 
-/* Both windows are mapped (main makes sure): tells the compiler, so that no access carries the other case along. */
-static inline const struct mmio *mapped(const struct mmio *m)
-{
-    if (m->base == 0) {
-        __builtin_unreachable();
-    }
-    return m;
-}
-
 static const struct mmio *window_of(struct irq_server *s, struct place p)
 {
-    return mapped(p.is_private ? &gicv3_of(s)->hw.redist : &gicv3_of(s)->hw.dist);
+    return mmio_mapped(p.is_private ? &gicv3_of(s)->hw.redist : &gicv3_of(s)->hw.dist);
 }
 
 static void line_write(struct irq_server *s, struct reg reg, uint32_t line)
@@ -213,7 +204,7 @@ static bool line_read(struct irq_server *s, struct reg reg, uint32_t line)
 static status_t gicv3_poll(const struct mmio *m, uint32_t offset, uint32_t bit)
 {
     for (unsigned i = 0; i < POLLS; i++) {
-        if ((mmio_read32(mapped(m), offset) & bit) == 0) {
+        if ((mmio_read32(mmio_mapped(m), offset) & bit) == 0) {
             return E_OK;
         }
     }
@@ -314,9 +305,9 @@ static inline void gicv3_deactivate(const void *at, const struct irq_line *line)
     const struct gicv3_hw *hw = at;
 
     if (__builtin_expect((line->at & AT_PRIVATE) == 0, 1)) {
-        mmio_write32(mapped(&hw->dist), line->at, line->bit);
+        mmio_write32(mmio_mapped(&hw->dist), line->at, line->bit);
     } else {
-        mmio_write32(mapped(&hw->redist), line->at & ~AT_PRIVATE, line->bit);
+        mmio_write32(mmio_mapped(&hw->redist), line->at & ~AT_PRIVATE, line->bit);
     }
 }
 
@@ -413,7 +404,7 @@ static status_t gicv3_start_lines(struct gicv3 *g, uint32_t line, uint32_t count
  * switched off: it might then miss edges, which masked lines keep. */
 static status_t gicv3_start_dist(struct gicv3 *g)
 {
-    const struct mmio *m = mapped(&g->hw.dist);
+    const struct mmio *m = mmio_mapped(&g->hw.dist);
     status_t err = E_OK;
 
     if ((mmio_read32(m, GICD_CTLR) & CTLR_ARE) == 0) {
@@ -438,7 +429,7 @@ static status_t gicv3_start_dist(struct gicv3 *g)
 
 static status_t gicv3_start_redist(struct gicv3 *g)
 {
-    const struct mmio *m = mapped(&g->hw.redist);
+    const struct mmio *m = mmio_mapped(&g->hw.redist);
 
     mmio_write32(m, GICR_WAKER, 0); /* ProcessorSleep off; all else is read-only or not ours */
     status_t err = gicv3_poll(m, GICR_WAKER, WAKER_CHILDRENASLEEP);
