@@ -12,7 +12,6 @@ _Noreturn void attack_loop(uint64_t port);
 #define LINEAR_VA    0xffffff8000000000ull
 #define WINDOWS_VA   0xffffffff00000000ull
 #define IMAGE_VA     0xffffffff80000000ull
-#define IMAGE_MAX    (64ull << 20) /* with its archive it has at most 16 MiB */
 #define CLOCK_PA     0x09010000ull
 #define RAM_PA       0x40000000ull
 
@@ -86,9 +85,7 @@ static const uint64_t kernel_addresses[] = { LINEAR_VA, LINEAR_VA + RAM_PA, WIND
 
 bool hostile_said(uint64_t address)
 {
-    /* above the image the kernel has nothing; but what is a little below 0, the address of somebody's fault, goes from one
-     * that took the fault's message to others in registers that it did not fill */
-    bool said = address < LINEAR_VA || address >= IMAGE_VA + IMAGE_MAX;
+    bool said = address < LINEAR_VA || address >= (uint64_t)-0x10000;
 
     for (unsigned i = 0; i < sizeof(kernel_addresses) / sizeof(kernel_addresses[0]); i++) {
         said |= address - kernel_addresses[i] <= 8;
