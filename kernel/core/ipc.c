@@ -20,11 +20,12 @@
 
 /* ---- waking ---- */
 
-/* A message resumes t: nothing of its old scratch registers may survive, and the flags are not its own any more. */
+/* A message, or an error in its place, resumes t: nothing of its old scratch registers may survive, and the flags are not
+ * its own any more. With an error there are no words: who called on a fast path has old ones in its frame. */
 static void ipc_resume(struct thread *t, int64_t x0)
 {
     t->x[0] = (uint64_t)x0;
-    for (unsigned i = 10; i < 19; i++) {
+    for (unsigned i = x0 < 0 ? 1 : 10; i < 19; i++) {
         t->x[i] = 0;
     }
     t->spsr = t->spsr0;

@@ -179,8 +179,9 @@ static void hostile_end(unsigned i)
             (unsigned long long)c->shared->w[HOSTILE_WRONG]);
     }
     if (!EXPECT(c->shared->w[HOSTILE_LEAK], 0)) {
-        say("# call %u gave %llx", (unsigned)c->shared->w[HOSTILE_LEAK_CALL],
-            (unsigned long long)c->shared->w[HOSTILE_LEAK]);
+        uint64_t where = c->shared->w[HOSTILE_LEAK_CALL];
+        say("# call %u gave %llx in x%u", (unsigned)where & 0xff,
+            (unsigned long long)c->shared->w[HOSTILE_LEAK], (unsigned)(where >> 8));
     }
     child_end(c);
 }

@@ -23,7 +23,7 @@ enum {
     GIFT_SIBLING, /* another hostile process, to be killed */
     GIFT_COUNT
 };
-/* shared->w */
+/* shared->w; LEAK_CALL: number | register << 8 */
 enum { HOSTILE_SEED, HOSTILE_WRONG, HOSTILE_WRONG_CALL, HOSTILE_LEAK, HOSTILE_LEAK_CALL };
 
 /* The page that a hostile process shares with the runner. */

@@ -82,7 +82,7 @@ static void look_for_leaks(struct hostile *g, const uint64_t x[11], unsigned num
     g->saw_fault |= receives(number) && x[0] >> 32 == RECV_FAULT;
     for (unsigned i = 0; i < 10 && !g->saw_fault; i++) {
         if (!hostile_said(x[i])) {
-            note((uint64_t *)(uintptr_t)&g->page->base.w[HOSTILE_LEAK], x[i], number);
+            note((uint64_t *)(uintptr_t)&g->page->base.w[HOSTILE_LEAK], x[i], number | i << 8);
         }
     }
 }

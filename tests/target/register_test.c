@@ -62,8 +62,40 @@ static void calls_that_succeed_keep_registers(void)
     close_handle(memory);
 }
 
+/* Receives, and instead of an answer receives again. */
+static void server_that_drops(struct shared *s)
+{
+    for (;;) {
+        struct msg m = { 0 };
+
+        ignore((status_t)sys_receive(s->h[0], &m, (uint64_t)DEADLINE_NEVER));
+    }
+}
+
+/* Its words went to the server in the registers: what stands in its frame is what an earlier entry left there. */
+static void call_that_fails_while_it_waits_brings_zeros(void)
+{
+    struct child c;
+    handle_t port = port_new();
+    uint64_t pattern[11] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }, x[11] = { port };
+
+    child_new(&c, 0, 0);
+    child_give(&c, 0, port, RIGHT_RECEIVE, 0);
+    child_run(&c, server_that_drops, PRIORITY_RUNNER + 1);
+    EXPECT(registers_checked(pattern, SYS_yield, 0x77), 0);
+    EXPECT(registers_checked(x, SYS_call, 0x78), 0);
+    EXPECT((int64_t)x[0], E_DEAD);
+    for (unsigned n = 1; n < 10; n++) {
+        EXPECT(x[n], 0);
+    }
+    child_end(&c);
+    close_handle(port);
+}
+
 const struct ktest register_tests[] = {
     { "every call that fails keeps registers", every_call_that_fails_keeps_registers },
     { "calls that succeed keep registers", calls_that_succeed_keep_registers },
+    { "a call that fails while it waits brings zeros",
+      call_that_fails_while_it_waits_brings_zeros },
     { NULL, NULL },
 };
