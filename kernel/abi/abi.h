@@ -169,8 +169,7 @@ enum {
 enum {
     /* x2 = port: the calling thread becomes this core's root interrupt server: pinned, runs with PSTATE.I set from its next
      * receive on; x3 = IRQ_ROOT_ICC or 0 -> x1 = this core's affinity, as MPIDR_EL1 has it (Aff3 in 39:32, Aff2..0 in 23:0) */
-    IRQ_ROOT_REGISTER = 0,
-    IRQ_ROOT_DOORBELL /* x2 = core, x3 = window, x4 = offset, x5 = value: how to interrupt that core */
+    IRQ_ROOT_REGISTER = 0
 };
 /* irq_root's flags for IRQ_ROOT_REGISTER. ICC: GICv3, the kernel acknowledges at the CPU's own registers and hands over the
  * INTID. */

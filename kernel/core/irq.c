@@ -56,7 +56,7 @@ void irq_port_gone(struct port *port)
 SYSCALL(irq_root)
 {
     bool icc = x[3] & IRQ_ROOT_ICC;
-    status_t error = E_NOSYS; /* doorbells come with the second core */
+    status_t error = E_NOSYS;
     struct port *port = x[1] == IRQ_ROOT_REGISTER
                             ? object_get(t->process, x[2], OBJECT_PORT, RIGHT_RECEIVE, &error)
                             : NULL;

@@ -384,15 +384,6 @@ status_t sys_irq_root(handle_t device, handle_t port, uint32_t flags, uint64_t *
     return status_of(&r);
 }
 
-status_t sys_irq_root_doorbell(handle_t device, unsigned core, unsigned window, uint64_t offset,
-                               uint64_t value)
-{
-    struct regs r = { { device, IRQ_ROOT_DOORBELL, core, window, offset, value } };
-
-    trap_irq_root(&r);
-    return status_of(&r);
-}
-
 status_t sys_power(handle_t psci, uint32_t op)
 {
     struct regs r = { { psci, op } };

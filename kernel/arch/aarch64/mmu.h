@@ -3,7 +3,7 @@
  *
  *   KERNEL_LINEAR + pa   all RAM that the kernel may touch (KERNEL_LINEAR_LEN of it), cacheable; the DMA pool not
  *                        cacheable; the kernel image's own pages are left out, so nothing writable aliases its text
- *   KERNEL_WINDOWS       512 pages for device registers: the early console, doorbells, checked access
+ *   KERNEL_WINDOWS       512 pages for device registers: the early console, checked access
  *   KERNEL_IMAGE         text r-x, rodata r--, data rw-
  *
  * Every kernel mapping is UXN, every user mapping PXN, none is writable and executable.

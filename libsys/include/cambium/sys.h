@@ -110,8 +110,6 @@ status_t sys_log_console(handle_t chosen, int on, uint64_t *out_seq);
 status_t sys_info(handle_t chosen, uint32_t op, uint64_t arg, uint64_t w[8]);
 /* `flags`: IRQ_ROOT_ICC or 0. *out_affinity (or NULL): this core's, as MPIDR_EL1 has it. */
 status_t sys_irq_root(handle_t device, handle_t port, uint32_t flags, uint64_t *out_affinity);
-status_t sys_irq_root_doorbell(handle_t device, unsigned core, unsigned window, uint64_t offset,
-                               uint64_t value);
 status_t sys_power(handle_t psci, uint32_t op);
 
 #ifdef __aarch64__
