@@ -76,6 +76,17 @@ status_t tree_reservation(const void *fdt, unsigned index, struct tree_range *ou
 /* /chosen linux,initrd-start and -end (end exclusive; one or two cells each). E_NOTFOUND (empty, too), E_FORMAT. */
 status_t tree_initrd(const void *fdt, struct tree_range *out) WARN_UNUSED;
 
+/* ---- what the boot does to the blob ---- */
+
+enum { TREE_SEEDS = 5 };
+/* /chosen's kaslr-seed in out[0], its rng-seed in the other four, as far as they go, as bytes; 0 where there is none. If
+ * only the first came, out[1] is made of its upper half, which is then not to be used for anything else that matters. */
+void tree_seeds(void *fdt, uint64_t out[TREE_SEEDS]);
+/* Overwrites both with zeroes. */
+void tree_seeds_erase(void *fdt);
+/* Bytes from the blob's start that are in use; loaders pad what they change. <= tree_len after tree_check. */
+size_t tree_used(const void *fdt);
+
 /* ---- addresses ---- */
 
 /* The n-th reg entry of a node as CPU addresses, translated through every ancestor's ranges. E_NOTFOUND: no such entry;
