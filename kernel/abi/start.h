@@ -52,5 +52,6 @@ struct start_info {
     uint32_t envc;
     uint32_t strings; /* offset from the start of this structure */
     uint32_t handle_count;
+    uint64_t seed[4]; /* init only: the tree's rng-seed; 0: it has none */
     struct start_handle handles[START_HANDLES];
 };

@@ -10,9 +10,13 @@
 #include <tree.h>
 
 void early_map(uint64_t image_pa, uint64_t tree_pa);
-bool early_tree_mapped(void); /* the loader's pointer led to something with the right magic */
+extern uint64_t early_tree_l3[]; /* 0: the loader's pointer led to nothing with the right magic */
+/* Maps the image a second time, where `seed` says; how far away that is. Nothing may be relocated yet. */
+uint64_t early_slide(uint64_t seed);
 void relocate(void);
-void early_drop_identity(void); /* which head.S needed */
+void early_drop(void); /* the mappings that head.S needed */
+/* main.c, before relocate(): checks the tree and keeps its seeds; the distance that early_slide made, or 0. */
+uint64_t boot_slide(uint64_t tree_pa);
 void boot_main(uint64_t tree_pa, uint64_t entry_level, uint64_t image_pa) __attribute__((noreturn));
 
 /* early.c: unmaps all that was for the boot only, then boot_leave of vectors.S: to the first thread; this stack becomes
@@ -21,9 +25,11 @@ _Noreturn void early_leave(uint64_t stack_top);
 _Noreturn void boot_leave(uint64_t stack_top);
 
 /* ram.c: finds RAM and reservations, maps it, feeds the allocators. Halts unless all of the archive is mapped then. */
-void ram_init(const void *fdt, uint64_t image_pa, struct tree_range tree, struct tree_range archive);
+void ram_init(const void *fdt, uint64_t image_pa, struct tree_range tree,
+              struct tree_range archive);
 
 /* start.c: init's process out of the archive. */
+extern uint64_t boot_seeds[TREE_SEEDS]; /* the tree's */
 void start_init(void *fdt, struct tree_range tree, struct tree_range archive);
 
 static inline uint64_t pages_of(uint64_t len)

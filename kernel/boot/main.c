@@ -8,16 +8,32 @@
 
 #define TREE_WINDOW (KERNEL_WINDOWS + (2ull << 20)) /* early.c maps the loader's tree there */
 
-extern char _start[], __archive_start[], __boot_stack_end[];
-extern const char embedded_archive_end[];
+extern char __archive_start[], embedded_archive_end[], __boot_stack_end[];
 extern uint64_t early_identity_l1[], early_empty_ttbr0;
+
+uint64_t boot_seeds[TREE_SEEDS];
+static status_t tree_error;
+static size_t tree_room; /* bytes of it that are mapped */
+
+BOOT_CODE uint64_t boot_slide(uint64_t tree_pa)
+{
+    void *fdt = (void *)(TREE_WINDOW + tree_pa % PAGE_SIZE);
+
+    if (early_tree_l3[0] != 0) {
+        tree_room = tree_len(fdt) < TREE_MAX_LEN ? tree_len(fdt) : TREE_MAX_LEN;
+        tree_error = tree_check(fdt, tree_room);
+        if (tree_error == E_OK) {
+            tree_seeds(fdt, boot_seeds);
+        }
+    }
+    ordered_seed |= boot_seeds[0] >> 32;
+    return boot_seeds[0] != 0 ? early_slide(boot_seeds[0]) : 0;
+}
 
 /* The tree where early.c mapped it, checked; or the end. */
 static BOOT_CODE void *tree_open(uint64_t tree_pa)
 {
     void *fdt = (void *)(TREE_WINDOW + tree_pa % PAGE_SIZE);
-    status_t error;
-    size_t len;
 
     if (tree_pa == 0) {
         halt_with_reason("the loader gave no device tree (x0 is 0); no address is guessed");
@@ -25,21 +41,19 @@ static BOOT_CODE void *tree_open(uint64_t tree_pa)
     if (tree_pa % 8 != 0) {
         halt_with_reason("the device tree at %#lx is not 8-byte aligned", tree_pa);
     }
-    if (!early_tree_mapped()) {
+    if (early_tree_l3[0] == 0) {
         halt_with_reason("x0 = %#lx does not point at a device tree (magic d00dfeed)", tree_pa);
     }
-    len = tree_len(fdt);
-    error = tree_check(fdt, len < TREE_MAX_LEN ? len : TREE_MAX_LEN);
-    if (error != E_OK) {
-        if (tree_mend(fdt, len < TREE_MAX_LEN ? len : TREE_MAX_LEN) == E_OK) {
+    if (tree_error != E_OK) {
+        if (tree_mend(fdt, tree_room) == E_OK) {
             console_bind(fdt); /* what is sound of it may name the console that can say so */
             console_flush();
         }
-        halt_with_reason("the device tree at %#lx, %lu bytes, cannot be used: %s", tree_pa, len,
-                         error == E_RANGE ? "it must have 2 MiB at most (dtc takes out padding)"
-                         : error == E_LIMIT
-                             ? "nodes nest deeper than 32 levels"
-                             : "it is damaged: a block, token or name lies outside it");
+        halt_with_reason(
+            "the device tree at %#lx, %lu bytes, cannot be used: %s", tree_pa, tree_len(fdt),
+            tree_error == E_RANGE   ? "it must have 2 MiB at most (dtc takes out padding)"
+            : tree_error == E_LIMIT ? "nodes nest deeper than 32 levels"
+                                    : "it is damaged: a block, token or name lies outside it");
     }
     return fdt;
 }
@@ -71,10 +85,11 @@ static BOOT_CODE void say_hardware(const void *fdt, uint64_t entry_level, uint64
     kprintf("%s (MIDR %#lx), entered at EL%lu, image at %#lx, counter %lu kHz",
             cpu_name(midr >> 4 & 0xfff), midr, entry_level, image_pa,
             sysreg_read(cntfrq_el0) / 1000);
-    kprintf("features: %s-bit ASID%s%s%s", (mmfr0 >> 4 & 15) == 2 ? "16" : "8",
+    kprintf("features: %s-bit ASID%s%s%s%s", (mmfr0 >> 4 & 15) == 2 ? "16" : "8",
             (sysreg_read(id_aa64mmfr1_el1) >> 20 & 15) != 0 ? ", PAN" : "",
             (sysreg_read(id_aa64isar0_el1) >> 20 & 15) != 0 ? ", LSE" : "",
-            (sysreg_read(id_aa64pfr0_el1) >> 24 & 15) != 0 ? ", GIC system registers" : "");
+            (sysreg_read(id_aa64pfr0_el1) >> 24 & 15) != 0 ? ", GIC system registers" : "",
+            boot_seeds[0] == 0 ? "; /chosen has no kaslr-seed: addresses are fixed" : "");
 }
 
 static BOOT_CODE void timer_init(void)
@@ -102,8 +117,8 @@ BOOT_CODE void boot_main(uint64_t tree_pa, uint64_t entry_level, uint64_t image_
     void *fdt;
 
     cores[0].stack_top = (uint64_t)__boot_stack_end;
-    early_empty_ttbr0 = (uint64_t)early_identity_l1 - KERNEL_IMAGE + image_pa;
-    early_drop_identity();
+    early_empty_ttbr0 = (uint64_t)early_identity_l1 - (uint64_t)_start + image_pa;
+    early_drop();
     fdt = tree_open(tree_pa);
     console_bind(fdt);
     console_flush();

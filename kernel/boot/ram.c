@@ -122,7 +122,7 @@ static BOOT_CODE void add_frames(void)
 BOOT_CODE void ram_init(const void *fdt, uint64_t image_pa, struct tree_range tree,
                         struct tree_range archive)
 {
-    extern char _start[], __archive_start[], __archive_end[], __image_end[];
+    extern char __archive_start[], __archive_end[], __image_end[];
     struct tree_range image = { image_pa, (uint64_t)(__image_end - _start) };
     struct tree_range inside = { image_pa + (uint64_t)(__archive_start - _start),
                                  (uint64_t)(__archive_end - __archive_start) };

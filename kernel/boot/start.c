@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * init's process: a copy of the tree without the seeds, the archive, the ELF image of "init", a stack, start_info, and
  * the handles to all there is. From here on the kernel only answers.
+ *
+ * Its image lies up to 32 GiB above 2 MiB, all else up to 32 GiB above the addresses below, both as the seeds say.
  */
 #include <string.h>
 #include <core/core.h>
@@ -12,13 +14,15 @@
 
 /* Where things lie in init's space: user addresses, chosen here, told in start_info. */
 enum { STACK_LEN = 16 * PAGE_SIZE };
-#define IMAGE_VA   (2ull << 20)
-#define FREE_VA    (1ull << 30)
+#define SLIDE(n)   ((uint64_t)(uint32_t)(n) % (8ull << 32 >> PAGE_SHIFT) << PAGE_SHIFT)
+#define IMAGE_VA   ((2ull << 20) + SLIDE(boot_seeds[1]))
+#define SLID(va)   ((va) + SLIDE(boot_seeds[1] >> 32))
+#define FREE_VA    SLID(16ull << 32)
 #define FREE_END   (96ull << 32)
-#define TREE_VA    (112ull << 32)
-#define ARCHIVE_VA (113ull << 32)
-#define START_VA   (126ull << 32)
-#define STACK_TOP  (127ull << 32)
+#define TREE_VA    SLID(104ull << 32)
+#define ARCHIVE_VA SLID(105ull << 32)
+#define START_VA   SLID(118ull << 32)
+#define STACK_TOP  SLID(119ull << 32)
 enum { INIT_PRIORITY = 30 };
 
 /* The first `len` bytes; a contiguous memory may be longer than was asked. All memories here are one piece of RAM. */
@@ -69,43 +73,19 @@ static BOOT_CODE void give(struct process *p, struct start_info *info, const cha
     h->handle = (handle_t)handle;
 }
 
-/* Not by fdt_path_offset, which checks every token again: that was a third of the whole boot. */
-static BOOT_CODE void wipe_seeds(void *fdt)
-{
-    static const char *const seeds[] = { "kaslr-seed", "rng-seed" };
-    int chosen, len;
-    status_t error = tree_find(fdt, "/chosen", &chosen);
-
-    for (unsigned i = 0; error == E_OK && i < 2; i++) {
-        void *value = fdt_getprop_w(fdt, chosen, seeds[i], &len);
-
-        if (value != NULL) {
-            memset(value, 0, (unsigned)len);
-        }
-    }
-}
-
-static BOOT_CODE uint64_t max(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Copies what the blob really uses (QEMU pads it to 1 MiB); the seeds go from the loader's as well. */
 static BOOT_CODE struct memory *copy_tree(struct process *p, void *fdt, struct tree_range tree,
                                           uint64_t *out_len)
 {
-    uint64_t reserved = fdt_off_mem_rsvmap(fdt) + 16ull * ((unsigned)fdt_num_mem_rsv(fdt) + 1);
-    uint64_t end = max(max(fdt_off_dt_struct(fdt) + fdt_size_dt_struct(fdt),
-                           fdt_off_dt_strings(fdt) + fdt_size_dt_strings(fdt)),
-                       reserved);
+    uint64_t end = tree_used(fdt);
     void *copy;
     struct memory *m = memory_new(p, end, &copy);
 
     memcpy(copy, fdt, end);
     fdt_set_totalsize(copy, (uint32_t)end);
-    wipe_seeds(copy);
+    tree_seeds_erase(copy);
     if (frame_at(tree.base >> PAGE_SHIFT) != NULL) { /* it may lie in a ROM */
-        wipe_seeds(fdt);
+        tree_seeds_erase(fdt);
     }
     *out_len = end;
     return m;
@@ -188,6 +168,7 @@ BOOT_CODE void start_init(void *fdt, struct tree_range tree, struct tree_range a
         .priority_ceiling = PRIORITY_COUNT - 1,
         .strings = sizeof(*info),
     };
+    memcpy(info->seed, boot_seeds + 1, sizeof(info->seed));
     give(p, info, "self", &p->object, RIGHT_READ | RIGHT_MANAGE);
     give(p, info, "chosen", &device_create(p, DERIVE_CHOSEN)->object, all);
     give(p, info, "root", &device_create(p, DEVICE_ALL | DERIVE_IRQ_ROOT)->object, all);

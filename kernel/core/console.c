@@ -23,12 +23,7 @@ static const struct early_uart {
 static const struct early_uart *uart;
 static struct tree_console console;
 static uint64_t uart_va;
-static bool enabled = true;
-
-void console_on(bool on)
-{
-    enabled = on;
-}
+bool console_on = true;
 
 static uint64_t uart_at(unsigned offset)
 {
@@ -53,7 +48,7 @@ static void uart_put(char c)
 
 void console_put(const char *text, uint64_t len)
 {
-    for (uint64_t i = 0; enabled && i < len; i++) {
+    for (uint64_t i = 0; console_on && i < len; i++) {
         if (uart != NULL && text[i] == '\n') {
             uart_put('\r');
         }

@@ -23,7 +23,7 @@ enum { LINE_LEN = 252 };
 /* ---- console.c: the early console ---- */
 void console_bind(const void *fdt); /* by /chosen stdout-path */
 void console_put(const char *text, uint64_t len);
-void console_on(bool on);
+extern bool console_on;
 void console_flush(void); /* prints what the log held before there was a console */
 
 /* ---- trace.c ---- */
@@ -134,7 +134,6 @@ void thread_end(struct thread *t);
 void thread_unblock(struct thread *t);
 void thread_raise(struct thread *t, unsigned level);
 void thread_fault(struct thread *t, uint32_t cause, uint64_t address, uint64_t esr, uint64_t code);
-void thread_serror(struct thread *t, uint64_t esr);
 void fp_trap(struct thread *t);
 
 /* ---- sched.c ---- */

@@ -8,11 +8,14 @@
 #include <arch/aarch64/mmu.h>
 #include <arch/aarch64/sysreg.h>
 
-/* Recomputes the owner's inherited level from those who still wait on it. */
+/* Recomputes the owner's inherited level from those who still wait on it. Nothing for NULL, nobody. */
 void futex_rebase(struct thread *owner)
 {
-    uint8_t top = owner->own;
+    uint8_t top = owner != NULL ? owner->own : 0;
 
+    if (owner == NULL) {
+        return;
+    }
     for (struct thread *w = owner->process->futex_waiters.head; w != NULL; w = w->next) {
         if (w->futex_owner == owner && w->level > top) {
             top = w->level;
@@ -38,9 +41,7 @@ void futex_unlink(struct thread *t)
     queue_remove(&t->process->futex_waiters, t);
     t->futex_owner = NULL;
     t->state = TS_RUN;
-    if (owner != NULL) {
-        futex_rebase(owner);
-    }
+    futex_rebase(owner);
 }
 
 void futex_owner_gone(struct thread *owner)
@@ -85,9 +86,7 @@ SYSCALL(futex_wait)
     t->state = TS_FUTEX;
     t->futex_address = x[0];
     t->futex_owner = owner;
-    if (owner != NULL) {
-        futex_rebase(owner);
-    }
+    futex_rebase(owner);
     sched_deadline(t, t->deadline);
     return CALL_BLOCKED;
 }
@@ -129,14 +128,10 @@ SYSCALL(futex_wake)
 
         if (w->futex_address == x[0] && old != owner) {
             w->futex_owner = owner == w ? NULL : owner;
-            if (old != NULL) {
-                futex_rebase(old);
-            }
+            futex_rebase(old);
         }
     }
-    if (owner != NULL) {
-        futex_rebase(owner);
-    }
+    futex_rebase(owner);
     x[1] = woken;
     return E_OK;
 }

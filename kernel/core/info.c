@@ -42,10 +42,8 @@ static status_t info_thread(uint64_t *x)
     if (best == NULL) {
         return E_NOTFOUND;
     }
-    x[1] = best->id;
-    x[2] = best->process->id;
-    x[3] = best->state;
-    x[4] = best->level - 1u;
+    memcpy(&x[1], (uint64_t[]){ best->id, best->process->id, best->state, best->level - 1u },
+           4 * sizeof(uint64_t));
     return E_OK;
 }
 

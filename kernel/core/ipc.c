@@ -163,9 +163,7 @@ static status_t ipc_deliver(struct thread *from, struct thread *to)
     }
     if (from->fault) {
         to->x[1] = from->fault_words[0];
-        for (unsigned i = 0; i < MSG_WORDS; i++) {
-            to->x[2 + i] = from->fault_words[i];
-        }
+        memcpy(&to->x[2], from->fault_words, sizeof(from->fault_words));
     }
     trace(TRACE_CALL, from, to->id);
     to->x[0] = (from->fault ? (uint64_t)RECV_FAULT : RECV_CALL) << 32 | from->badge;

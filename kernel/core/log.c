@@ -219,7 +219,7 @@ SYSCALL(log)
     case LOG_TRACE_READ:
         return trace_read(x);
     default:
-        console_on(x[2] != 0);
+        console_on = x[2] != 0;
         x[1] = next_seq;
         return E_OK;
     }
@@ -234,7 +234,7 @@ static _Noreturn void report_and_stop(const char *what, const char *format, va_l
 
     if (!again) { /* else the report itself failed: what is out is out */
         again = true;
-        console_on(true);
+        console_on = true;
         kernel_line(what, format, args);
         if (core->current != NULL) {
             kprintf("core %u, process %s, thread %u, IRQs %lu", core->number,
@@ -264,8 +264,8 @@ _Noreturn void panic(const char *format, ...)
 
 _Noreturn void assert_failed(const char *expression, const char *file, int line)
 {
-    panic("%s:%u: assertion failed: %s (called from %#lx)", file, line, expression,
-          (unsigned long)__builtin_return_address(0));
+    panic("%s:%u: assertion failed: %s (called from image + %#lx)", file, line, expression,
+          (uint64_t)__builtin_return_address(0) - (uint64_t)_start);
 }
 
 /* From vectors.S: an exception inside the kernel. */
@@ -274,5 +274,5 @@ _Noreturn void kernel_exception(uint64_t sp, uint64_t lr)
     uint64_t elr = sysreg_read(elr_el1);
 
     panic("exception in the kernel: ESR %#lx, FAR %#lx, pc %#lx (image + %#lx), lr %#lx, sp %#lx",
-          sysreg_read(esr_el1), sysreg_read(far_el1), elr, (uint64_t)(elr - KERNEL_IMAGE), lr, sp);
+          sysreg_read(esr_el1), sysreg_read(far_el1), elr, elr - (uint64_t)_start, lr, sp);
 }

@@ -4,13 +4,15 @@
 #include "ordered.h"
 #include <stddef.h>
 
+uint32_t ordered_seed = 1;
+
+/* xorshift32, Marsaglia 2003 */
 static uint32_t ordered_random(void)
 {
-    static uint32_t state = 1; /* xorshift32, Marsaglia 2003 */
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return state;
+    ordered_seed ^= ordered_seed << 13;
+    ordered_seed ^= ordered_seed >> 17;
+    ordered_seed ^= ordered_seed << 5;
+    return ordered_seed;
 }
 
 /* Hangs n, which may be NULL, at a link of parent's (or the root's, without parent). */

@@ -18,6 +18,8 @@ struct ordered {
     struct ordered_node *root, *first; /* first: lowest key, NULL when empty */
 };
 
+extern uint32_t ordered_seed; /* of the weights, not 0; the boot sets it */
+
 void ordered_insert(struct ordered *o, struct ordered_node *n, uint64_t key);
 void ordered_remove(struct ordered *o, struct ordered_node *n);
 /* A node with exactly this key, or NULL. */

@@ -8,14 +8,11 @@
 
 struct link *process_all;
 
-static struct process *process_of(struct link *l)
-{
-    return l != NULL ? CONTAINER(l, struct process, all_link) : NULL;
-}
-
 struct process *process_next(const struct process *p)
 {
-    return process_of(p != NULL ? p->all_link.next : process_all);
+    struct link *l = p != NULL ? p->all_link.next : process_all;
+
+    return l != NULL ? CONTAINER(l, struct process, all_link) : NULL;
 }
 
 /* Its struct and its first pages; NULL: no budget, no RAM or no ASID. Without a parent it is init. */

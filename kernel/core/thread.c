@@ -158,7 +158,7 @@ static struct thread *thread_before(const struct thread *t)
 
 /* An SError came while t ran. The bus reports a store late: it is charged to the last of those that ran on this core
  * whose process ever used a device; to t if none of them is left. */
-void thread_serror(struct thread *t, uint64_t esr)
+void exception_serror(struct thread *t)
 {
     struct thread *before = t;
 
@@ -169,7 +169,7 @@ void thread_serror(struct thread *t, uint64_t esr)
         sched_unready(before);
         thread_unblock(before);
     }
-    thread_fault(before != NULL ? before : t, FAULT_SERROR, 0, esr, 0);
+    thread_fault(before != NULL ? before : t, FAULT_SERROR, 0, sysreg_read(esr_el1), 0);
 }
 
 /* Lazy FP: a thread's first FP instruction brings its registers in and the owner's out. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * child - from a checked image to a process with its memory, handles and start page.
  *
- * What lies where in the new address space, upwards from CHILD_BASE, so that one page-table page covers small servers:
+ * What lies where in the new address space, upwards from a random multiple of 2 MiB, so that one page-table page covers
+ * small servers:
  *
  *   image: text r-x, rodata r-- (one memory for all instances), data rw- (its own)
  *   start page(s) r--, command page rw-, guard, stack rw-, guard, device tree r--, guard, free for the process
@@ -15,10 +16,13 @@
 #include <cambium/client.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <tree.h>
 #include "init.h"
 
 #define CHILD_BASE 0x200000ull /* everything below faults: null pointers with large offsets too */
+#define CHILD_PLACES                                                                               \
+    (1u << 17) /* of 2 MiB: 256 GiB, and more than 100 are left to map in (start_info.free_end) */
 
 static uint64_t page_up(uint64_t len)
 {
@@ -136,11 +140,27 @@ static void image_release(struct image *image)
 
 /* ---- processes ---- */
 
+/* For arc4random, which asks at its first use and stirs the same in again after a mebibyte: its key is kept then. */
+int getentropy(void *buf, size_t len)
+{
+    memset(buf, 0, len);
+    memcpy(buf, start_info->seed, len < sizeof(start_info->seed) ? len : sizeof(start_info->seed));
+    return 0;
+}
+
+/* Without a seed in the tree all have the same, as if no one were to be surprised. */
+static uint64_t child_base(void)
+{
+    bool is_seeded = start_info->seed[0] != 0;
+
+    return CHILD_BASE + (is_seeded ? (uint64_t)arc4random_uniform(CHILD_PLACES) << 21 : 0);
+}
+
 /* Lengths of the parts of the child's memories, and where they go. */
 struct layout {
     uint64_t command_len, info_len, data_len; /* own */
     uint64_t bss_len;                         /* zero, with the stack behind it */
-    uint64_t info_va, command_va, stack_va, tree_va, free_va;
+    uint64_t base, info_va, command_va, stack_va, tree_va, free_va;
 };
 
 /* How much of a writable segment comes from the file, in whole pages. */
@@ -151,7 +171,7 @@ static uint64_t segment_data_len(const struct elf_segment *s)
 
 static struct layout child_layout(const struct init *init, const struct child_spec *spec)
 {
-    struct layout l = { .command_len = spec->is_program ? 0 : PAGE_SIZE };
+    struct layout l = { .command_len = spec->is_program ? 0 : PAGE_SIZE, .base = child_base() };
 
     for (unsigned i = 0; i < spec->image->elf.segment_count; i++) {
         const struct elf_segment *s = &spec->image->elf.segments[i];
@@ -161,7 +181,7 @@ static struct layout child_layout(const struct init *init, const struct child_sp
         }
     }
     l.info_len = page_up(sizeof(struct start_info) + spec->strings_len);
-    l.info_va = CHILD_BASE + spec->image->elf.span;
+    l.info_va = l.base + spec->image->elf.span;
     l.command_va = l.info_va + l.info_len;
     l.stack_va = l.command_va + l.command_len + PAGE_SIZE;
     l.tree_va = l.stack_va + spec->stack_len + PAGE_SIZE;
@@ -176,14 +196,14 @@ static status_t child_map(struct child *c, handle_t memory, uint64_t offset, uin
     return len == 0 ? E_OK : sys_map(c->process, memory, 0, offset, len, va, flags);
 }
 
-static status_t child_map_image(struct child *c, struct image *image, uint64_t data_at,
-                                handle_t zero)
+static status_t child_map_image(struct child *c, struct image *image, uint64_t base,
+                                uint64_t data_at, handle_t zero)
 {
     uint64_t bss_at = 0;
 
     for (unsigned i = 0; i < image->elf.segment_count; i++) {
         const struct elf_segment *s = &image->elf.segments[i];
-        uint64_t va = CHILD_BASE + s->va;
+        uint64_t va = base + s->va;
         status_t err;
         if (s->flags & MAP_WRITE) {
             uint64_t data_len = segment_data_len(s);
@@ -214,7 +234,7 @@ static void child_fill_info(const struct init *init, struct child *c, const stru
     info->size = (uint32_t)l->info_len;
     info->tree_va = l->tree_va;
     info->tree_len = init->tree_len;
-    info->image_va = CHILD_BASE;
+    info->image_va = l->base;
     info->free_va = l->free_va;
     info->free_end = start_info->free_end; /* the kernel's limit is the same for all */
     info->stack_top = l->stack_va + spec->stack_len;
@@ -249,13 +269,13 @@ static status_t child_fill(struct init *init, struct child *c, const struct chil
 
     c->command = spec->is_program ? NULL : (struct command_page *)c->va;
     c->info = (struct start_info *)(c->va + info_at);
-    c->entry = CHILD_BASE + spec->image->elf.entry;
+    c->entry = l->base + spec->image->elf.entry;
     c->stack_top = l->stack_va + spec->stack_len;
     c->info_va = l->info_va;
     child_fill_info(init, c, spec, l);
     err = child_map(c, c->memory, 0, l->command_len, l->command_va, MAP_READ | MAP_WRITE);
     err = err ? err : child_map(c, c->memory, info_at, l->info_len, l->info_va, MAP_READ);
-    err = err ? err : child_map_image(c, spec->image, info_at + l->info_len, zero);
+    err = err ? err : child_map_image(c, spec->image, l->base, info_at + l->info_len, zero);
     err = err ? err
               : child_map(c, zero, l->bss_len, spec->stack_len, l->stack_va, MAP_READ | MAP_WRITE);
     err = err ? err : child_map(c, init->tree, 0, page_up(init->tree_len), l->tree_va, MAP_READ);

@@ -153,6 +153,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     uart = NULL;
     conduit = CONDUIT_NONE;
     if (setjmp(fake.end) == 0) {
+        memset(boot_seeds, 0, sizeof(boot_seeds));
+        early_tree_l3[0] = fdt_magic(fake.blob) == FDT_MAGIC;
+        (void)boot_slide(TREE_PA);
         boot_main(TREE_PA, 1, IMAGE_PA);
     }
     if (tree_check(fake.blob, room) == E_OK) {
@@ -187,17 +190,19 @@ NEVER(process_create)
 NEVER(thread_create)
 
 struct core cores[CORES];
+uint32_t ordered_seed = 1;
+uint64_t early_tree_l3[1];
 unsigned fake_asm;
 uint64_t fake_now, fake_isr, mmu_table_next, early_empty_ttbr0, early_identity_l1[512];
 char fake_ram[FAKE_PAGES * 4096]; /* of kernel_native.h; not used */
 struct frame_pool frame_pools[2];
 
-bool early_tree_mapped(void)
-{
-    return fdt_magic(fake.blob) == FDT_MAGIC;
-}
+void early_drop(void) {}
 
-void early_drop_identity(void) {}
+uint64_t early_slide(uint64_t seed)
+{
+    return seed;
+}
 
 void console_flush(void) {}
 

@@ -242,7 +242,7 @@ static void a_late_bus_error_is_charged_to_who_had_the_device(void **state)
     assert_int_equal(CALL_OF(map, driver, device, 0, PAGE_SIZE, VA, MAP_READ), E_OK);
     in_program->from = (uint32_t)(uintptr_t)world_thread; /* ran before, but holds nothing */
     in_driver->from = (uint32_t)(uintptr_t)in_program;
-    thread_serror(in_driver, 0);
+    exception_serror(in_driver);
     assert_null(d->threads); /* it runs and holds a device */
     in_driver = world_thread_of(d, driver);
     in_program->from = (uint32_t)(uintptr_t)in_driver;
@@ -251,10 +251,10 @@ static void a_late_bus_error_is_charged_to_who_had_the_device(void **state)
     assert_int_equal(
         ipc_receive(in_driver, handle_lookup(world_init, there)->object, (uint64_t)DEADLINE_NEVER),
         CALL_BLOCKED); /* it waits again, and its store fails now */
-    thread_serror(in_program, 0);
+    exception_serror(in_program);
     assert_null(d->threads);
     assert_non_null(p->threads);
-    thread_serror(in_program, 0); /* who ran before has ended */
+    exception_serror(in_program); /* who ran before has ended */
     assert_null(p->threads);
     assert_int_equal(CALL_OF(handle_close, there), E_OK);
     assert_int_equal(CALL_OF(process_kill, driver), E_OK);
@@ -392,7 +392,7 @@ static void an_serror_after_device_access_alone_is_its_own(void **state)
     there = X(1);
     in_d->from = (uint32_t)(uintptr_t)in_o;
     assert_int_equal(CALL_AS(in_d, device_access, there, 0, 4 | DEVICE_WRITE, 0, 1), E_OK);
-    thread_serror(in_d, 0);
+    exception_serror(in_d);
     assert_null(d->threads);
     assert_non_null(o->threads);
 }
@@ -408,7 +408,7 @@ static void an_serror_two_switches_late_finds_the_driver(void **state)
     assert_int_equal(CALL_OF(map, driver, device, 0, PAGE_SIZE, VA, MAP_READ), E_OK);
     in_p->from = (uint32_t)(uintptr_t)in_d;
     world_thread->from = (uint32_t)(uintptr_t)in_p;
-    thread_serror(world_thread, 0);
+    exception_serror(world_thread);
     assert_null(d->threads);
     assert_non_null(p->threads);
 }

@@ -28,7 +28,7 @@ def test_boot_code_and_the_page_below_the_stack_are_not_mapped_after_the_boot(bo
                              stdout=subprocess.PIPE, text=True).stdout
     offsets = {name: int(at, 16) for at, name in re.findall(r"^([0-9a-f]+) \w (\w+)$", listing, re.M)}
     monitor = library.Monitor(tmp_path)
-    machine = boot(extra=monitor.options)
+    machine = boot(extra=monitor.options, properties=["dtb-randomness=off"])
     machine.prompt()
 
     def mapped(symbol, offset=0):

@@ -10,7 +10,7 @@ import boot as library
 import gdbstub
 import pytest
 
-KERNEL = 0xffffffff80000000  # where kernel/arch/aarch64/mmu.h puts the image
+KERNEL = 0xffffffff80000000  # where the image lies if the tree has no seed
 HANDLER_MAX = 200  # instructions
 TRIES = 20  # until an interrupt goes the way that the first one went: others are the timer's, or of a server just started
 
@@ -94,7 +94,7 @@ def drop_line(machine):
 @pytest.mark.parametrize("is_ack", [False, True], ids=["interrupt", "acknowledge"])
 def test_the_root_server_may_die_at_every_instruction_of_an(boot, gic, is_ack, tmp_path):
     stub = gdbstub.Stub(tmp_path)
-    machine = boot(gic=gic, extra=stub.options, timeout=20)
+    machine = boot(gic=gic, extra=stub.options, timeout=20, properties=["dtb-randomness=off"])
     machine.prompt()
     stub.connect()
     handler = Handler(stub, machine, Kernel(), is_ack)
@@ -134,7 +134,7 @@ def test_the_root_server_may_die_at_every_instruction_of_an(boot, gic, is_ack, t
 
 def test_an_interrupt_that_is_gone_when_it_is_acknowledged_is_borne(boot, gic, tmp_path):
     stub = gdbstub.Stub(tmp_path)
-    machine = boot(gic=gic, extra=stub.options, timeout=20)
+    machine = boot(gic=gic, extra=stub.options, timeout=20, properties=["dtb-randomness=off"])
     machine.prompt()
     stub.connect()
     kernel = Kernel()

@@ -30,7 +30,8 @@ def main():
     args = parser.parse_intermixed_args()
     extra = ["-append", args.word] if args.word else []
     command = machine.command(image=args.image, initrd=args.archive, gic=args.gic, memory="256M",
-                              icount=not args.real_time, extra=extra)
+                              icount=not args.real_time, extra=extra,
+                              properties=["dtb-randomness=off"])  # so that the tests know what kernel addresses to try
     command[command.index("-serial") + 1] = "stdio"
     run = subprocess.Popen(command + ["-monitor", "none"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT)

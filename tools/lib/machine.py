@@ -47,7 +47,8 @@ def refusal(machine, gic, smp, memory="1G"):
 
 def command(image=IMAGE, gic=2, smp=1, memory="1G", cpu="cortex-a72", dtb=None, initrd=None, properties=(),
             icount=False, extra=()):
-    """QEMU's arguments. `properties` go to -M; icount: deterministic, one instruction is one nanosecond."""
+    """QEMU's arguments. `properties` go to -M; icount: deterministic, one instruction is one nanosecond, the tree's seeds
+    (and so all addresses) always the same."""
     args = [QEMU, "-M", ",".join(["virt", f"gic-version={gic}", *properties]), "-cpu", cpu, "-m", memory,
             "-smp", str(smp), "-nic", "none", "-display", "none", "-serial", "mon:stdio"]
     if image:
@@ -57,7 +58,7 @@ def command(image=IMAGE, gic=2, smp=1, memory="1G", cpu="cortex-a72", dtb=None, 
     if initrd:
         args += ["-initrd", initrd]
     if icount:
-        args += ["-icount", "shift=0,sleep=off"]
+        args += ["-icount", "shift=0,sleep=off", "-seed", "1"]
     return args + list(extra)
 
 

@@ -37,8 +37,3 @@ void exception_sync(struct thread *t)
     }
     thread_fault(t, cause_of(esr), address, esr, 0);
 }
-
-void exception_serror(struct thread *t)
-{
-    thread_serror(t, sysreg_read(esr_el1));
-}

@@ -15,9 +15,7 @@ _start:
     .quad   0                           /* text_offset: any 2 MiB-aligned base */
     .quad   __image_end - _start        /* image_size, .bss included */
     .quad   0xa                         /* flags: little endian, 4 KiB pages, anywhere in RAM */
-    .quad   0
-    .quad   0
-    .quad   0
+    .skip   24
     .ascii  "ARM\x64"                   /* magic */
     .word   0
 
@@ -146,6 +144,13 @@ _start:
 high_entry:
     adrp    x0, __boot_stack_end
     mov     sp, x0
+    mov     x0, x20
+    bl      boot_slide                  /* boot/main.c: from here to where the image goes, mapped there too */
+    add     sp, sp, x0
+    adr     x9, .Lplaced
+    add     x9, x9, x0
+    br      x9
+.Lplaced:
     adrp    x0, vectors
     add     x0, x0, #:lo12:vectors
     msr     vbar_el1, x0

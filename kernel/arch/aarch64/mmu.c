@@ -12,11 +12,7 @@ enum { ENTRIES = 512 };
 /* Set up by boot/early.c. */
 extern uint64_t kernel_l1[ENTRIES], window_l3[ENTRIES];
 uint64_t early_empty_ttbr0; /* a table of nothing, ASID 0 */
-
-static unsigned index_at(uint64_t va, unsigned level) /* level 1..3 */
-{
-    return (va >> (39 - 9 * level)) & (ENTRIES - 1);
-}
+uint64_t kernel_linear = KERNEL_HALF;
 
 /* ---- TLB. One wrapper, since some cores need every broadcast completed twice (Cortex-A76: CVE-2025-10263). ---- */
 
@@ -82,9 +78,9 @@ BOOT_CODE void mmu_table_pool(uint64_t pa)
     uint64_t *l2 = mmu_window(WINDOW_BOOT, pa, PTE_KERNEL_RW);
 
     memset(l2, 0, PAGE_SIZE);
-    l2[index_at(KERNEL_LINEAR + pa, 2)] = pa | PTE_KERNEL_RW | PTE_VALID;
+    l2[index_at(kernel_linear + pa, 2)] = pa | PTE_KERNEL_RW | PTE_VALID;
     dsb_ishst(); /* its entries, before a walker can find it */
-    kernel_l1[index_at(KERNEL_LINEAR + pa, 1)] = pa | PTE_TABLE | PTE_VALID;
+    kernel_l1[index_at(kernel_linear + pa, 1)] = pa | PTE_TABLE | PTE_VALID;
     dsb_ishst();
     isb();
     mmu_table_next = pa + PAGE_SIZE;
@@ -107,7 +103,7 @@ static BOOT_CODE uint64_t table_new(void)
 BOOT_CODE void mmu_map_linear(uint64_t pa, uint64_t len, uint64_t attributes)
 {
     for (uint64_t size, end = pa + len; pa < end; pa += size) {
-        uint64_t *entry = &kernel_l1[index_at(KERNEL_LINEAR + pa, 1)];
+        uint64_t *entry = &kernel_l1[index_at(kernel_linear + pa, 1)];
         unsigned level = 1;
 
         for (size = 1ull << 30; level < 3 && (*entry != 0 || pa % size != 0 || end - pa < size);
@@ -118,7 +114,7 @@ BOOT_CODE void mmu_map_linear(uint64_t pa, uint64_t len, uint64_t attributes)
                 *entry = table_new();
             }
             table = pa_to_va(*entry & PTE_ADDRESS);
-            entry = &table[index_at(KERNEL_LINEAR + pa, ++level)];
+            entry = &table[index_at(kernel_linear + pa, ++level)];
         }
         *entry = pa | attributes | (level == 3 ? PTE_TABLE : 0) | PTE_VALID;
     }

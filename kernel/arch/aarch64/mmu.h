@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Address spaces: 39-bit halves, 4 KiB granule, three levels (DDI 0487, D8). Kernel half (TTBR1):
  *
- *   KERNEL_LINEAR + pa   all RAM that the kernel may touch (KERNEL_LINEAR_LEN of it), cacheable; the DMA pool not
+ *   kernel_linear + pa   all RAM that the kernel may touch (KERNEL_LINEAR_LEN of it), cacheable; the DMA pool not
  *                        cacheable; the kernel image's own pages are left out, so nothing writable aliases its text
- *   KERNEL_WINDOWS       512 pages for device registers: the early console, checked access
- *   KERNEL_IMAGE         text r-x, rodata r--, data rw-
+ *   _start               the image: text r-x, rodata r--, data rw-
+ *   KERNEL_WINDOWS       behind it, 512 pages for device registers: the early console, checked access
+ *
+ * Linear map and image begin where the tree's seed says (early.c:early_slide), without one at the addresses below.
  *
  * Every kernel mapping is UXN, every user mapping PXN, none is writable and executable.
  */
@@ -13,10 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KERNEL_LINEAR     0xffffff8000000000ull
+#define KERNEL_HALF       0xffffff8000000000ull
 #define KERNEL_LINEAR_LEN (256ull << 30)
-#define KERNEL_WINDOWS    0xffffffff00000000ull
 #define KERNEL_IMAGE      0xffffffff80000000ull
+#define KERNEL_WINDOWS    ((uint64_t)_start + (16ull << 20))
 #define USER_END          (1ull << 39)
 
 /* Page-table entry fields. */
@@ -50,13 +52,21 @@
  * other code refers to them. */
 #define BOOT_CODE __attribute__((section(".text.boot")))
 
+extern char _start[];
+extern uint64_t kernel_linear;
+
+static inline unsigned index_at(uint64_t va, unsigned level) /* in the table of level 1..3 */
+{
+    return va >> (39 - 9 * level) & 511;
+}
+
 static inline void *pa_to_va(uint64_t pa)
 {
-    return (void *)(KERNEL_LINEAR + pa);
+    return (void *)(kernel_linear + pa);
 }
 static inline uint64_t va_to_pa(const void *va)
 {
-    return (uint64_t)va - KERNEL_LINEAR;
+    return (uint64_t)va - kernel_linear;
 }
 
 struct process;

@@ -17,10 +17,10 @@ BOOT_CODE void psci_bind(const void *fdt)
     if (tree_find(fdt, "/psci", &node) == E_OK && tree_enabled(fdt, node)) {
         const char *method = tree_string(fdt, node, "method");
 
-        conduit = method == NULL                  ? CONDUIT_NONE
-                  : memcmp(method, "hvc", 4) == 0 ? CONDUIT_HVC
-                  : memcmp(method, "smc", 4) == 0 ? CONDUIT_SMC
-                                                  : CONDUIT_NONE;
+        method = method != NULL ? method : "";
+        conduit = strcmp(method, "hvc") == 0   ? CONDUIT_HVC
+                  : strcmp(method, "smc") == 0 ? CONDUIT_SMC
+                                               : CONDUIT_NONE;
     }
 }
 

@@ -28,22 +28,16 @@
 /* SPSR_EL1: EL0t with D and A clear; I masks IRQs. F is always set: a device's registers may route a FIQ to us, which
  * nobody takes. */
 #define SPSR_F (1ull << 6)
-#define ISR_I (1ull << 7)
+#define ISR_I  (1ull << 7)
 #define SPSR_I (1ull << 7)
 /* ESR_EL1 */
-#define ESR_EC(esr)      ((unsigned)((esr) >> 26) & 0x3f)
-#define ESR_WNR(esr)     (((esr) >> 6) & 1)
-#define ESR_CM(esr)      (((esr) >> 8) & 1)
-#define ESR_FNV(esr)     (((esr) >> 10) & 1)
-#define ESR_FSC(esr)     ((unsigned)(esr)&0x3f)
-enum {
-    EC_FP = 0x07,
-    EC_INSN_LOWER = 0x20,
-    EC_PC_ALIGN = 0x22,
-    EC_DATA_LOWER = 0x24,
-    EC_SP_ALIGN = 0x26,
-    EC_BRK = 0x3c
-};
+#define ESR_EC(esr)  ((unsigned)((esr) >> 26) & 0x3f)
+#define ESR_WNR(esr) (((esr) >> 6) & 1)
+#define ESR_CM(esr)  (((esr) >> 8) & 1)
+#define ESR_FNV(esr) (((esr) >> 10) & 1)
+#define ESR_FSC(esr) ((unsigned)(esr)&0x3f)
+enum { EC_FP = 0x07, EC_INSN_LOWER = 0x20, EC_PC_ALIGN = 0x22, EC_DATA_LOWER = 0x24 };
+enum { EC_SP_ALIGN = 0x26, EC_BRK = 0x3c };
 enum { FSC_EXTERNAL = 0x10, FSC_ALIGNMENT = 0x21 };
 
 #define INSTRUCTION(name, text)                                                                    \
