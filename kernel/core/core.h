@@ -107,7 +107,7 @@ static inline struct thread *object_thread(struct object *o)
 
 /* ---- port.c ---- */
 bool port_release_step(struct port *port);
-bool port_fail_callers_step(struct port *port, status_t error);
+bool port_deafen_step(struct port *port);
 void port_notify(struct port *port, uint64_t bits);
 status_t badge_count_up(struct port *port, uint32_t badge, struct process *payer);
 void badge_count_down(struct port *port, uint32_t badge);

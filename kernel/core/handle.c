@@ -203,8 +203,7 @@ bool handle_close_step(struct process *p, struct handle_entry *e)
         ipc_fail_caller(caller, E_DEAD);
         return true;
     }
-    if ((meta & RIGHT_RECEIVE) && port->receive_handles == 1 &&
-        !port_fail_callers_step(port, E_DEAD)) {
+    if ((meta & RIGHT_RECEIVE) && port->receive_handles == 1 && !port_deafen_step(port)) {
         return false;
     }
     if (o->refs == 1 && !object_end_step(o)) {

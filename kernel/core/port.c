@@ -111,7 +111,7 @@ uint32_t badge_take_closed(struct port *port)
 /* ---- end and reset ---- */
 
 /* Answers queued callers with `error`, some at a time; true: none is left. */
-bool port_fail_callers_step(struct port *port, status_t error)
+static bool port_fail_callers_step(struct port *port, status_t error)
 {
     for (unsigned i = 0; i < 16 && port->callers.head != NULL; i++) {
         struct thread *t = port->callers.head;
@@ -120,6 +120,18 @@ bool port_fail_callers_step(struct port *port, status_t error)
         ipc_fail_caller(t, error);
     }
     return port->callers.head == NULL;
+}
+
+/* The last handle to receive with goes: whoever waits here, to be answered or to receive, waits for nothing. */
+bool port_deafen_step(struct port *port)
+{
+    if (!port_fail_callers_step(port, E_DEAD)) {
+        return false;
+    }
+    for (unsigned i = 0; i < 16 && port->receiver != NULL; i++) {
+        ipc_wake_receiver(port, E_DEAD, 0);
+    }
+    return port->receiver == NULL;
 }
 
 static bool port_reset_step(struct port *port, bool fail_callers)
@@ -141,12 +153,6 @@ bool port_release_step(struct port *port)
 {
     port->object.dead = true;
     if (!port_reset_step(port, true)) {
-        return false;
-    }
-    for (unsigned i = 0; i < 16 && port->receiver != NULL; i++) {
-        ipc_wake_receiver(port, E_DEAD, 0);
-    }
-    if (port->receiver != NULL) {
         return false;
     }
     if (port->server != NULL) {

@@ -2,7 +2,7 @@
  * ipc - call, reply, kept reply, deadline and death at one port.
  *
  * Follows: kernel/core/ipc.c (ipc_call, ipc_receive, ipc_reply, ipc_deliver, ipc_fail_caller, ipc_queue_unlink,
- *   ipc_pool_unlink, reply_current, reply_kept, receive_after_reply), kernel/core/port.c (port_notify, port_fail_callers_step, port_reset_step),
+ *   ipc_pool_unlink, reply_current, reply_kept, receive_after_reply), kernel/core/port.c (port_notify, port_fail_callers_step, port_deafen_step, port_reset_step),
  *   kernel/core/thread.c (thread_unblock, thread_end), kernel/core/handle.c (handle_install_reply,
  *   handle_close_step), kernel/core/process.c (process_kill_step), kernel/arch/aarch64/fastpath.S (fast_call,
  *   fast_reply_receive, fast_reply_to_receive)

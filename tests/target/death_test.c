@@ -199,6 +199,25 @@ static void receiver(uint64_t arg)
     thread_leave();
 }
 
+/* Its own handle is gone before, and somebody else's was the last. */
+static void receiver_does_not_wait_for_what_cannot_come(void)
+{
+    handle_t all = port_new(), last = dup_of(all, RIGHT_RECEIVE, 0),
+             sender = dup_of(all, RIGHT_CALL, 0);
+    struct msg m = { 0 };
+
+    port = dup_of(all, RIGHT_RECEIVE, 0);
+    close_handle(all);
+    handle_t thread = thread_run(0, receiver, 0, PRIORITY_RUNNER + 1);
+    close_handle(port);
+    EXPECT(received, 1);
+    close_handle(last);
+    EXPECT(received, E_DEAD);
+    EXPECT(sys_call(sender, &m), E_DEAD);
+    thread_gone(thread);
+    close_handle(sender);
+}
+
 static void receiver_survives_the_loss_of_all_callers(void)
 {
     handle_t all = port_new(), sender;
@@ -227,5 +246,7 @@ const struct ktest death_tests[] = {
     { "receiving again drops the caller", receiving_again_drops_the_caller },
     { "a killed thread answers nobody", killed_thread_answers_nobody },
     { "a receiver survives the loss of all callers", receiver_survives_the_loss_of_all_callers },
+    { "a receiver does not wait for what cannot come",
+      receiver_does_not_wait_for_what_cannot_come },
     { NULL, NULL },
 };
