@@ -17,10 +17,10 @@ PROBE(write_unprivileged);
 PROBE(zero);
 PROBE(execute);
 
-/* The kernel's address space (kernel/README.md, section 2) and QEMU's virt. */
+/* The kernel's address space (kernel/README.md, section 2), for a tree without seeds, and QEMU's virt. */
 #define LINEAR_VA  0xffffff8000000000ull
-#define WINDOWS_VA 0xffffffff00000000ull
 #define IMAGE_VA   0xffffffff80000000ull
+#define WINDOWS_VA (IMAGE_VA + 0x1000000)
 #define RAM_PA     0x40000000ull
 #define IMAGE_PA   0x40200000ull
 #define UART_PA    0x09000000ull

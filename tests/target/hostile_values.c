@@ -10,8 +10,8 @@ _Noreturn void attack_loop(uint64_t port);
 #define GROUND_PAGES 48
 #define USER_TOP     (1ull << 39)
 #define LINEAR_VA    0xffffff8000000000ull
-#define WINDOWS_VA   0xffffffff00000000ull
 #define IMAGE_VA     0xffffffff80000000ull
+#define WINDOWS_VA   (IMAGE_VA + 0x1000000)
 #define CLOCK_PA     0x09010000ull
 #define RAM_PA       0x40000000ull
 
