@@ -65,6 +65,16 @@ def test_ctrl_c_ends_a_sleep(shell):
     assert shell.status() == 130
 
 
+def test_ctrl_c_ends_a_line_of_commands_that_do_not_wait_and_not_the_next(shell):
+    shell.send("ps; " * 50 + "echo the end\r")
+    shell.expect("cpu ms")
+    shell.send("\x03")
+    assert "the end\n" not in shell.prompt()
+    assert shell.status() == 130
+    shell.run("sleep 0.1")
+    assert shell.status() == 0
+
+
 def test_ctrl_c_at_the_prompt_drops_the_line(shell):
     shell.send("echo not this\x03")
     shell.prompt()

@@ -109,7 +109,7 @@ int job_run(struct shell *sh, int argc, char *argv[], bool background)
         printf("%s: %d programs run in the background already\n", argv[0], SHELL_JOBS);
         return STATUS_NOT_STARTED;
     }
-    sh->events &= ~(job_bit(sh, job) | SHELL_EVENT_INTERRUPT);
+    sh->events &= ~job_bit(sh, job);
     fflush(stdout);
     status_t err =
         spawn((const char *const *)argv, NULL, sh->port, job_bit(sh, job), &job->id, &job->console);

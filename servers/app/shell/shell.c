@@ -80,15 +80,16 @@ int shell_run(struct shell *sh, const char *line)
     if (!line_is_right(sh, line)) {
         return sh->status = STATUS_USAGE;
     }
-    sh->events &= ~SHELL_EVENT_INTERRUPT;
     while (parse_command(&line, sh->status, &sh->command, &why) == E_OK) {
         struct command *c = &sh->command;
         if (c->argc == 0) {
             continue;
         }
         sh->status = shell_run_command(sh, c->argc, c->argv, c->background);
-        if (sh->status == STATUS_INTERRUPTED) {
-            break; /* ^C ends the whole line */
+        /* ^C ends the whole line; a command that does not wait has not looked */
+        if (sh->status == STATUS_INTERRUPTED || console_wait(sh, SHELL_EVENT_INTERRUPT, 0) != 0) {
+            sh->status = STATUS_INTERRUPTED;
+            break;
         }
     }
     return sh->status;
@@ -110,6 +111,7 @@ static enum edit_result read_line(struct shell *sh)
     enum edit_result result = EDIT_MORE;
 
     console_own(sh, true);
+    (void)console_wait(sh, SHELL_EVENT_INTERRUPT, 0); /* it came too late for the last line */
     edit_start(e);
     while (result == EDIT_MORE) {
         if (at == len) {
