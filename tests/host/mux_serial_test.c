@@ -93,6 +93,41 @@ static void raw_input_comes_as_it_is_and_in_message_words(void **state)
     assert_int_equal(notified[1], 0);
 }
 
+static void what_is_typed_behind_a_command_is_its_programs(void **state)
+{
+    struct msg m = { .info = SERIAL_OP_READ_SHORT, .w = { 48, SERIAL_RAW } };
+
+    (void)state;
+    shell_owns();
+    assert_int_equal(call(SHELL, &m), KEPT);
+    type_keys("cksum\rabc\r\004");
+    assert_int_equal(answers[1].msg.w[0], 6);
+    request(SHELL, SERIAL_OP_MODE, SERIAL_COOKED, 0, 0);
+    request(SHELL, SERIAL_OP_FOREGROUND, PROGRAM, 0, 0);
+    assert_int_equal(request(PROGRAM, SERIAL_OP_READ, 100, 0, 0), 4);
+    assert_memory_equal(client_buf[2] + SERIAL_RX_OFFSET, "abc\n", 4);
+    assert_int_equal(notified[1], 0);
+}
+
+static void an_interrupt_typed_behind_a_command_ends_it(void **state)
+{
+    struct msg m = { .info = SERIAL_OP_READ_SHORT, .w = { 48, SERIAL_RAW } };
+
+    (void)state;
+    shell_owns();
+    assert_int_equal(call(SHELL, &m), KEPT);
+    type_keys("sleep 9\rabc\003ps\r");
+    assert_int_equal(answers[1].msg.w[0], 8);
+    assert_int_equal(notified[1], 0);
+    request(SHELL, SERIAL_OP_MODE, SERIAL_COOKED, 0, 0);
+    assert_int_equal(notified[1], 1ull << 32);
+    request(SHELL, SERIAL_OP_MODE, SERIAL_RAW, 0, 0);
+    m = (struct msg){ .info = SERIAL_OP_READ_SHORT, .w = { 48, SERIAL_RAW } };
+    assert_int_equal(call(SHELL, &m), E_OK);
+    assert_int_equal(m.w[0], 3);
+    assert_memory_equal(&m.w[1], "ps\r", 3);
+}
+
 static void interrupt_reaches_the_shell_and_forgets_what_was_typed(void **state)
 {
     (void)state;
@@ -299,6 +334,8 @@ int main(void)
         cmocka_unit_test_setup(the_reader_gets_a_cooked_line_with_echo, setup),
         cmocka_unit_test_setup(what_is_typed_ahead_is_echoed_by_whoever_reads_it, setup),
         cmocka_unit_test_setup(raw_input_comes_as_it_is_and_in_message_words, setup),
+        cmocka_unit_test_setup(what_is_typed_behind_a_command_is_its_programs, setup),
+        cmocka_unit_test_setup(an_interrupt_typed_behind_a_command_ends_it, setup),
         cmocka_unit_test_setup(interrupt_reaches_the_shell_and_forgets_what_was_typed, setup),
         cmocka_unit_test_setup(interrupt_is_seen_behind_input_that_nobody_reads, setup),
         cmocka_unit_test_setup(only_the_shell_hands_out_the_console, setup),

@@ -75,6 +75,15 @@ def test_ctrl_c_ends_a_line_of_commands_that_do_not_wait_and_not_the_next(shell)
     assert shell.status() == 0
 
 
+def test_what_is_typed_behind_a_command_is_its_programs(shell):
+    shell.send("cksum\rhello\r\x04")
+    assert "3015617425 6\n" in shell.prompt()
+    assert shell.status() == 0
+    shell.send("cksum\rhello\x03")
+    shell.prompt()
+    assert shell.status() == 130
+
+
 def test_ctrl_c_at_the_prompt_drops_the_line(shell):
     shell.send("echo not this\x03")
     shell.prompt()

@@ -27,6 +27,21 @@ static void cook(struct mux *m, const struct session *s)
     }
 }
 
+/* How much of the input the shell may take: it hands input on, so what is typed behind a line belongs to whoever reads
+ * then. */
+static uint32_t to_line_end(const struct ring *r, uint32_t len)
+{
+    uint32_t count = ring_count(r) < len ? ring_count(r) : len;
+
+    for (uint32_t n = 0; n < count; n++) {
+        uint8_t byte = r->data[(r->head + n) % RING_LEN];
+        if (byte == '\r' || byte == '\n') {
+            return n + 1;
+        }
+    }
+    return count;
+}
+
 bool input_take(struct mux *m, struct session *s, uint8_t *to, uint32_t len, uint32_t *out_len)
 {
     if (s->badge != m->reader) {
@@ -36,6 +51,7 @@ bool input_take(struct mux *m, struct session *s, uint8_t *to, uint32_t len, uin
         if (ring_empty(&m->input)) {
             return false;
         }
+        len = s->badge == m->master ? to_line_end(&m->input, len) : len;
         *out_len = ring_read(&m->input, to, len);
         if (m->stage < m->stage_end || m->driver_has_more) {
             upstream_fetch(m);
@@ -110,6 +126,17 @@ static bool interrupt_is_data(const struct mux *m, const struct session *reader)
     return m->master == 0 || (reader != NULL && m->reader == m->master && reader->raw);
 }
 
+static void interrupt(struct mux *m, const struct session *reader, const struct session *master)
+{
+    m->interrupts++;
+    line_clear(&m->line);
+    if (reader != NULL && !reader->raw && m->out.echo.len == 0) {
+        out_echo(&m->out, session_source(m, reader), "^C\n", 3);
+        upstream_flush(m);
+    }
+    session_interrupt(master);
+}
+
 uint32_t input_interrupt(struct mux *m, const uint8_t *data, uint32_t len)
 {
     uint32_t keep = len;
@@ -125,15 +152,24 @@ uint32_t input_interrupt(struct mux *m, const uint8_t *data, uint32_t len)
     if (interrupt_is_data(m, reader) || master == NULL) {
         return 0;
     }
-    m->interrupts++;
     m->input.head = m->input.tail;
-    line_clear(&m->line);
-    if (reader != NULL && !reader->raw && m->out.echo.len == 0) {
-        out_echo(&m->out, session_source(m, reader), "^C\n", 3);
-        upstream_flush(m);
-    }
-    session_interrupt(master);
+    interrupt(m, reader, master);
     return keep;
+}
+
+void input_interrupt_late(struct mux *m)
+{
+    const struct session *reader = session_find(m, m->reader);
+    const struct session *master = session_find(m, m->master);
+    uint32_t end = m->input.tail;
+
+    while (end != m->input.head && m->input.data[(end - 1) % RING_LEN] != KEY_INTERRUPT) {
+        end--;
+    }
+    if (end != m->input.head && master != NULL && !interrupt_is_data(m, reader)) {
+        m->input.head = end;
+        interrupt(m, reader, master);
+    }
 }
 
 void input_reader(struct mux *m, uint32_t badge)

@@ -84,6 +84,8 @@ void input_waits(struct mux *m, const struct session *s);
 bool input_take(struct mux *m, struct session *s, uint8_t *to, uint32_t len, uint32_t *out_len);
 /* ^C among newly fetched bytes: drops what was typed before it and tells the master. Returns the bytes to drop. */
 uint32_t input_interrupt(struct mux *m, const uint8_t *data, uint32_t len);
+/* The same for ^C that came while it was an ordinary byte, and that nobody read: call when it stops being one. */
+void input_interrupt_late(struct mux *m);
 void input_reader(struct mux *m, uint32_t badge);
 
 /* session.c */

@@ -163,6 +163,7 @@ static int serial_serve(struct mux *m, struct session *s, struct event *ev)
             return E_INVAL;
         }
         s->raw = w[0] == SERIAL_RAW;
+        input_interrupt_late(m);
         input_serve(m);
         return E_OK;
     case SERIAL_OP_FOREGROUND:

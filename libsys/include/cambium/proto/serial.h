@@ -34,7 +34,8 @@ enum serial_op {
                            * badge that reads from now on, while the caller keeps SERIAL_EV_INTERRUPT (a shell hands
                            * input to its program; it comes back when that badge is closed). With a handle, w7 = NOTIFY
                            * of the port where w1 is set on ^C; else SERIAL_EV_INTERRUPT as attached. E_RIGHTS: another
-                           * session has it. Where a caller has both and is in raw mode, ^C is an ordinary byte for it */
+                           * session has it. Where a caller has both and is in raw mode, ^C is an ordinary byte for it, and a
+                           * READ ends behind the first CR or LF: what follows is for whoever reads then */
     SERIAL_OP_STAT        /* -> w0 bytes received, w1 bytes sent, w2 lost (overrun), w3 interrupts */
 };
 enum { SERIAL_NONBLOCK = 1 };
