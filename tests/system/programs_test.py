@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The programs of the archive check themselves; their status says so."""
+import re
+
 import pytest
 
 
@@ -8,6 +10,16 @@ import pytest
 def test_program_succeeds(shell, program, said):
     assert said in shell.run(program)
     assert shell.status() == 0
+
+
+def test_bench_at_an_ordinary_prompt_says_what_it_ran_and_what_it_cannot(shell):
+    text = shell.run("bench")
+    assert shell.status() == 0
+    assert len(re.findall(r"^\w+ +\d+ us$", text, re.M)) == 6
+    assert "9 more need a second process" in text
+    assert "E_" not in text
+    shell.run("bench x")
+    assert shell.status() == 2
 
 
 def test_programs_leave_nothing_behind(shell):
