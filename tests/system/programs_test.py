@@ -22,6 +22,12 @@ def test_bench_at_an_ordinary_prompt_says_what_it_ran_and_what_it_cannot(shell):
     assert shell.status() == 2
 
 
+@pytest.mark.parametrize("program", ["cat x", "cat -r x", "stream x", "stream 1 2", "stream 5x", "cksum x"])
+def test_a_program_refuses_what_it_does_not_know(shell, program):
+    assert "usage: " in shell.run(program, timeout=10)
+    assert shell.status() == 2
+
+
 def test_programs_leave_nothing_behind(shell):
     """Objects and free pages are the same after ten runs as before the first."""
     before = shell.run("mem")

@@ -32,6 +32,10 @@ int main(int argc, char *argv[])
     if (argc == 2 && strcmp(argv[1], "-r") == 0) {
         return cat_raw();
     }
+    if (argc > 1) {
+        printf("usage: cat [-r]\n");
+        return 2;
+    }
     while ((c = getchar()) != EOF) {
         putchar(c);
     }
