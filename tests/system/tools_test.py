@@ -33,6 +33,13 @@ def test_exec_fails_if_a_command_fails():
     assert "nonsense: status 127" in err
 
 
+def test_exec_knows_the_status_of_the_command_before():
+    code, out, err = run("--exec", "echo $?; hello 1 2; echo $?; hello 'a b' \"c\" d; echo \"it is $?\" '$?'")
+    assert code == 1, err
+    for answer in ("echo $?\n0\n", "echo $?\n2\n", "\nit is 3 $?\n"):
+        assert answer in out
+
+
 def test_exec_fails_if_it_takes_too_long():
     code, _, err = run("--exec", "sleep 1000", "--timeout", "10")
     assert code == 1

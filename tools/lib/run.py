@@ -2,6 +2,7 @@
 """tools/run: installs what is missing, builds, boots Cambium in QEMU and gives its shell."""
 import argparse
 import os
+import re
 import shlex
 import shutil
 import struct
@@ -143,9 +144,14 @@ def split_commands(text):
     return commands
 
 
+def with_status(line, status):
+    """The line with `status` for each $? that the shell would replace: asking for the status made it 0 there."""
+    return re.sub(r"\\.|'[^']*'|\$\?", lambda found: str(status) if found[0] == "$?" else found[0], line)
+
+
 def execute(command, args):
     """--exec: types, prints, powers off."""
-    failed = []
+    failed, status = [], 0
     with machine.Machine(command, timeout=args.timeout or 120) as m:
         try:
             print(m.prompt(), end="")
@@ -154,7 +160,7 @@ def execute(command, args):
                 if line == "poweroff":
                     failed += [f"{later}: not run, the machine is off" for later in args.commands[number:]]
                     break
-                print(m.run(line), end="", flush=True)
+                print(m.run(with_status(line, status)), end="", flush=True)
                 status = m.status()
                 if status != 0:
                     failed.append(f"{line}: status {status}")
@@ -163,7 +169,7 @@ def execute(command, args):
             if code != 0:
                 failed.append(f"power-off: QEMU ended with status {code}")
         except machine.Stopped as what:
-            failed.append(str(what))
+            failed.append(machine.clean(str(what)))
     for reason in failed:
         print(f"tools/run: {reason}", file=sys.stderr)
     return 1 if failed else 0
