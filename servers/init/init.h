@@ -16,6 +16,7 @@
 #include "plan.h"
 
 enum {
+    INIT_PROCESS = 1, /* our own process's id: the first */
     INIT_JOBS_MAX = 32,
     INIT_ARGS_MAX = 32 * 1024,               /* bytes of arguments and environment of a program */
     INIT_EVENT_TIMER_BIT = 62,               /* beside INIT_EVENT_COMMAND, at init's port */

@@ -111,7 +111,7 @@ static status_t job_grant(struct init *init, struct job *job)
 static status_t job_afford(struct init *init, uint64_t pages)
 {
     uint64_t own[8], system[8];
-    status_t err = sys_info(init->chosen, INFO_PROCESS, 1, own); /* ourselves: the first process */
+    status_t err = sys_info(init->chosen, INFO_PROCESS, INIT_PROCESS, own);
 
     err = err ? err : sys_info(init->chosen, INFO_SYSTEM, 0, system);
     if (err) {

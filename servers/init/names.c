@@ -263,7 +263,8 @@ static status_t names_kill(struct init *init, const struct caller *c, const char
         }
         return E_OK;
     }
-    if (!caller_may(c, MAY_CONTROL) || strcmp(name, "init") == 0) {
+    if (!caller_may(c, MAY_CONTROL) || strcmp(name, "init") == 0 ||
+        number_of(name) == INIT_PROCESS) {
         return E_RIGHTS;
     }
     if (s == NULL) {

@@ -38,6 +38,15 @@ def test_the_trace_shows_the_way_of_a_key_press(shell):
     assert shell.status() == 2
 
 
+def test_who_cannot_be_killed_or_restarted_is_named(shell):
+    for line in ("kill nobody", "restart nobody", "kill job 99", "kill 99999", "kill /timer"):
+        assert shell.run(line).startswith(line.split()[0] + ": " + line.split(" ", 1)[1] + ": no such server")
+        assert shell.status() == 1
+    for name in ("init", "1"):
+        assert "not allowed" in shell.run("kill " + name)
+        assert shell.status() == 1
+
+
 def test_an_unknown_command_has_status_127(shell):
     assert "no such command or program" in shell.run("nonsense")
     assert shell.status() == 127

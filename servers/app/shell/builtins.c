@@ -86,6 +86,10 @@ static int name_command(struct shell *sh, int argc, char *argv[], uint32_t op)
         printf("%s: %s: not allowed (E_RIGHTS)\n", argv[0], name);
         return STATUS_FAILED;
     }
+    if (err == E_NOTFOUND) {
+        printf("%s: %s: no such server or program runs; try tree and ps\n", argv[0], name);
+        return STATUS_FAILED;
+    }
     return err == E_OK ? STATUS_OK : shell_fail(argv[0], name, err);
 }
 

@@ -24,7 +24,7 @@ enum init_op {
     INIT_OP_JOB,      /* w0 = job id -> w0 = JOB_*, w1 = exit code, or fault cause; a job that ended is forgotten by
                        * this. E_NOTFOUND */
     INIT_OP_KILL,     /* name of a server or program, or "job N", or a process id in digits. Servers are restarted and it does not
-                       * count as a death. E_NOTFOUND; E_RIGHTS for "init" */
+                       * count as a death. E_NOTFOUND; E_RIGHTS for "init" and its id */
     INIT_OP_RESTART,  /* name: like KILL; also starts a broken or failed server anew */
     INIT_OP_SERVER,   /* w0 = n: the n-th server in rank order -> w0..w3 = name (32 bytes), w4 = node offset (-1: none) as
                        * int32 | process id << 32, w5 = SERVICE_* | restarts << 32, w6 = rank. E_NOTFOUND: no more */
