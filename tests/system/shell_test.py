@@ -38,6 +38,12 @@ def test_the_trace_shows_the_way_of_a_key_press(shell):
     assert shell.status() == 2
 
 
+def test_a_command_without_arguments_refuses_any(shell):
+    for line in ("help me", "irq x", "mem x", "ps -a", "reboot now", "poweroff --help"):
+        assert "usage: " in shell.run(line), line
+        assert shell.status() == 2
+
+
 def test_who_cannot_be_killed_or_restarted_is_named(shell):
     for line in ("kill nobody", "restart nobody", "kill job 99", "kill 99999", "kill /timer"):
         assert shell.run(line).startswith(line.split()[0] + ": " + line.split(" ", 1)[1] + ": no such server")
@@ -107,6 +113,7 @@ def test_editing_history_and_completion(shell):
     assert shell.run("echo abd\x7fc") == "abc\n"
     assert shell.run("\x1b[A") == "abc\n"       # up: the last line again
     assert "Hello from Cambium." in shell.run("hell\t")
+    assert "nothing recorded" in shell.run("trace d\t")
 
 
 def test_a_program_runs_in_the_background(shell):

@@ -40,7 +40,7 @@ int shell_fail(const char *command, const char *what, status_t err)
 
 int shell_usage(const struct builtin *b)
 {
-    printf("usage: %s %s\n", b->name, b->arguments);
+    printf("usage: %s%s%s\n", b->name, b->arguments[0] != '\0' ? " " : "", b->arguments);
     return STATUS_USAGE;
 }
 
@@ -55,7 +55,7 @@ int shell_run_command(struct shell *sh, int argc, char *argv[], bool background)
         printf("%s: only programs can run in the background\n", argv[0]);
         return STATUS_USAGE;
     }
-    return b->run(sh, argc, argv);
+    return argc > 1 && b->arguments[0] == '\0' ? shell_usage(b) : b->run(sh, argc, argv);
 }
 
 /* Nothing of a line runs if it is not right to its end. */
