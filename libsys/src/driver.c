@@ -147,6 +147,7 @@ static status_t irq_rebind(struct frame *f, int node)
             ref.node == node) {
             status_t e = irq_attach(f, i);
             err = err != E_OK ? err : e;
+            log_debug("interrupt %u attached again: %s", i, err_name(e));
         }
     }
     return err;

@@ -20,14 +20,14 @@ static int server_node(const struct init *init, const struct server *s)
     return s->plan->node >= 0 ? init->plan.nodes[s->plan->node].offset : -1;
 }
 
-static void command_send(struct server *s, enum command_op op, unsigned about, int64_t node,
+static void command_send(struct server *s, enum command_op op, unsigned about, int64_t arg,
                          const char *name)
 {
     struct command_page *page = s->child.command;
 
     page->op = op;
     memset(page->arg, 0, sizeof(page->arg));
-    page->arg[0] = (uint64_t)node;
+    page->arg[0] = (uint64_t)arg;
     if (name != NULL) {
         size_t len = strlen(name);
         size_t room = 3 * sizeof(page->arg[0]) - 1;
@@ -58,6 +58,9 @@ void command_pump(struct init *init, struct server *s)
         set_remove(&s->rebind, (unsigned)about);
         command_send(s, COMMAND_REBIND, (unsigned)about, server_node(init, fresh),
                      fresh->plan->node < 0 ? fresh->plan->match->compatible : NULL);
+    } else if (s->is_level_due) {
+        s->is_level_due = false;
+        command_send(s, COMMAND_LOG_LEVEL, s->number, s->log_level, NULL);
     } else if (s->asked == ASKED_NOT_YET) {
         s->asked = ASKED_OPEN;
         command_send(s, COMMAND_PING, s->number, 0, NULL);
@@ -90,6 +93,7 @@ void command_reset(struct init *init, struct server *s)
 {
     s->command_open = false;
     s->asked = ASKED_PROVED;
+    s->is_level_due = s->is_level_set;
     init->suspect = init->suspect >= (int)s->number
                         ? -1
                         : init->suspect;   /* those above may have waited for it */

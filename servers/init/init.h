@@ -124,6 +124,9 @@ struct server {
     unsigned command_about;    /* QUIESCE, REBIND: which server */
     struct server_set quiesce; /* children whose lines must be masked before they start again */
     struct server_set rebind;  /* servers with a new incarnation */
+    uint8_t log_level;         /* enum log_level; where is_level_set */
+    bool is_level_set;         /* somebody asked: each new incarnation is told too */
+    bool is_level_due;         /* this one is still to be told */
     uint8_t asked;             /* enum asked, in the present round */
 };
 

@@ -280,6 +280,27 @@ static status_t names_kill(struct init *init, const struct caller *c, const char
     return E_OK;
 }
 
+static status_t names_log_level(struct init *init, const struct caller *c, const char *name,
+                                uint64_t level)
+{
+    struct server *s = find_to_kill(init, name);
+
+    if (!caller_may(c, MAY_CONTROL)) {
+        return E_RIGHTS;
+    }
+    if (s == NULL || s->plan == NULL) {
+        return E_NOTFOUND; /* the shell has no command page */
+    }
+    if (level > LOG_DEBUG) {
+        return E_INVAL;
+    }
+    s->log_level = (uint8_t)level;
+    s->is_level_set = true;
+    s->is_level_due = true;
+    command_pump(init, s);
+    return E_OK;
+}
+
 static status_t names_server(struct init *init, struct msg *m)
 {
     char name[32] = { 0 };
@@ -372,6 +393,8 @@ static status_t names_dispatch(struct init *init, const struct caller *c, struct
         return names_node(init, m);
     case INIT_OP_WHY:
         return names_why(init, m);
+    case INIT_OP_LOG_LEVEL:
+        return names_log_level(init, c, name, m->w[6]);
     case INIT_OP_POWER:
         return caller_may(c, MAY_CONTROL) ? sys_power(init->power, (uint32_t)m->w[0]) : E_RIGHTS;
     case INIT_OP_PROGRAM:

@@ -259,6 +259,7 @@ static void server_ready(struct init *init, struct server *s)
         report(init, LOG_INFO, "%s: %s restarted (%u)", name, s->image->name, s->restarts);
         command_rebind(init, s);
     }
+    command_pump(init, s); /* the log's level, if one was asked for */
     init->dirty = true;
 }
 

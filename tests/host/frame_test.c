@@ -155,6 +155,11 @@ void log_set_level(enum log_level level)
     note("level(%d) ", (int)level);
 }
 
+void log_debug(const char *format, ...)
+{
+    (void)format;
+}
+
 void log_error(const char *format, ...)
 {
     (void)format;

@@ -101,6 +101,30 @@ static void names_without_an_end_or_a_meaning_are_not_found(void **state)
     assert_int_equal(fake.kills, 0);
 }
 
+static void a_level_of_the_log_is_told_at_once_and_to_each_new_incarnation(void **state)
+{
+    struct msg m = { INIT_OP_LOG_LEVEL, { 0, [6] = LOG_DEBUG } };
+
+    (void)state;
+    memcpy(m.w, "pl011", 5);
+    assert_int_equal(names_serve(&fake.init, PL011 + 1, &m), E_RIGHTS);
+    m.info = INIT_OP_LOG_LEVEL;
+    m.w[6] = LOG_DEBUG + 1;
+    assert_int_equal(names_serve(&fake.init, SHELL + 1, &m), E_INVAL);
+    m.w[6] = LOG_DEBUG;
+    assert_int_equal(names_serve(&fake.init, SHELL + 1, &m), E_OK);
+    assert_int_equal(fake_command(PL011), COMMAND_LOG_LEVEL);
+    assert_int_equal(fake_server(PL011)->child.command->arg[0], LOG_DEBUG);
+    fake_done(PL011, E_OK);
+    assert_int_equal(fake_command(PL011), 0);
+    supervise_restart(&fake.init, fake_server(PL011));
+    fake_done(GIC, E_OK);
+    supervise_turn(&fake.init);
+    fake_ready(PL011);
+    assert_int_equal(fake_command(PL011), COMMAND_LOG_LEVEL);
+    assert_int_equal(fake_command(GIC), 0);
+}
+
 static void a_program_kills_its_own_jobs_only(void **state)
 {
     struct msg m;
@@ -187,6 +211,7 @@ int main(void)
         TEST(a_program_opens_what_its_list_says_and_no_more),
         TEST(servers_open_nothing),
         TEST(names_without_an_end_or_a_meaning_are_not_found),
+        TEST(a_level_of_the_log_is_told_at_once_and_to_each_new_incarnation),
         TEST(a_program_kills_its_own_jobs_only),
         TEST(what_was_given_up_is_refused_and_starts_when_it_is_told_to),
         TEST(questions_beyond_the_end_are_answered),

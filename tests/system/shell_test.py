@@ -53,6 +53,28 @@ def test_who_cannot_be_killed_or_restarted_is_named(shell):
         assert shell.status() == 1
 
 
+def test_what_a_server_logs_is_set_at_run_time_and_for_its_later_incarnations(shell):
+    line = "[pl011] /pl011@9000000: interrupt 0 attached again: E_OK"
+
+    def attached_again():
+        """How often pl011 said so in the log, after one more restart of its controller."""
+        shell.run("kill gicv2; sleep 0.5")
+        return shell.run("log").count(line)
+
+    assert attached_again() == 0
+    assert shell.run("log pl011 debug") == ""
+    assert attached_again() == 1
+    shell.run("kill pl011; sleep 0.5")
+    assert attached_again() == 2
+    assert line not in shell.run("log info")
+    shell.run("log pl011 info")
+    assert attached_again() == 2
+    assert "no such server" in shell.run("log nobody debug")
+    assert shell.status() == 1
+    assert "usage: log" in shell.run("log pl011 loud")
+    assert shell.status() == 2
+
+
 def test_an_unknown_command_has_status_127(shell):
     assert "no such command or program" in shell.run("nonsense")
     assert shell.status() == 127

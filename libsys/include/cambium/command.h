@@ -13,7 +13,7 @@ enum command_op {
     COMMAND_REBIND,       /* arg[0] = node offset (or -1 and the service's name in arg[1..3]): that server has a new
                            * incarnation; attach lines and subscriptions anew */
     COMMAND_IRQ_QUIESCE,  /* interrupt servers: arg[0] = node offset: mask and detach all lines of that child */
-    COMMAND_LOG_LEVEL,    /* arg[0] = level */
+    COMMAND_LOG_LEVEL,    /* arg[0] = enum log_level, the least severe logged from now on */
     COMMAND_DMA_OFF,      /* buses: arg[0] = node offset: take away that child's bus-mastering and read it back; E_OK only if
                            * it is off. Then init may free what the child's node holds (proto/init.h, "DMA"). There is no
                            * bus server yet, so init sends it to nobody, and only drivers give memory back */

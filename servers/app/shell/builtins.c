@@ -131,8 +131,7 @@ static const struct builtin builtins[] = {
     { "help", "", "this list", help_command },
     { "irq", "", "interrupt lines: node, events, state", irq_command },
     { "kill", "NAME | ID | job N", "ends a program; a server is restarted", kill_command },
-    { "log", "[error|warn|info|debug]", "the kernel's log, up to that level (else all)",
-      log_command },
+    { "log", "[[SERVER] LEVEL]", "the log, up to error, warn, info or debug", log_command },
     { "mem", "", "memory and kernel objects", mem_command },
     { "poweroff", "", "stops the machine", poweroff_command },
     { "ps", "", "processes", ps_command },
@@ -189,6 +188,7 @@ static int help_command(struct shell *sh, int argc, char *argv[])
     }
     help_programs(sh);
     printf("A ; B runs one after the other, PROGRAM & in the background.\n"
-           "^C ends a program, TAB completes, the arrows bring back old lines.\n");
+           "^C ends a program, TAB completes, the arrows bring back old lines.\n"
+           "log SERVER LEVEL sets the least severe lines that a server logs.\n");
     return STATUS_OK;
 }

@@ -120,6 +120,7 @@ void shell_complete(void *context, const char *line, uint32_t cursor, struct edi
         for (unsigned i = 0; i < 4; i++) {
             offer(&c, levels[i]);
         }
+        offer_servers(&c);
     } else if (strcmp(command, "trace") == 0) {
         static const char *const verbs[] = { "start", "stop", "dump" };
         for (unsigned i = 0; i < 3; i++) {

@@ -150,19 +150,46 @@ static uint32_t print_lines(char *text, uint32_t len, int level)
     return (uint32_t)(line - text);
 }
 
+/* enum log_level; -1: none of that name. */
+static int level_of(const char *name)
+{
+    int level = LOG_DEBUG;
+
+    while (level >= 0 && strcmp(name, level_names[level]) != 0) {
+        level--;
+    }
+    return level;
+}
+
+static int log_set(struct shell *sh, const char *server, int level)
+{
+    struct msg m = { .info = INIT_OP_LOG_LEVEL, .w = { [6] = (uint64_t)level } };
+    size_t len = strlen(server);
+    status_t err = E_NOTFOUND;
+
+    if (len < INIT_NAME_LEN) {
+        memcpy(m.w, server, len);
+        err = msg_call(sh->init, &m);
+    }
+    if (err == E_NOTFOUND) {
+        printf("log: %s: no such server; try tree\n", server);
+        return STATUS_FAILED;
+    }
+    return err == E_OK ? STATUS_OK : shell_fail("log", server, err);
+}
+
 int log_command(struct shell *sh, int argc, char *argv[])
 {
     static char text[1024];
-    int level = LOG_DEBUG;
+    int level = argc > 1 ? level_of(argv[argc - 1]) : LOG_DEBUG;
     uint64_t seq = 0, from = 0, len = 0;
     status_t err;
 
-    if (argc > 1) {
-        for (level = LOG_DEBUG; level >= 0 && strcmp(argv[1], level_names[level]) != 0; level--) {
-        }
-    }
-    if (argc > 2 || level < 0) {
+    if (argc > 3 || level < 0) {
         return shell_usage(builtin_find("log"));
+    }
+    if (argc == 3) {
+        return log_set(sh, argv[1], level);
     }
     while ((err = sys_log_read(sh->chosen, seq, text, sizeof(text), &from, &len)) == E_OK &&
            len > 0) {
