@@ -22,6 +22,14 @@ def test_commands_are_split_at_semicolons_outside_of_quotes():
     assert run.split_commands("tree; ps;irq ;; mem;") == ["tree", "ps", "irq", "mem"]
     assert run.split_commands("echo 'a; b' \"c;d\"; ps") == ["echo 'a; b' \"c;d\"", "ps"]
     assert run.split_commands("") == []
+    assert run.split_commands("ps\nmem; echo a\\;b") == ["ps", "mem", "echo a\\;b"]
+    assert run.split_commands("echo a#b # c; d\nps; # all\n#") == ["echo a#b", "ps"]
+    assert run.split_commands("echo \"it's\" '\"'; hello &") == ["echo \"it's\" '\"'", "hello &"]
+    for wrong in ("echo 'a", "echo it's", 'echo "a; ps', "echo " + 600 * "x", "echo '\n'", "echo \x03"):
+        try:
+            assert run.split_commands(wrong) is None, wrong
+        except ValueError:
+            pass
 
 
 def values(*totals):

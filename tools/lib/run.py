@@ -3,7 +3,6 @@
 import argparse
 import os
 import re
-import shlex
 import shutil
 import struct
 import subprocess
@@ -12,6 +11,8 @@ import tempfile
 
 import build
 import machine
+
+LONGEST_LINE = 511  # of Cambium's shell: EDIT_LEN - 1 of servers/app/shell/edit.h
 
 EPILOG = """\
 In the session, Ctrl-C goes to Cambium's shell. To leave: `poweroff` at the prompt, or Ctrl-A then x.
@@ -59,8 +60,8 @@ def options(argv):
     if args.commands is not None:
         try:
             args.commands = split_commands(args.commands)
-        except ValueError:
-            parser.error("--exec: a quote is not closed")
+        except ValueError as what:
+            parser.error(f"--exec: {what}")
     if args.gdb and args.commands is not None:
         parser.error("--gdb and --exec: the one waits for a person, the other for nobody")
     return args
@@ -131,16 +132,19 @@ def debugger():
 
 
 def split_commands(text):
-    """'a; b "c; d"' -> ['a', 'b "c; d"']: at semicolons outside of quotes."""
-    lexer = shlex.shlex(text, posix=False, punctuation_chars=";")
-    lexer.whitespace_split = True
-    commands, words = [], []
-    for token in [*lexer, ";"]:
-        if set(token) == {";"}:
-            commands += [" ".join(words)] if words else []
-            words = []
-        else:
-            words.append(token)
+    """'a; b "c; d"' -> ['a', 'b "c; d"']: at semicolons and line ends, as the shell reads quotes, \\ and #."""
+    commands = [""]
+    for token in re.findall(r"\\.|'[^']*'|\"(?:\\.|[^\"\\])*\"|(?<![^\s;])#[^\n]*|.", text, re.S):
+        if token in "'\"":
+            raise ValueError("a quote is not closed")
+        if token in ";\n":
+            commands.append("")
+        elif token[0] != "#" or len(token) == 1 and commands[-1][-1:].strip():
+            commands[-1] += " " if token == "\t" else token
+    commands = [command.strip() for command in commands if command.strip()]
+    for command in commands:
+        if len(command.encode()) > LONGEST_LINE or not command.isprintable():
+            raise ValueError(f"not a line of at most {LONGEST_LINE} printable characters: {command[:40]!r}")
     return commands
 
 
