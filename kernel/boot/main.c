@@ -45,12 +45,14 @@ static BOOT_CODE void *tree_open(uint64_t tree_pa)
         halt_with_reason("x0 = %#lx does not point at a device tree (magic d00dfeed)", tree_pa);
     }
     if (tree_error != E_OK) {
+        size_t len = tree_len(fdt); /* tree_mend changes it */
+
         if (tree_mend(fdt, tree_room) == E_OK) {
             console_bind(fdt); /* what is sound of it may name the console that can say so */
             console_flush();
         }
         halt_with_reason(
-            "the device tree at %#lx, %lu bytes, cannot be used: %s", tree_pa, tree_len(fdt),
+            "the device tree at %#lx, %lu bytes, cannot be used: %s", tree_pa, len,
             tree_error == E_RANGE   ? "it must have 2 MiB at most (dtc takes out padding)"
             : tree_error == E_LIMIT ? "nodes nest deeper than 32 levels"
                                     : "it is damaged: a block, token or name lies outside it");
