@@ -8,7 +8,6 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
@@ -121,6 +120,22 @@ def program(name):
 
 # ---- looking into a machine that says nothing ----
 
+def connected(path):
+    """A connection to QEMU's socket, which is there some time after QEMU was started, and listens a little later."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(20)
+
+    def connect():
+        try:
+            connection.connect(path)
+            return True
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+
+    assert machine.wait_until(connect, timeout=20), path
+    return connection
+
+
 class Monitor:
     """QEMU's monitor over a socket: what a test asks when the guest has no output. Pass `.options` as extra."""
 
@@ -131,11 +146,7 @@ class Monitor:
 
     def ask(self, line):
         if self.file is None:
-            end = time.monotonic() + 10
-            while not os.path.exists(self.path) and time.monotonic() < end:
-                time.sleep(0.05)
-            connection = socket.socket(socket.AF_UNIX)
-            connection.connect(self.path)
+            connection = connected(self.path)
             self.file = connection.makefile("rw")
             self.file.readline()
             self.command("qmp_capabilities")

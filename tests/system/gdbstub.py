@@ -2,7 +2,6 @@
 """A client of QEMU's gdb stub, as small as the tests need: stop at an address, step, read and write. For machines with one
 core in real time: under -icount this QEMU now and then misses a breakpoint, or never ends a step."""
 import os
-import socket
 
 import boot as library
 
@@ -18,10 +17,7 @@ class Stub:
         self.socket = None
 
     def connect(self):
-        assert library.machine.wait_until(lambda: os.path.exists(self.path))
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(20)
-        self.socket.connect(self.path)
+        self.socket = library.connected(self.path)
         self.ask("?")
 
     def close(self):
