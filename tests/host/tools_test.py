@@ -14,6 +14,7 @@ import goals  # noqa: E402
 import machine  # noqa: E402
 import run  # noqa: E402
 import test as test_tool  # noqa: E402
+import trees  # noqa: E402
 
 MKARCHIVE = os.path.join(ROOT, "tools", "mkarchive")
 
@@ -87,6 +88,54 @@ def test_ctrl_c_reaches_the_guest():
     """QEMU's "mon:" in front of stdio turns signals off; -nographic's own multiplexer does too, plain stdio does not."""
     command = machine.command()
     assert command[command.index("-serial") + 1] == "mon:stdio"
+
+
+def console_tree(tmp_path, stdout):
+    with open(os.path.join(os.environ["CAMBIUM_TREES"], "good-console.dtb"), "rb") as f:
+        blob = f.read()
+    old = b"/soc/serial@5000:115200n8"
+    assert old in blob and len(stdout) <= len(old)
+    path = tmp_path / "tree.dtb"
+    path.write_bytes(blob.replace(old, stdout.ljust(len(old), b"\0")))
+    return str(path)
+
+
+def test_the_terminal_is_at_the_serial_line_that_the_tree_names(tmp_path):
+    first, second = ["-serial", "mon:stdio"], ["-serial", "null", "-serial", "mon:stdio"]
+    for stdout, serials in ((b"/soc/serial@3000:115200n8", second), (b"serial0:115200n8", second), (b"serial0", second),
+                            (b"/soc/serial@2000", first), (b"/soc/serial@9999", first), (b"serial1:9600", first)):
+        command = machine.command(board="raspi3b", dtb=console_tree(tmp_path, stdout))
+        at = command.index("-serial")
+        assert command[at:at + len(serials)] == serials, stdout
+        assert command.count("-serial") == len(serials) // 2
+    assert trees.console_is(console_tree(tmp_path, b"/soc/serial@2000"), "arm,sbsa-uart")
+
+
+def test_a_board_gets_no_options_of_virts(tmp_path):
+    tree = console_tree(tmp_path, b"serial0")
+    command = machine.command(board="raspi3b", dtb=tree, icount=True)
+    assert "-icount" in command and "-accel" not in command
+    assert not {"-smp", "-m", "-cpu"} & set(command)
+    assert "thread=single" in " ".join(machine.command(board="raspi3b", dtb=tree))
+    assert machine.refusal("raspi3b") is machine.refusal("raspi3b", smp=4, memory="1024M") is None
+    assert "4 cores" in machine.refusal("raspi3b", smp=1) and "has 1G" in machine.refusal("raspi3b", memory="x")
+    assert machine.refusal("virt") is None and "1 to 8" in machine.refusal("virt", smp=0)
+
+
+def test_trees_are_looked_for_in_the_folder_named_and_then_in_the_cache(tmp_path, monkeypatch):
+    named, cache = tmp_path / "named", tmp_path / "cache"
+    named.mkdir(), cache.mkdir()
+    monkeypatch.setenv("CAMBIUM_DTB_DIR", str(named))
+    monkeypatch.setattr(trees, "CACHE", str(cache))
+    assert trees.find(["a.dtb", "b.dtb"]) is None
+    (cache / "a.dtb").touch()
+    assert trees.find(["a.dtb", "b.dtb"]) == str(cache / "a.dtb")
+    (named / "b.dtb").touch()
+    assert trees.find(["a.dtb", "b.dtb"]) == str(named / "b.dtb")
+    (named / "a.dtb").touch()
+    assert trees.find(["a.dtb", "b.dtb"]) == str(named / "a.dtb")
+    monkeypatch.delenv("CAMBIUM_DTB_DIR")
+    assert trees.find(["b.dtb"]) is None and str(cache) in trees.missing(["b.dtb"])
 
 
 def test_terminal_sequences_are_removed():

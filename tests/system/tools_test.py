@@ -90,13 +90,26 @@ def test_qemu_options_reach_qemu():
 
 
 @pytest.mark.parametrize("options, reason", [
-    (["--machine", "raspi3b"], "not supported yet"), (["--gic", "4"], "invalid choice"),
+    (["--machine", "raspi4b"], "not supported yet"), (["--gic", "4"], "invalid choice"),
     (["--smp", "9"], "1 to 8 cores"), (["--smp", "0"], "1 to 8 cores"), (["--gic", "3", "--smp", "124"], "1 to 123 cores"),
     (["--memory", "foo"], "not a size"), (["--memory", "8M"], "needs 64M"), (["--dtb", "missing.dtb"], "no such file"),
     (["--dtb", __file__], "not a device tree blob"), (["--add", __file__], "not an ELF file"),
     (["--exec", "echo 'a"], "a quote is not closed"), (["--timeout", "0"], "more than 0 seconds"),
-    (["--gdb", "--exec", "ps"], "waits for a person")])
+    (["--gdb", "--exec", "ps"], "waits for a person"), (["--machine", "raspi3b", "--smp", "2"], "has 4 cores"),
+    (["--machine", "raspi3b", "--memory", "2G"], "has 1G"), (["--machine", "raspi3b", "--gic", "2"], "of its board")])
 def test_what_the_machine_lacks_is_refused_with_the_reason(options, reason):
     code, _, err = run(*options)
     assert code == 2
     assert reason in err
+
+
+def test_a_board_without_a_device_tree_says_how_to_get_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("CAMBIUM_DTB_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    code, _, err = run("--machine", "raspi3b", "--exec", "echo x")
+    assert code == 2
+    for way in ("--dtb", "CAMBIUM_DTB_DIR", "tools/firmware", str(tmp_path / "cache")):
+        assert way in err
+    (tmp_path / "bcm2710-rpi-3-b.dtb").write_bytes(b"\xd0\x0d\xfe\xed" + bytes(60))
+    code, _, err = run("--machine", "raspi3b", "--exec", "echo x")
+    assert code == 2 and "damaged" in err

@@ -7,18 +7,24 @@ import sys
 import time
 
 import build
+import trees
 
 QEMU = "qemu-system-aarch64"
 IMAGE = os.path.join(build.BUILD, "kernel", "Image")
 ARCHIVE = os.path.join(build.BUILD, "servers", "archive.cpio")
 PROMPT = "cambium> "
 
-# Machines of the plan that cannot run yet, and why: tools/run refuses them with these words.
+# Machines of the plan, and why those cannot run yet that tools/run refuses.
 MACHINES = {
     "virt": None,
-    "raspi3b": "the Raspberry Pi machines are not supported yet",
-    "raspi4b": "the Raspberry Pi machines are not supported yet",
-    "raspi5b": "the Raspberry Pi machines are not supported yet",
+    "raspi3b": None,
+    "raspi4b": "the machine is not supported yet",
+    "raspi5b": "the machine is not supported yet",
+}
+
+# Machines whose cores and memory are fixed, and which take a board's own device tree: by these names, the best first.
+BOARDS = {
+    "raspi3b": {"smp": 4, "memory": "1G", "trees": ["bcm2710-rpi-3-b.dtb", "bcm2837-rpi-3-b.dtb"]},
 }
 
 
@@ -31,10 +37,13 @@ def mebibytes(size):
 LEAST_MEMORY = 64  # MiB: what the system is tested with
 
 
-def refusal(machine, gic, smp, memory="1G"):
-    """Why this combination cannot run, or None."""
+def refusal(machine, gic=None, smp=None, memory=None):
+    """Why this combination cannot run, or None. What is None was not asked for."""
     if MACHINES[machine]:
         return f"--machine {machine}: {MACHINES[machine]}"
+    if machine in BOARDS:
+        return board_refusal(machine, gic, smp, memory)
+    gic, smp, memory = gic or 2, 1 if smp is None else smp, memory or "1G"
     most = {2: 8, 3: 123}[gic]
     if not 1 <= smp <= most:
         return f"--smp {smp}: QEMU's virt machine with a GICv{gic} has 1 to {most} cores"
@@ -45,12 +54,28 @@ def refusal(machine, gic, smp, memory="1G"):
     return None
 
 
+def board_refusal(machine, gic, smp, memory):
+    board = BOARDS[machine]
+    if gic is not None:
+        return f"--gic {gic}: {machine} has the interrupt controller of its board"
+    if smp not in (None, board["smp"]):
+        return f"--smp {smp}: {machine} has {board['smp']} cores"
+    if memory is not None and mebibytes(memory) != mebibytes(board["memory"]):
+        return f"--memory {memory}: {machine} has {board['memory']}"
+    return None
+
+
 def command(image=IMAGE, gic=2, smp=1, memory="1G", cpu="cortex-a72", dtb=None, initrd=None, properties=(),
-            icount=False, extra=()):
+            icount=False, extra=(), board="virt"):
     """QEMU's arguments. `properties` go to -M; icount: deterministic, one instruction is one nanosecond, the tree's seeds
-    (and so all addresses) always the same."""
-    args = [QEMU, "-M", ",".join(["virt", f"gic-version={gic}", *properties]), "-cpu", cpu, "-m", memory,
-            "-smp", str(smp), "-nic", "none", "-display", "none", "-serial", "mon:stdio"]
+    (and so all addresses) always the same. A board takes neither gic, smp, memory nor cpu, and needs dtb."""
+    if board == "virt":
+        args = [QEMU, "-M", ",".join(["virt", f"gic-version={gic}", *properties]), "-cpu", cpu, "-m", memory,
+                "-smp", str(smp), "-nic", "none", "-display", "none", "-serial", "mon:stdio"]
+    else:
+        args = [QEMU, "-M", ",".join([board, *properties]), "-nic", "none", "-display", "none", *board_serials(dtb)]
+        if not icount:  # the cores that wait for their start poll, and with a host thread each would take the host's
+            args += ["-accel", "tcg,thread=single"]
     if image:
         args += ["-kernel", image]
     if dtb:
@@ -60,6 +85,13 @@ def command(image=IMAGE, gic=2, smp=1, memory="1G", cpu="cortex-a72", dtb=None, 
     if icount:
         args += ["-icount", "shift=0,sleep=off", "-seed", "1"]
     return args + list(extra)
+
+
+def board_serials(dtb):
+    """The terminal at the tree's console. The first serial line of QEMU's Raspberry Pis is the PL011, the second the mini
+    UART."""
+    is_second = trees.console_is(dtb, "brcm,bcm2835-aux-uart")
+    return (["-serial", "null"] if is_second else []) + ["-serial", "mon:stdio"]
 
 
 class Stopped(Exception):

@@ -11,6 +11,7 @@ import tempfile
 
 import build
 import machine
+import trees
 
 LONGEST_LINE = 511  # of Cambium's shell: EDIT_LEN - 1 of servers/app/shell/edit.h
 
@@ -28,12 +29,13 @@ def options(argv):
                                      formatter_class=argparse.RawDescriptionHelpFormatter,
                                      usage="tools/run [options] [-- QEMU-OPTION...]")
     parser.add_argument("--machine", choices=list(machine.MACHINES), default="virt",
-                        help="the board (default: virt; the others are not supported yet)")
-    parser.add_argument("--gic", type=int, choices=[2, 3], default=2,
-                        help="version of the interrupt controller (default: 2)")
-    parser.add_argument("--smp", type=int, default=1, metavar="N", help="cores (default: 1; only the first is used yet)")
-    parser.add_argument("--memory", default="1G", metavar="SIZE", help="RAM, for example 128M or 6G (default: 1G)")
-    parser.add_argument("--dtb", metavar="FILE", help="boot with this device tree instead of QEMU's own")
+                        help="the board (default: virt; raspi4b and raspi5b are not supported yet)")
+    parser.add_argument("--gic", type=int, choices=[2, 3],
+                        help="version of virt's interrupt controller (default: 2)")
+    parser.add_argument("--smp", type=int, metavar="N", help="virt's cores (default: 1; only the first is used yet)")
+    parser.add_argument("--memory", metavar="SIZE", help="virt's RAM, for example 128M or 6G (default: 1G)")
+    parser.add_argument("--dtb", metavar="FILE", help="boot with this device tree instead of QEMU's own, or, with a "
+                        "Raspberry Pi, of the board's from the folder CAMBIUM_DTB_DIR or from what tools/firmware fetched")
     parser.add_argument("--gdb", action="store_true",
                         help="wait for a debugger on port 1234 before the first instruction")
     parser.add_argument("--add", metavar="FILE.elf", action="append", default=[],
@@ -55,6 +57,11 @@ def options(argv):
         reason = refusal(path)
         if reason:
             parser.error(f"{path}: {reason}")
+    if args.machine in machine.BOARDS:
+        args.dtb = args.dtb or trees.find(machine.BOARDS[args.machine]["trees"])
+        reason = trees.missing(machine.BOARDS[args.machine]["trees"]) if args.dtb is None else no_board_tree(args.dtb)
+        if reason:
+            parser.error(f"--machine {args.machine}: {reason}")
     if args.timeout is not None and not args.timeout > 0:
         parser.error("--timeout: must be more than 0 seconds")
     if args.commands is not None:
@@ -85,6 +92,17 @@ def no_tree(path):
     if struct.unpack_from(">I", blob, 4)[0] > len(blob):
         return "a device tree blob that is cut short"
     return None
+
+
+def no_board_tree(path):
+    """The same for one in which the console must be found."""
+    reason = no_tree(path)
+    if reason is None:
+        try:
+            trees.Tree(path)
+        except trees.Odd:
+            reason = "a device tree blob that is damaged"
+    return reason and f"{path}: {reason}"
 
 
 def packed_tree(path, folder):
@@ -182,14 +200,15 @@ def execute(command, args):
 def main():
     args = options(sys.argv[1:])
     build.everything(install=not args.no_install, tests=False)
-    if args.smp > 1:
-        build.say(f"Of the {args.smp} cores only the first is used yet.")
+    cores = args.smp or machine.BOARDS.get(args.machine, {"smp": 1})["smp"]
+    if cores > 1:
+        build.say(f"Of the {cores} cores only the first is used yet.")
     with tempfile.TemporaryDirectory(prefix="cambium-") as folder:
         initrd = add_programs(args.add, folder) if args.add else None
         extra = (["-S", "-gdb", "tcp:127.0.0.1:1234"] if args.gdb else []) + args.qemu
         dtb = packed_tree(args.dtb, folder) if args.dtb else None
-        command = machine.command(gic=args.gic, smp=args.smp, memory=args.memory, dtb=dtb, initrd=initrd,
-                                  extra=extra)
+        command = machine.command(board=args.machine, gic=args.gic or 2, smp=cores, memory=args.memory or "1G", dtb=dtb,
+                                  initrd=initrd, extra=extra)
         return execute(command, args) if args.commands is not None else interactive(command, args)
 
 
