@@ -85,11 +85,20 @@ static struct pl011 *uart_started(unsigned window)
     return u;
 }
 
+static status_t serve(struct pl011 *u, uint32_t badge, struct msg *m)
+{
+    struct event ev = { .kind = EV_CALL, .badge = badge, .msg = *m };
+    status_t err = serial_server_event(&u->serial, &ev);
+
+    *m = ev.msg;
+    return err;
+}
+
 static status_t ask(struct pl011 *u, uint32_t badge, uint32_t op, uint64_t w0, uint64_t w1,
                     uint64_t *out)
 {
     struct msg m = { .info = msg_info(op, 0, 0), .w = { w0, w1 } };
-    status_t err = pl011_serve(u, badge, &m);
+    status_t err = serve(u, badge, &m);
 
     pl011_pump(u);
     *out = m.w[0];
@@ -100,7 +109,7 @@ static status_t attach(struct pl011 *u, uint32_t badge, uint64_t base)
 {
     struct msg m = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0),
                      .w = { base, 0, 0, 0, 0, 0, PORT, MEMORY } };
-    status_t err = pl011_serve(u, badge, &m);
+    status_t err = serve(u, badge, &m);
 
     pl011_pump(u);
     return err;
@@ -265,7 +274,7 @@ static void received_bytes_reach_the_client_and_are_announced_once(void **state)
     assert_int_equal(fake_count(FAKE_SIGNAL, 0, SERIAL_EV_READABLE), 1); /* still the same news */
     assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_HALF, 0, &done), E_OK);
     assert_int_equal(done, 6);
-    assert_memory_equal(u->buf + SERIAL_RX_OFFSET, "hello!", 6);
+    assert_memory_equal(u->serial.buf + SERIAL_RX_OFFSET, "hello!", 6);
     arrive(0, "x", 1);
     pl011_pump(u);
     assert_int_equal(fake_count(FAKE_SIGNAL, 0, SERIAL_EV_READABLE), 2);
@@ -301,15 +310,15 @@ static void full_queue_leaves_bytes_in_the_fifo_and_masks(void **state)
     assert_int_equal(fake_mmio_get(0, UARTIMSC), 0);
     assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, 4, 0, &done), E_OK);
     assert_int_equal(done, 4);
-    assert_memory_equal(u->buf + SERIAL_RX_OFFSET, data, 4);
+    assert_memory_equal(u->serial.buf + SERIAL_RX_OFFSET, data, 4);
     assert_int_equal(uarts[0].rx_at, RING_LEN + 4);
     assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_HALF, 0, &done), E_OK);
     assert_int_equal(done, RING_LEN);
-    assert_memory_equal(u->buf + SERIAL_RX_OFFSET, data + 4, RING_LEN);
+    assert_memory_equal(u->serial.buf + SERIAL_RX_OFFSET, data + 4, RING_LEN);
     assert_int_equal(fake_mmio_get(0, UARTIMSC), INT_RX | INT_RT);
     assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_HALF, 0, &done), E_OK);
     assert_int_equal(done, 6);
-    assert_memory_equal(u->buf + SERIAL_RX_OFFSET, data + RING_LEN + 4, 6);
+    assert_memory_equal(u->serial.buf + SERIAL_RX_OFFSET, data + RING_LEN + 4, 6);
 }
 
 static void read_that_empties_makes_the_refill_news(void **state)
@@ -336,10 +345,10 @@ static void overrun_is_counted_and_the_byte_kept(void **state)
     arrive(0, "abc", 3);
     uarts[0].overrun = true;
     pl011_pump(u);
-    assert_int_equal(pl011_serve(u, OTHER, &m), E_OK); /* anybody may ask */
+    assert_int_equal(serve(u, OTHER, &m), E_OK); /* anybody may ask */
     assert_int_equal(m.w[0], 3);
     assert_int_equal(m.w[2], 1);
-    assert_int_equal(u->rx.data[0], 'a');
+    assert_int_equal(u->serial.rx.data[0], 'a');
 }
 
 static void stuck_receiver_does_not_hang(void **state)
@@ -363,7 +372,7 @@ static void sending_fills_the_fifo_and_waits_for_the_interrupt(void **state)
     (void)state;
 
     for (unsigned i = 0; i < 100; i++) {
-        u->buf[SERIAL_TX_OFFSET + 3 + i] = (uint8_t)i;
+        u->serial.buf[SERIAL_TX_OFFSET + 3 + i] = (uint8_t)i;
     }
     assert_int_equal(ask(u, CLIENT, SERIAL_OP_WRITE, 100, 3, &done), E_OK);
     assert_int_equal(done, 100);
@@ -378,7 +387,7 @@ static void sending_fills_the_fifo_and_waits_for_the_interrupt(void **state)
         assert_int_equal(uarts[0].tx[i], i);
     }
     assert_int_equal(fake_mmio_get(0, UARTIMSC), INT_RX | INT_RT);
-    assert_int_equal(u->tx_count, 100);
+    assert_int_equal(u->serial.tx_count, 100);
 }
 
 static void empty_fifo_is_filled_without_asking_for_each_byte(void **state)
@@ -475,7 +484,7 @@ static void refused_attach_keeps_nothing(void **state)
     assert_int_equal(fake_count(FAKE_CLOSE, MEMORY, 0), 0);
     assert_int_equal(fake.mapped, 0);
     assert_int_equal(fake.subscriber, 0);
-    assert_null(u->buf);
+    assert_null(u->serial.buf);
 }
 
 static void closed_ends_the_attachment_of_that_badge_only(void **state)
@@ -504,7 +513,7 @@ static void nonsense_is_refused(void **state)
     uint64_t done = 0;
     (void)state;
 
-    assert_int_equal(pl011_serve(u, CLIENT, &m),
+    assert_int_equal(serve(u, CLIENT, &m),
                      E_INVAL); /* an error, so that the frame closes the handles */
     assert_int_equal(ask(u, CLIENT, 99, 0, 0, &done), E_NOSYS);
     assert_int_equal(ask(u, CLIENT, SERIAL_OP_ATTACH, 1, 0, &done), E_INVAL); /* without handles */
@@ -549,14 +558,14 @@ static void two_uarts_share_nothing(void **state)
     uint64_t done = 0;
     (void)state;
 
-    a->buf[SERIAL_TX_OFFSET] = 'A';
+    a->serial.buf[SERIAL_TX_OFFSET] = 'A';
     assert_int_equal(ask(a, CLIENT, SERIAL_OP_WRITE, 1, 0, &done), E_OK);
     arrive(1, "B", 1);
     pl011_pump(b);
     assert_int_equal(uarts[0].tx_len, 1);
     assert_int_equal(uarts[1].tx_len, 0);
-    assert_int_equal(ring_count(&a->rx), 0);
-    assert_int_equal(ring_count(&b->rx), 1);
+    assert_int_equal(ring_count(&a->serial.rx), 0);
+    assert_int_equal(ring_count(&b->serial.rx), 1);
 }
 
 int main(void)

@@ -3,15 +3,12 @@
  *
  * Device:   Arm DDI 0183G, PL011 TRM r1p5; pl011_regs.h uses the manual's names.
  * Binding:  README.md beside this file (one reg, one interrupt, clock "uartclk" if known).
- * Protocol: <cambium/proto/serial.h>, one client; no request blocks, a short count means ask again.
+ * Protocol: <cambium/proto/serial.h>, one client; <cambium/serial_server.h> serves it.
  * Not here: modem lines, DMA, line discipline, sharing (servers/mux/serial shares).
  */
-#include <cambium/client.h>
 #include <cambium/driver.h>
-#include <cambium/proto/serial.h>
-#include <cambium/ring.h>
+#include <cambium/serial_server.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include "pl011_regs.h"
 
 enum {
@@ -26,11 +23,7 @@ struct pl011 {
     uint32_t divisor; /* UARTCLK / (16 * speed) in 1/64ths; 0: not known, firmware's is better */
     uint32_t
         fallback; /* the same for SPEED_DEFAULT, for a chip that firmware left alone; 0: clock not known */
-    struct ring rx, tx; /* touched only from the event loop, so no lock */
-    bool tx_refused;    /* a write came up short: the client waits for SERIAL_EV_WRITABLE */
-    uint32_t client;    /* badge of the one that attached; valid while buf is not NULL */
-    uint8_t *buf;       /* its memory, SERIAL_BUF_LEN bytes */
-    uint64_t rx_count, tx_count, lost_count, irq_count;
+    struct serial_server serial;
 };
 
 DEV_MATCH_TABLE struct dev_match pl011_match[] = {
@@ -47,11 +40,11 @@ static uint32_t pl011_divisor(uint32_t clk_hz, uint32_t speed)
 
 static void pl011_receive(struct pl011 *u)
 {
-    while (!ring_full(&u->rx) && !(mmio_read32(&u->regs, UARTFR) & FR_RXFE)) {
+    while (!ring_full(&u->serial.rx) && !(mmio_read32(&u->regs, UARTFR) & FR_RXFE)) {
         uint32_t dr = mmio_read32(&u->regs, UARTDR);
-        ring_put(&u->rx, dr & DR_DATA);
-        u->rx_count++;
-        u->lost_count += (dr & DR_OE) != 0;
+        ring_put(&u->serial.rx, dr & DR_DATA);
+        u->serial.rx_count++;
+        u->serial.lost_count += (dr & DR_OE) != 0;
     }
 }
 
@@ -59,28 +52,18 @@ static void pl011_receive(struct pl011 *u)
  * without being asked in between. */
 static void pl011_send(struct pl011 *u)
 {
-    while (!ring_empty(&u->tx)) {
+    while (!ring_empty(&u->serial.tx)) {
         uint32_t fr = mmio_read32(&u->regs, UARTFR);
         if (fr & FR_TXFF) {
             break;
         }
         uint32_t room = fr & FR_TXFE ? FIFO_LEN_MIN : 1;
-        uint32_t count = ring_count(&u->tx) < room ? ring_count(&u->tx) : room;
-        u->tx_count += count;
+        uint32_t count = ring_count(&u->serial.tx) < room ? ring_count(&u->serial.tx) : room;
+        u->serial.tx_count += count;
         for (; count != 0; count--) {
-            mmio_write32(&u->regs, UARTDR, ring_get(&u->tx));
+            mmio_write32(&u->regs, UARTDR, ring_get(&u->serial.tx));
         }
     }
-}
-
-/* Tells the client what it may do now. After a short write only when half is free, or it would come for every byte. */
-static void pl011_signal(struct pl011 *u)
-{
-    bool writable = !u->tx_refused || ring_count(&u->tx) <= RING_LEN / 2;
-
-    u->tx_refused = !writable;
-    event_signal((ring_empty(&u->rx) ? 0 : SERIAL_EV_READABLE) |
-                 (writable ? SERIAL_EV_WRITABLE : 0));
 }
 
 /* Moves bytes both ways, then derives the interrupt mask from what is left to do. The causes are cleared before the
@@ -90,10 +73,11 @@ static void pl011_pump(struct pl011 *u)
     mmio_write32(&u->regs, UARTICR, INT_ALL);
     pl011_receive(u);
     pl011_send(u);
-    uint32_t rx_irqs = ring_full(&u->rx) ? 0 : INT_RX | INT_RT; /* full: leave it in the FIFO */
-    uint32_t tx_irqs = ring_empty(&u->tx) ? 0 : INT_TX;
+    uint32_t rx_irqs =
+        ring_full(&u->serial.rx) ? 0 : INT_RX | INT_RT; /* full: leave it in the FIFO */
+    uint32_t tx_irqs = ring_empty(&u->serial.tx) ? 0 : INT_TX;
     mmio_write32(&u->regs, UARTIMSC, rx_irqs | tx_irqs);
-    pl011_signal(u);
+    serial_server_signal(&u->serial);
 }
 
 /* Firmware programmed the divisor for the speed that its own console uses. */
@@ -130,97 +114,6 @@ static void pl011_start(struct pl011 *u)
     pl011_pump(u);
 }
 
-static void pl011_detach(struct pl011 *u)
-{
-    if (u->buf != NULL) {
-        uint64_t va = (uintptr_t)u->buf;
-        (void)sys_unmap(HANDLE_SELF, va, SERIAL_BUF_LEN); /* our own mapping */
-        vm_release(va, SERIAL_BUF_LEN);
-        u->buf = NULL;
-        event_subscribe(0, 0);
-    }
-}
-
-/* The notify handle passes to the frame. On an error the frame closes both. */
-static status_t pl011_attach(struct pl011 *u, uint32_t badge, uint64_t base, handle_t port,
-                             handle_t memory)
-{
-    uint64_t len = 0, pa = 0;
-
-    if (u->buf != NULL && u->client != badge) {
-        return E_BUSY;
-    }
-    if (base == 0) {
-        return E_INVAL;
-    }
-    status_t err = sys_memory_info(memory, 0, &len, &pa);
-    if (err || len < SERIAL_BUF_LEN) {
-        return err ? err : E_INVAL;
-    }
-    uint64_t va = vm_reserve(SERIAL_BUF_LEN);
-    if (va == 0) {
-        return E_NOMEM;
-    }
-    err = sys_map(HANDLE_SELF, memory, 0, 0, SERIAL_BUF_LEN, va, MAP_READ | MAP_WRITE);
-    if (err) {
-        vm_release(va, SERIAL_BUF_LEN);
-        return err;
-    }
-    (void)sys_handle_close(memory); /* the mapping keeps the memory */
-    pl011_detach(u);
-    u->client = badge;
-    u->buf = (uint8_t *)(uintptr_t)va;
-    event_subscribe(port, base);
-    return E_OK;
-}
-
-static status_t pl011_write(struct pl011 *u, struct msg *m)
-{
-    uint64_t len = m->w[0], offset = m->w[1];
-
-    if (offset > SERIAL_HALF || len > SERIAL_HALF - offset) {
-        return E_RANGE;
-    }
-    m->w[0] = ring_write(&u->tx, u->buf + SERIAL_TX_OFFSET + offset, (uint32_t)len);
-    u->tx_refused = m->w[0] < len;
-    pl011_signal(u); /* "full" before the pump makes room, so that room is news */
-    return E_OK;
-}
-
-static status_t pl011_read(struct pl011 *u, struct msg *m)
-{
-    if (m->w[0] > SERIAL_HALF) {
-        return E_RANGE;
-    }
-    m->w[0] = ring_read(&u->rx, u->buf + SERIAL_RX_OFFSET, (uint32_t)m->w[0]);
-    pl011_signal(u); /* likewise "empty", so that the next byte is news */
-    return E_OK;
-}
-
-static status_t pl011_serve(struct pl011 *u, uint32_t badge, struct msg *m)
-{
-    bool attached = u->buf != NULL && u->client == badge;
-    uint32_t op = info_op(m->info);
-
-    if (info_handles(m->info) != (op == SERIAL_OP_ATTACH ? 2 : 0)) {
-        return E_INVAL; /* the frame closes what came */
-    }
-    switch (op) {
-    case SERIAL_OP_ATTACH:
-        return pl011_attach(u, badge, m->w[0], (handle_t)m->w[6], (handle_t)m->w[7]);
-    case SERIAL_OP_WRITE:
-        return attached ? pl011_write(u, m) : E_NOTFOUND;
-    case SERIAL_OP_READ:
-        return attached ? pl011_read(u, m) : E_NOTFOUND;
-    case SERIAL_OP_STAT:
-        m->w[0] = u->rx_count, m->w[1] = u->tx_count, m->w[2] = u->lost_count,
-        m->w[3] = u->irq_count;
-        return E_OK;
-    default:
-        return E_NOSYS;
-    }
-}
-
 int main(void)
 {
     static struct pl011 uart;
@@ -243,19 +136,11 @@ int main(void)
             }
         }
     }
-    event_accept(2);
+    serial_server_open();
     pl011_start(&uart);
     for (;;) {
         struct event ev = event_wait();
-        err = E_OK;
-        if (ev.kind == EV_CALL) {
-            err = pl011_serve(&uart, ev.badge, &ev.msg);
-        } else if (ev.kind == EV_CLOSED && ev.badge == uart.client) {
-            pl011_detach(&uart);
-        } else if (ev.kind == EV_COMMAND) {
-            err = E_NOSYS;
-        }
-        uart.irq_count += ev.kind == EV_IRQ;
+        err = serial_server_event(&uart.serial, &ev);
         pl011_pump(&uart);
         event_done(&ev, err); /* replies to the call, or re-arms the interrupt */
     }
