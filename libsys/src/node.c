@@ -4,9 +4,12 @@
  */
 #include <cambium/client.h>
 #include <cambium/driver.h>
+#include <cambium/proto/clock.h>
 #include <cambium/start.h>
 #include <stdio.h>
 #include <tree.h>
+
+enum { CALL_TRIES = 3 };
 
 struct node driver_node(void)
 {
@@ -151,4 +154,23 @@ status_t node_clock_hz(struct node node, const char *name, uint32_t *out)
         return E_NOTFOUND;
     }
     return tree_u32(node.tree, clock.node, "clock-frequency", out);
+}
+
+status_t node_clock_enable(struct node node, unsigned index)
+{
+    char name[START_HANDLE_NAME];
+    status_t err = E_DEAD;
+
+    (void)node; /* the handle is the own node's: no other can be named */
+    (void)snprintf(name, sizeof(name), "clocks %u", index); /* fits */
+    handle_t clock = start_handle(name);
+    if (clock == 0) {
+        return E_NOTFOUND;
+    }
+    /* E_DEAD: it was restarted while we asked; its port lives on */
+    for (unsigned i = 0; i < CALL_TRIES && err == E_DEAD; i++) {
+        struct msg m = { msg_info(CLOCK_OP_ENABLE, 0, 0), { index } };
+        err = msg_call(clock, &m);
+    }
+    return err;
 }

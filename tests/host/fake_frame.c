@@ -146,6 +146,13 @@ status_t node_clock_hz(struct node node, const char *name, uint32_t *out)
     return E_OK;
 }
 
+status_t node_clock_enable(struct node node, unsigned index)
+{
+    (void)node;
+    fake.clocks_enabled |= fake.clock_error == E_OK ? 1u << index : 0;
+    return fake.clock_error;
+}
+
 status_t node_u32(struct node node, const char *name, uint32_t *out)
 {
     (void)node;

@@ -18,7 +18,7 @@ struct fake_world {
     const char *path;
     uint32_t clock_hz;      /* 0: not known */
     uint32_t current_speed; /* 0: no such property */
-    status_t mmio_error, irq_error, root_error, map_error, notify_error;
+    status_t mmio_error, irq_error, root_error, map_error, notify_error, clock_error;
     uint64_t affinity;      /* of the core that registers as root server */
     bool shared_page;       /* windows are reached by checked access */
     uint64_t window_len[FAKE_WINDOWS]; /* for node_mmio_checked and node_mmio_part; 0: no such window */
@@ -29,6 +29,7 @@ struct fake_world {
     uint64_t subscriber_base;
     uint32_t signalled;
     unsigned irqs_attached;
+    unsigned clocks_enabled; /* a bit per index */
     uint32_t root_flags;
     unsigned mapped;        /* mappings that exist */
     struct msg reply;       /* the last answer */

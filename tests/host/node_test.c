@@ -6,10 +6,11 @@
 
 #include <cambium/driver.h>
 #include <cambium/client.h>
+#include <cambium/proto/clock.h>
 #include <cambium/start.h>
 #include <string.h>
 
-enum { DEVICE = 31 };
+enum { DEVICE = 31, CLOCK = 32 };
 #define VA 0x40000000ull
 
 static struct start_info info;
@@ -18,9 +19,23 @@ static status_t map_result;
 static uint64_t map_offset, map_len, released;
 static unsigned maps;
 static const char *asked_name;
+static handle_t clock_server;
+static status_t clock_answers[4];
+static unsigned clock_asked;
+
+status_t msg_call(handle_t port, struct msg *m)
+{
+    assert_int_equal(port, CLOCK);
+    assert_int_equal(m->info, msg_info(CLOCK_OP_ENABLE, 0, 0));
+    assert_int_equal(m->w[0], 1);
+    return clock_answers[clock_asked++];
+}
 
 handle_t start_handle(const char *name)
 {
+    if (strcmp(name, "clocks 1") == 0) {
+        return clock_server;
+    }
     asked_name = strcmp(name, "device") == 0 ? "device" : "another";
     return strcmp(name, "device") == 0 ? DEVICE : 0;
 }
@@ -168,6 +183,29 @@ static void clocks_and_properties_come_from_the_tree(void **state)
     assert_int_equal(node_u32_or(node, "#gpio-cells", 7), 2);
 }
 
+static void a_clock_is_enabled_by_its_server_if_it_has_one(void **state)
+{
+    (void)state;
+    struct node node = node_of("/pl011@9000000");
+
+    clock_server = 0;
+    assert_int_equal(node_clock_enable(node, 1), E_NOTFOUND);
+    assert_int_equal(clock_asked, 0);
+    clock_server = CLOCK;
+    clock_answers[0] = E_DEAD; /* it was just restarted */
+    clock_answers[1] = E_OK;
+    assert_int_equal(node_clock_enable(node, 1), E_OK);
+    assert_int_equal(clock_asked, 2);
+    clock_asked = 0;
+    clock_answers[0] = E_RANGE;
+    assert_int_equal(node_clock_enable(node, 1), E_RANGE);
+    assert_int_equal(clock_asked, 1);
+    clock_asked = 0;
+    clock_answers[0] = clock_answers[1] = clock_answers[2] = E_DEAD;
+    assert_int_equal(node_clock_enable(node, 1), E_DEAD); /* not for ever */
+    assert_int_equal(clock_asked, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +215,7 @@ int main(void)
         cmocka_unit_test(a_window_can_be_looked_at_without_mapping_it),
         cmocka_unit_test(absent_and_small_windows_are_refused),
         cmocka_unit_test(clocks_and_properties_come_from_the_tree),
+        cmocka_unit_test(a_clock_is_enabled_by_its_server_if_it_has_one),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -36,6 +36,9 @@ status_t node_mmio_part(struct node node, unsigned index, uint64_t offset, uint6
 status_t node_irq(struct node node, unsigned index) WARN_UNUSED;
 /* Rate of a clock: by name in clock-names (NULL: the first). Only fixed clocks so far; E_NOTFOUND: unknown. */
 status_t node_clock_hz(struct node node, const char *name, uint32_t *out) WARN_UNUSED;
+/* Has clock `index` of the node run, where a server switches it. E_NOTFOUND: none does, or it was not to be had when
+ * this server was started. Errors: as CLOCK_OP_ENABLE; E_BROKEN: the clock's server will not come back. */
+status_t node_clock_enable(struct node node, unsigned index) WARN_UNUSED;
 /* A one-cell property. */
 status_t node_u32(struct node node, const char *name, uint32_t *out) WARN_UNUSED;
 uint32_t node_u32_or(struct node node, const char *name, uint32_t fallback);
