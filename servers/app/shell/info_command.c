@@ -92,24 +92,16 @@ int mem_command(struct shell *sh, int argc, char *argv[])
 
 /* ---- irq ---- */
 
-int irq_command(struct shell *sh, int argc, char *argv[])
+/* The lines that one controller's clients have attached. */
+static status_t print_irq_lines(const struct shell *sh, handle_t irq)
 {
-    handle_t irq = 0;
-    status_t err = service_open("irq", &irq);
-    uint64_t w[8] = { 0 };
-
-    (void)argc;
-    if (err != E_OK) {
-        return shell_fail(argv[0], "no interrupt controller to ask", err);
-    }
-    printf("%5s  %-8s %10s %10s  %s\n", "line", "trigger", "events", "handled", "node");
     for (uint64_t line = 0;;) {
         struct msg m = { .info = IRQ_OP_STAT, .w = { line } };
-        err = msg_call(irq, &m);
-        if (err != E_OK) {
-            break;
-        }
         char path[TREE_PATH_LEN] = "?";
+        status_t err = msg_call(irq, &m);
+        if (err != E_OK) {
+            return err == E_NOTFOUND ? E_OK : err;
+        }
         if (sh->tree != NULL && (int64_t)m.w[1] >= 0) {
             tree_path(sh->tree, (int)m.w[1], path, sizeof(path));
         }
@@ -119,9 +111,55 @@ int irq_command(struct shell *sh, int argc, char *argv[])
                m.w[3] & IRQ_STAT_STORM ? "  STORM: masked" : "");
         line = m.w[0] + 1;
     }
-    (void)sys_handle_close(irq);
-    if (err != E_NOTFOUND) {
-        return shell_fail(argv[0], "the interrupt controller does not tell", err);
+}
+
+/* `name`: a class or a path. */
+static status_t print_controller(const struct shell *sh, const char *name)
+{
+    handle_t irq = 0;
+    status_t err = service_open(name, &irq);
+
+    if (err == E_OK) {
+        err = print_irq_lines(sh, irq);
+        (void)sys_handle_close(irq); /* ours */
+    }
+    return err;
+}
+
+/* The controllers below the first one, each under its path. */
+static status_t print_other_controllers(const struct shell *sh)
+{
+    struct msg m = { .info = INIT_OP_SERVER };
+    char path[TREE_PATH_LEN];
+    status_t worst = E_OK;
+    bool is_first = true;
+
+    for (uint64_t n = 0; sh->tree != NULL && msg_call(sh->init, &m) == E_OK;) {
+        int node = (int32_t)m.w[4], len;
+        if (node >= 0 && tree_prop(sh->tree, node, "interrupt-controller", &len) != NULL) {
+            if (!is_first) {
+                tree_path(sh->tree, node, path, sizeof(path));
+                printf("%s\n", path);
+                status_t err = print_controller(sh, path);
+                worst = err != E_OK ? err : worst;
+            }
+            is_first = false;
+        }
+        m = (struct msg){ .info = INIT_OP_SERVER, .w = { ++n } };
+    }
+    return worst;
+}
+
+int irq_command(struct shell *sh, int argc, char *argv[])
+{
+    uint64_t w[8] = { 0 };
+
+    (void)argc;
+    printf("%5s  %-8s %10s %10s  %s\n", "line", "trigger", "events", "handled", "node");
+    status_t err = print_controller(sh, "irq");
+    err = err == E_OK ? print_other_controllers(sh) : err;
+    if (err != E_OK) {
+        return shell_fail(argv[0], "an interrupt controller does not tell", err);
     }
     if (sys_info(sh->chosen, INFO_SYSTEM, 0, w) == E_OK) {
         printf("%" PRIu64 " taken by the CPU, %" PRIu64
