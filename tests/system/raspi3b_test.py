@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The same Image as everywhere else, on QEMU's Raspberry Pi 3 with the boards' own trees: the prompt on the UART that the
+tree names, interrupts through two controllers, windows smaller than a page, the death of every server, and VideoCore's
+memory untouched. Without a source of the trees (tools/lib/trees.py) the tests of them are skipped."""
+import os
+import random
+import re
+import time
+
+import boot as library
+import pytest
+from paste_test import paste, posix_cksum
+
+import trees
+
+MINI_UART, PL011 = r"^ +61 +level [ \d]+/soc/serial@7e215040", r"^ +89 +level [ \d]+/soc/serial@7e201000"
+BOARD = "bcm2710-rpi-3-b"
+BOARDS = {  # in both shapes, Raspberry Pi's and upstream's; and the line of the UART that stdout-path names
+    BOARD: MINI_UART, "bcm2710-rpi-3-b-plus": MINI_UART, "bcm2710-rpi-cm3": PL011, "bcm2837-rpi-3-b": MINI_UART,
+    "bcm2837-rpi-3-b-plus": MINI_UART, "bcm2837-rpi-cm3-io3": PL011}
+ROOT, SECOND, UART = "bcm2836_l1_intc", "bcm2835_armctrl_ic", "bcm2835_aux_uart"
+SERVERS = [ROOT, SECOND, "bcm2835_aux", UART, "pl011", "serial"]
+
+
+def tree_of(name):
+    path = trees.find([name + ".dtb"])
+    if path is None:
+        pytest.skip(f"{name}.dtb is in none of {', '.join(trees.folders())}")
+    return path
+
+
+@pytest.fixture
+def pi(boot):
+    """pi(**options of boot.start, tree=path) -> a machine at its prompt."""
+    def start(tree=None, **options):
+        machine = boot(board="raspi3b", dtb=tree or tree_of(BOARD), **options)
+        machine.prompt(timeout=60)
+        return machine
+    return start
+
+
+def edited(folder, edit):
+    """The board's tree after edit(python3-libfdt object)."""
+    import libfdt
+    with open(tree_of(BOARD), "rb") as f:
+        tree = libfdt.Fdt(f.read())
+    tree.resize(tree.totalsize() + 4096)
+    edit(tree)
+    return library.save(folder, "edited.dtb", library.blob(tree))
+
+
+def restarts(machine, server):
+    match = re.search(rf" {server} +running(?:, restarted (\d+) times?)?\n", machine.run("tree", timeout=20))
+    return int(match.group(1) or 0) if match else -1
+
+
+def events(machine, node):
+    """Events of the line of the node whose path ends so, as `irq` shows them; the sum if it has several."""
+    return sum(int(n) for n in re.findall(rf"^ +\d+ +level +(\d+) +\d+  \S*{node}", machine.run("irq", timeout=20), re.M))
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_the_prompt_comes_with_the_tree_of(pi, name):
+    machine = pi(tree=tree_of(name))
+    assert "entered at EL2" in machine.text
+    assert re.search(r"RAM 960 MiB in 1 range", machine.text), machine.text  # as QEMU, in the firmware's place, wrote it
+    assert "PANIC" not in machine.text and "error:" not in machine.text, machine.text
+    tree = machine.run("tree")
+    for server in (ROOT, SECOND, "bcm2835_aux", "serial", UART if BOARDS[name] == MINI_UART else "pl011"):
+        assert re.search(rf" {server} +running\n", tree), tree
+    assert not re.search("waiting|FAILED|BROKEN|REFUSED", tree), tree
+    assert machine.status() == 0
+    for line, shown in (("ps", ROOT), ("mem", "KiB"), ("irq", BOARDS[name])):
+        assert re.search(shown, machine.run(line), re.M), line
+        assert machine.status() == 0
+    assert re.search(r"real +0\.[2-9]|0\.[2-9]\d* s", machine.run("time sleep 0.2"))
+    assert "Hello from Cambium." in machine.run("hello")
+
+
+def test_the_console_is_where_stdout_path_says(pi, tmp_path):
+    def to_pl011(tree):
+        tree.setprop_str(tree.path_offset("/chosen"), "stdout-path", "serial1:115200n8")
+    path = edited(tmp_path, to_pl011)
+    assert library.machine.board_serials(path) == ["-serial", "mon:stdio"]
+    machine = pi(tree=path)
+    before = events(machine, "serial@7e201000")
+    assert machine.run("echo here") == "here\n"
+    assert events(machine, "serial@7e201000") > before
+
+
+def test_key_presses_come_through_both_controllers(pi):
+    machine = pi()
+    before = events(machine, "interrupt-controller@7e00b200"), events(machine, "serial@7e215040")
+    for number in range(10):
+        machine.run(f"echo {number}")
+        time.sleep(0.05)  # so that each is an interrupt of its own
+    after = events(machine, "interrupt-controller@7e00b200"), events(machine, "serial@7e215040")
+    assert after[0] >= before[0] + 10 and after[1] >= before[1] + 10
+    assert "being handled" not in machine.run("irq").replace("interrupt-controller@7e00b200  (being handled)", "")
+    assert "STORM" not in machine.run("irq")
+
+
+def test_a_paste_arrives_complete(pi):
+    random.seed(3)
+    data = bytes(random.choice(b"abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(65536))
+    machine = pi()
+    machine.run("stream 200 &")
+    machine.send(f"cksum -r {len(data)}\r")
+    machine.expect(f"cksum -r {len(data)}\r+\n")
+    time.sleep(0.5)
+    text = paste(machine, data) + machine.prompt(timeout=60)
+    assert re.search(rf"\b{posix_cksum(data)} {len(data)}\b", text), text[-500:]
+
+
+def test_every_server_may_die(pi):
+    machine = pi()
+    for server in 2 * SERVERS:
+        before = restarts(machine, server)
+        machine.send(f"kill {server}\r")
+        machine.prompt(timeout=20)
+        machine.send("\r")  # the answer may have gone down with the console
+        machine.prompt(timeout=20)
+        assert library.machine.wait_until(lambda: restarts(machine, server) == before + 1), server  # noqa: B023
+        assert "Hello from Cambium." in machine.run("hello", timeout=20), server
+        assert machine.status() == 0
+        assert re.search(r"\d", machine.run("time sleep 0.1", timeout=20))
+    assert "broken" not in machine.text and "PANIC" not in machine.text
+
+
+def test_servers_die_under_load(pi):
+    machine = pi(timeout=30)
+    machine.child.maxread, machine.child.searchwindowsize = 65536, 1000
+    machine.run("stream &")
+    for number in range(24):
+        machine.send(f"kill {SERVERS[number % 4]}\r")
+        time.sleep(0.1)
+        for attempt in range(30):  # a line that is typed while the console dies may be lost or cut
+            machine.send(f"\x15echo answer-{number}-{attempt}\r")
+            try:
+                machine.expect(rf"\nanswer-{number}-{attempt}\r", timeout=min(0.3 * (attempt + 1), 3))
+                break
+            except library.machine.Stopped:
+                continue
+        else:
+            pytest.fail(f"no answer after kill {number} ({SERVERS[number % 4]})")
+    machine.send("\x15kill stream\r")
+    machine.run("sleep 1", timeout=30)
+    tree = machine.run("tree", timeout=30)
+    for server in SERVERS[:4]:
+        assert re.search(rf" {server} +running, restarted 6 times", tree), tree
+
+
+def test_the_timer_ticks_on_after_the_root_controller_died(pi, tmp_path):
+    """It works only once the server has opened its line; until then a program that computes is not preempted."""
+    contents = {**library.entries(), "bin/spin": library.program("spin")}
+    machine = pi(initrd=library.archive(tmp_path, contents))
+    for _ in range(3):
+        machine.run("spin &")
+        machine.run(f"kill {ROOT}", timeout=20)
+        assert "0." in machine.run("time sleep 0.1", timeout=20)
+        machine.run("kill spin", timeout=20)
+
+
+@pytest.mark.parametrize("node, own", [("aux@7e215000", 8), ("mailbox@7e00b880", 64)])
+def test_the_holder_of_a_window_reaches_nothing_else_in_its_page(pi, tmp_path, node, own):
+    """The same page has the mini UART, or the interrupt controller, through which the prompt comes all the same."""
+    path = edited(tmp_path, lambda tree: tree.setprop_str(tree.path_offset(f"/soc/{node}"), "compatible",
+                                                          "cambium,test-neighbour"))
+    contents = {**library.entries(), "drv/neighbour": library.program("neighbour")}
+    machine = pi(tree=path, initrd=library.archive(tmp_path, contents))
+    said = re.search(rf"\[neighbour\] /soc/{node}: ([^\r\n]*)", machine.run("log"))
+    others = 2 * 4096 // 4 - own // 4 + 6
+    assert said and said.group(1) == (f"checked, own: {own // 4} of {own // 4}, others': 0 of {others}, odd: 0, "
+                                      "map E_RANGE, derive E_RIGHTS"), said and said.group(1)
+    assert "Hello from Cambium." in machine.run("hello")
+
+
+def test_videocores_memory_is_never_written(boot, tmp_path):
+    """Between the RAM that the tree names and the registers: filled before the start, compared after a session."""
+    share, size = 0x3c000000, 0x3000000
+    pattern = library.save(tmp_path, "pattern", random.Random(4).randbytes(size))
+    monitor = library.Monitor(tmp_path)
+    fill = ["-device", f"loader,file={pattern},addr={share:#x},force-raw=on"]
+    machine = boot(board="raspi3b", dtb=tree_of(BOARD), extra=[*monitor.options, *fill])
+    machine.prompt(timeout=60)
+    for line in ("hello", "threads", "prodcons", "mem"):
+        machine.run(line, timeout=60)
+    now = os.path.join(tmp_path, "now")
+    assert not monitor.ask(f"pmemsave {share:#x} {size:#x} \"{now}\"")
+    with open(now, "rb") as a, open(pattern, "rb") as b:
+        assert a.read() == b.read()
