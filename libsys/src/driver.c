@@ -30,7 +30,7 @@ struct frame {
     bool answer_due;      /* `answer` goes out with the next receive */
     handle_t answer_to;   /* to this kept reply; 0: to the current caller */
     struct msg answer;
-    handle_t forward; /* notified with the next receive (event_forward) */
+    handle_t forward; /* notified with the next receive (event_notify) */
     uint64_t forward_bits;
     unsigned took;             /* handles that came with the request in work */
     handle_t irqs[FRAME_IRQS]; /* parent of each attached index; 0: not attached */
@@ -388,11 +388,13 @@ void event_done(struct event *ev, status_t status)
     }
 }
 
-void event_forward(struct event *ev, handle_t target, uint64_t bits)
+void event_notify(handle_t target, uint64_t bits)
 {
-    (void)ev;
-    frame.forward = target;
-    frame.forward_bits = bits;
+    if (target != 0) {
+        forward_now(&frame); /* another's that is due */
+        frame.forward = target;
+        frame.forward_bits = bits;
+    }
 }
 
 status_t event_keep(struct event *ev, handle_t *out_reply)
@@ -426,8 +428,6 @@ void event_signal(uint32_t bits)
 
     frame.signalled = bits;
     if (fresh != 0 && frame.subscriber != 0) {
-        forward_now(&frame); /* another's that is due */
-        frame.forward = frame.subscriber;
-        frame.forward_bits = fresh * frame.subscriber_base;
+        event_notify(frame.subscriber, fresh * frame.subscriber_base);
     }
 }

@@ -214,6 +214,13 @@ bool driver_command(struct event *out)
     return true;
 }
 
+void event_notify(handle_t target, uint64_t bits)
+{
+    if (target != 0) {
+        fake_trace_add(FAKE_NOTIFY, target, bits, 0);
+    }
+}
+
 void event_subscribe(handle_t port, uint64_t base)
 {
     if (fake.subscriber != 0) {

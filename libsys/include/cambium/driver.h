@@ -78,8 +78,7 @@ enum event_kind {
     EV_COMMAND, /* a command of init that the frame does not finish itself, COMMAND_REBIND included (lines are
                  * attached again already; renew subscriptions): msg.info = op, msg.w = arguments; finish with event_done,
                  * which gives init the status and w[0..3]. E_NOSYS for what the driver does not know */
-    EV_INTERRUPT /* root interrupt server only: irq = INTID or (unsigned)INTID_UNKNOWN; finish with event_forward or
-                  * event_done */
+    EV_INTERRUPT /* root interrupt server only: irq = INTID or (unsigned)INTID_UNKNOWN; finish with event_done */
 };
 
 struct event {
@@ -104,8 +103,8 @@ struct event event_wait(void);
  * finishes the command. To send n handles with an answer (the last n words), set ev->msg.info = msg_info(0, n, 0).
  * Handles that came with a request are the driver's if it answers E_OK; with an error the frame closes them. */
 void event_done(struct event *ev, status_t status);
-/* Finishes an EV_INTERRUPT by setting `bits` at `target`, in one entry with the wait for the next event. */
-void event_forward(struct event *ev, handle_t target, uint64_t bits);
+/* Sets `bits` at `target` (0: nobody) with the next event_wait: one entry into the kernel for both. */
+void event_notify(handle_t target, uint64_t bits);
 /* Keeps the answer to a call for later; event_done must not follow. Errors: E_FULL, E_BUDGET (the handle table). */
 status_t event_keep(struct event *ev, handle_t *out_reply) WARN_UNUSED;
 /* Gives a kept answer, with the next event_wait: one entry into the kernel for both. The reply is used up. */

@@ -8,8 +8,8 @@
  * Not here: FIQ, being the root (BCM2835), lines shared by several nodes.
  *
  * Who has which line and the requests are <cambium/irq_server.h>'s. There is neither acknowledge nor active state: a
- * line is held by masking it, from the moment it was seen until its driver's ACK. Only when all that was up is masked,
- * and the masks read back, the parent's line is opened again.
+ * line is held by masking it, from the moment it was seen until its driver's ACK. Only when all that was up is masked
+ * the parent's line is opened again.
  */
 #include <cambium/driver.h>
 #include <cambium/irq_server.h>
@@ -65,12 +65,11 @@ static struct armctrl *armctrl_of(struct irq_server *s)
     return (struct armctrl *)(void *)s;
 }
 
-/* Masks lines of a bank, and reads it back: when that is done, the write has arrived. */
+/* Not read back: should the parent's line be open before a mask has arrived, it fires once more for nothing. */
 static void bank_mask(struct armctrl *a, unsigned bank, uint32_t bits)
 {
     a->open[bank] &= ~bits;
     mmio_write32(&a->regs, banks[bank].disable, bits);
-    (void)mmio_read32(&a->regs, banks[bank].enable);
 }
 
 static void armctrl_close(struct irq_server *s, uint32_t line)
@@ -116,8 +115,14 @@ static const struct irq_server_ops armctrl_ops = {
 
 /* ---- the way of an interrupt ---- */
 
+/* The driver to be told last: that is done in one entry with the wait for the next event. */
+struct last {
+    handle_t port; /* 0: nobody */
+    uint64_t bits;
+};
+
 /* Masks what is up in a bank and tells whose it is. A line without an owner stays masked. */
-static void bank_fire(struct armctrl *a, unsigned bank, uint32_t pending)
+static void bank_fire(struct armctrl *a, unsigned bank, uint32_t pending, struct last *last)
 {
     uint32_t up = pending & a->open[bank];
 
@@ -128,24 +133,30 @@ static void bank_fire(struct armctrl *a, unsigned bank, uint32_t pending)
     for (; up != 0; up &= up - 1) { /* at most 32 times */
         uint32_t bit = (uint32_t)__builtin_ctz(up);
         const struct irq_line *line = irq_server_fire(&a->server, bank * BANK_BITS + bit);
-        if (line->port != 0) {
-            (void)sys_notify(line->port, line->bits); /* a driver that is gone is *closed* soon */
+        if (line->port == 0) {
+            continue;
         }
+        if (last->port != 0) {
+            (void)sys_notify(last->port, last->bits); /* a driver that is gone is *closed* soon */
+        }
+        *last = (struct last){ line->port, line->bits };
     }
 }
 
 /* The parent's line fired. One look: what comes up behind it fires the parent's line again. */
-static void armctrl_fire(struct armctrl *a)
+static struct last armctrl_fire(struct armctrl *a)
 {
     uint32_t basic = mmio_read32(&a->regs, IRQ_BASIC_PENDING);
+    struct last last = { 0 };
 
-    bank_fire(a, 0, basic & BASIC_ARM);
+    bank_fire(a, 0, basic & BASIC_ARM, &last);
     if (basic & BASIC_BANK_1) {
-        bank_fire(a, 1, mmio_read32(&a->regs, IRQ_PENDING_1));
+        bank_fire(a, 1, mmio_read32(&a->regs, IRQ_PENDING_1), &last);
     }
     if (basic & BASIC_BANK_2) {
-        bank_fire(a, 2, mmio_read32(&a->regs, IRQ_PENDING_2));
+        bank_fire(a, 2, mmio_read32(&a->regs, IRQ_PENDING_2), &last);
     }
+    return last;
 }
 
 /* ---- start ---- */
@@ -186,10 +197,11 @@ int main(void)
     armctrl_start(a);
     for (;;) {
         struct event ev = event_wait();
+        struct last last = { 0 };
         err = E_OK;
         switch (ev.kind) {
         case EV_IRQ:
-            armctrl_fire(a);
+            last = armctrl_fire(a);
             break;
         case EV_CALL:
             err = irq_server_request(&a->server, ev.badge, &ev.msg);
@@ -205,5 +217,6 @@ int main(void)
             break; /* nobody sends these */
         }
         event_done(&ev, err); /* answers, or opens the parent's line again */
+        event_notify(last.port, last.bits);
     }
 }

@@ -12,7 +12,7 @@ enum {
     IRQ_PENDING_1 = 0x04,     /* r */
     IRQ_PENDING_2 = 0x08,     /* r */
     FIQ_CONTROL = 0x0c,       /* rw: bit 7 makes one source the FIQ */
-    ENABLE_IRQS_1 = 0x10,     /* rw w1s; reads what is enabled */
+    ENABLE_IRQS_1 = 0x10,     /* rw w1s */
     ENABLE_IRQS_2 = 0x14,
     ENABLE_BASIC_IRQS = 0x18,
     DISABLE_IRQS_1 = 0x1c, /* w1c */
