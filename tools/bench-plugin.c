@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * A plugin for QEMU (API version 4, QEMU 9.2 and later) that counts what a guest executes, for tools/bench. One vCPU.
+ * A plugin for QEMU (API version 4, QEMU 9.2 and later) that counts what a guest executes, for tools/bench. One vCPU, or
+ * several of which the others wait in the first page, in QEMU's loop for cores that were not started: not counted.
  *
  *   cc -O2 -shared -fPIC -o bench-plugin.so bench-plugin.c       (no header of QEMU is needed)
  *   qemu-system-aarch64 -plugin ./bench-plugin.so,out=FILE,uart=ADDRESS,prompt=TEXT ...
@@ -276,6 +277,9 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         uint64_t pc = qemu_plugin_insn_vaddr(insn);
         uint32_t word = 0;
 
+        if (pc < 4096) { /* no program of Cambium's has anything there */
+            continue;
+        }
         qemu_plugin_insn_data(insn, &word, sizeof word);
         if ((word & 0xfffff01f) == 0xd503201f && ((word >> 5) & 0x70) == 0x70) {
             qemu_plugin_register_vcpu_insn_exec_cb(insn, on_marker, CB_NO_REGS,

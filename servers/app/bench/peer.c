@@ -3,16 +3,20 @@
  *
  * Binding:  README.md beside this file; only tools/bench adds such a node to a tree.
  * Protocol: marker.h.
- * Not here: any device. The line is made pending by its controller (IRQ_OP_SET_PENDING).
+ * Not here: any device of its own. The line is made pending by its controller (IRQ_OP_SET_PENDING), or, where that cannot,
+ * by a register that the node names.
  */
 #include <cambium/driver.h>
 #include <cambium/ipc.h>
 #include <cambium/proto/irq.h>
 #include <cambium/start.h>
 #include <cambium/thread.h>
+#include <stdbool.h>
 #include "marker.h"
 
+struct peer;
 struct side {
+    struct peer *peer;
     handle_t port;   /* received on; 0: not there yet */
     handle_t client; /* notified */
     enum peer_how how;
@@ -23,6 +27,9 @@ struct peer {
     struct side sides[PEER_COUNT];
     uint64_t mark;  /* what an interrupt marks */
     uint64_t count; /* interrupts */
+    bool has_register;
+    struct mmio regs;
+    uint32_t at, raise, lower; /* the register, and what to write there */
 };
 
 DEV_MATCH_TABLE struct dev_match bench_match[] = {
@@ -95,10 +102,16 @@ static void side_yield(struct side *s)
 
 static void side_irq(struct side *s)
 {
+    const struct peer *p = s->peer;
     handle_t line = start_handle("interrupts 0");
     struct msg m = { 0 };
 
     while (sys_reply_receive(s->port, &m) >= 0) {
+        if (p->has_register) {
+            m.info = E_OK;
+            mmio_write32(&p->regs, p->at, p->raise);
+            continue;
+        }
         struct msg pend = { .info = IRQ_OP_SET_PENDING, .w = { 0 } };
 
         m.info = (uint32_t)sys_call(line, &pend);
@@ -129,6 +142,7 @@ static status_t peer_serve_as(struct peer *p, struct msg *m)
     (void)sys_handle_close(s->client); /* of an earlier client, or none */
     s->client = (handle_t)m->w[7];
     if (!s->port) {
+        s->peer = p;
         s->how = how;
         err = sys_port_create(&s->port);
         err = err ? err : thread_start(&s->thread, side_main, s, (unsigned)m->w[1]);
@@ -163,6 +177,9 @@ static void peer_irq(struct peer *p)
         MARK(MARK_IRQ);
     }
     p->count++;
+    if (p->has_register) {
+        mmio_write32(&p->regs, p->at, p->lower);
+    }
     if (p->mark == MARK_ACK_FROM) {
         handle_t line = start_handle("interrupts 0");
         struct msg m = { .info = IRQ_OP_ACK, .w = { 0 } };
@@ -179,8 +196,15 @@ static void peer_irq(struct peer *p)
 int main(void)
 {
     static struct peer peer;
-    status_t err = node_irq(driver_node(), 0);
+    struct node node = driver_node();
+    status_t err = E_OK;
 
+    if (node_u32(node, "at", &peer.at) == E_OK && node_u32(node, "raise", &peer.raise) == E_OK &&
+        node_u32(node, "lower", &peer.lower) == E_OK) {
+        peer.has_register = true;
+        err = node_mmio(node, 0, (uint64_t)peer.at + 4, &peer.regs);
+    }
+    err = err ? err : node_irq(node, 0);
     if (err) {
         return err;
     }
