@@ -34,7 +34,7 @@ def pi(boot):
     """pi(**options of boot.start, tree=path) -> a machine at its prompt."""
     def start(tree=None, **options):
         machine = boot(board="raspi3b", dtb=tree or tree_of(BOARD), **options)
-        machine.prompt(timeout=60)
+        machine.prompt(timeout=120)
         return machine
     return start
 
@@ -98,6 +98,27 @@ def test_key_presses_come_through_both_controllers(pi):
     assert after[0] >= before[0] + 10 and after[1] >= before[1] + 10
     assert "being handled" not in machine.run("irq").replace("interrupt-controller@7e00b200  (being handled)", "")
     assert "STORM" not in machine.run("irq")
+
+
+def test_a_storm_below_the_second_controller_is_masked_and_said(pi, tmp_path):
+    """In the mini UART's place a driver that serves nothing: "transmit FIFO empty" is enabled, and stays. It starves the
+    servers below it meanwhile, for a third of a second on a real machine's clock, hence icount."""
+    def seed(tree):
+        tree.setprop_str(tree.path_offset("/chosen"), "stdout-path", "serial1")
+        tree.setprop_str(tree.path_offset("/soc/serial@7e215040"), "compatible", "cambium,test-storm")
+        tree.setprop_u32(tree.path_offset("/soc/serial@7e215040"), "at", 4)  # AUX_MU_IER_REG
+        tree.setprop_u32(tree.path_offset("/soc/serial@7e215040"), "raise", 2)
+    contents = {**library.entries(), "drv/storm": library.program("storm")}
+    machine = pi(tree=edited(tmp_path, seed), initrd=library.archive(tmp_path, contents), icount=True)
+    assert re.search(r"warn: \[bcm2835_armctrl_ic\] \S+: line 61, interrupt 0 of /soc/serial@7e215040, stays asserted: masked",
+                     machine.text), machine.text
+    assert "did not become ready" not in machine.text
+    shown = machine.run("irq")
+    assert re.search(r" 61 +level +(\d+) +\d+  /soc/serial@7e215040 .*STORM: masked", shown), shown
+    assert "STORM" not in re.search(r".*interrupt-controller@7e00b200\b.*\n", shown).group()  # whose line others need
+    count = events(machine, "serial@7e215040")
+    assert "Hello from Cambium." in machine.run("hello")
+    assert events(machine, "serial@7e215040") == count
 
 
 def test_a_paste_arrives_complete(pi):
@@ -189,3 +210,21 @@ def test_videocores_memory_is_never_written(boot, tmp_path):
     assert not monitor.ask(f"pmemsave {share:#x} {size:#x} \"{now}\"")
     with open(now, "rb") as a, open(pattern, "rb") as b:
         assert a.read() == b.read()
+
+
+def test_a_register_that_nothing_answers_costs_only_its_driver(pi, tmp_path):
+    """A window of its own is mapped: its driver faults until it is broken. A checked access reads all ones."""
+    def add(tree):
+        for at, size in ((0x50000000, 0x1000), (0x50001000, 4), (0x50001800, 4)):  # two share a page
+            node = tree.add_subnode(0, f"reader@{at:x}")
+            tree.setprop(node, "reg", at.to_bytes(4, "big") + size.to_bytes(4, "big"))
+            tree.setprop_str(tree.path_offset(f"/reader@{at:x}"), "compatible", "cambium,test-reader")
+    contents = {**library.entries(), "drv/reader": library.program("reader")}
+    machine = pi(tree=edited(tmp_path, add), initrd=library.archive(tmp_path, contents))
+    machine.expect("/reader@50000000: drv/reader is broken[^\r\n]*", timeout=60)
+    text = library.machine.clean(machine.text) + machine.run("log")
+    assert re.search(r"error: \[init\] /reader@50000000: fault: [^\n]*", text)
+    for at in ("50001000", "50001800"):
+        assert f"[reader] /reader@{at}: checked, read 0xffffffff" in text
+    assert "Hello from Cambium." in machine.run("hello")
+    assert "PANIC" not in text
