@@ -9,6 +9,7 @@
 #include <cambium/sys.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/lock.h>
 #include <unistd.h>
 #include "elf64.h"
 #include "frame.h"
@@ -29,6 +30,10 @@ static const uint32_t crt_abi __attribute__((section(".cambium.abi"), used)) = A
 
 /* libgcc's outline atomics ask for it (programs built without -mno-outline-atomics). */
 _Bool __aarch64_have_lse_atomics;
+
+/* Makes the linker take lock.c while it is in libsys: once it reads libc, which comes later, it would take the locks of the
+ * same names there, which do nothing. Nothing refers to this, so that it goes again, lock.c too where nothing locks. */
+static void (*const crt_lock)(_LOCK_T) __attribute__((used)) = __retarget_lock_acquire_recursive;
 
 int main(int argc, char **argv, char **envp);
 void crt_relocate(uint64_t base, const struct elf64_dyn *dynamic);
@@ -119,17 +124,32 @@ uint64_t tls_init(void *block)
     return (uint64_t)block;
 }
 
+/* Not from the heap: its lock asks who runs, and errno is in what is being made here. */
+static status_t crt_large_tls(void **out)
+{
+    uint64_t len = (tls_len() + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE, va = vm_reserve_locked(len);
+    handle_t memory;
+    status_t err = va == 0 ? E_NOMEM : sys_memory_create(len, 0, 0, &memory);
+
+    if (err != E_OK) {
+        return err;
+    }
+    err = sys_map(HANDLE_SELF, memory, 0, 0, len, va, MAP_READ | MAP_WRITE);
+    (void)sys_handle_close(memory); /* the mapping keeps it */
+    *out = (void *)va;
+    return err;
+}
+
 static status_t crt_first_tls(void)
 {
     static char block[CRT_TLS_LEN] __attribute__((aligned(TLS_ALIGN)));
     void *at = block;
 
     if (tls_len() > sizeof(block)) {
-        at = sbrk((ptrdiff_t)(tls_len() + TLS_ALIGN));
-        if (at == (void *)-1) {
-            return E_NOMEM;
+        status_t refused = crt_large_tls(&at);
+        if (refused != E_OK) {
+            return refused;
         }
-        at = (void *)(((uintptr_t)at + TLS_ALIGN - 1) / TLS_ALIGN * TLS_ALIGN);
     }
     /* by call, so that the kernel restores it at every switch; the register directly too: the call may keep it lazily */
     uint64_t tp = tls_init(at);

@@ -9,3 +9,5 @@
 uint64_t tls_len(void);
 /* Fills the block (zeroed memory, aligned to 64) and returns the value for TPIDR_EL0. */
 uint64_t tls_init(void *block);
+/* vm.c: vm_reserve for who holds its lock, or runs before thread-local storage, without which no mutex can be taken. */
+uint64_t vm_reserve_locked(uint64_t len);

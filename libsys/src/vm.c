@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
+#include "tls.h"
 
 enum { VM_RANGES = 64 };
 
@@ -45,7 +46,7 @@ static void vm_remove(unsigned i)
     memmove(&vm.ranges[i], &vm.ranges[i + 1], (vm.count - i) * sizeof(vm.ranges[0]));
 }
 
-uint64_t vm_reserve(uint64_t len)
+uint64_t vm_reserve_locked(uint64_t len)
 {
     uint64_t va = 0;
     uint64_t need = page_up(len) + 2 * PAGE_SIZE; /* a guard page on either side */
@@ -53,7 +54,6 @@ uint64_t vm_reserve(uint64_t len)
     if (len == 0 || need < len) {
         return 0;
     }
-    mutex_lock(&vm.lock);
     vm_start();
     for (unsigned i = 0; i < vm.count && va == 0; i++) {
         if (vm.ranges[i].len >= need) {
@@ -65,6 +65,13 @@ uint64_t vm_reserve(uint64_t len)
             }
         }
     }
+    return va;
+}
+
+uint64_t vm_reserve(uint64_t len)
+{
+    mutex_lock(&vm.lock);
+    uint64_t va = vm_reserve_locked(len);
     mutex_unlock(&vm.lock);
     return va;
 }

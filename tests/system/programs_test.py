@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The programs of the archive check themselves; their status says so."""
+"""The programs of the archive check themselves; their status says so. And what every program relies on: its start, its
+input, a heap that threads share."""
 import re
 
+import boot as library
 import pytest
 
 
@@ -34,3 +36,39 @@ def test_programs_leave_nothing_behind(shell):
     for _ in range(10):
         shell.run("prodcons")
     assert shell.run("mem") == before
+
+
+@pytest.fixture
+def with_programs(boot, tmp_path):
+    """A machine at its prompt, with programs of tests/system/programs in its archive."""
+    contents = {**library.entries(), **{f"bin/{name}": library.program(name) for name in ("begin", "heap")}}
+    machine = boot(initrd=library.archive(tmp_path, contents))
+    machine.prompt()
+    return machine
+
+
+def test_the_heap_bears_threads_that_are_preempted_in_it(with_programs):
+    assert "heap: 0 damaged" in with_programs.run("heap")
+    assert with_programs.status() == 0
+
+
+def test_a_program_starts_with_constructors_and_thread_local_storage_of_a_page(with_programs):
+    words = [f"w{i}" for i in range(20)]
+    with_programs.send(" ".join(["begin", *words]) + "\r")
+    with_programs.expect("constructed 1, zeros 4096, initialized 4711, 20 arguments, the last w19")
+    with_programs.send("\x04")
+    with_programs.prompt()
+    assert with_programs.status() == 0
+
+
+def test_a_program_reads_lines_until_their_end(with_programs):
+    with_programs.send("begin\r")
+    with_programs.expect("name\\? ")  # seen before the answer is waited for, although no line has ended
+    with_programs.send("Ada\r")
+    with_programs.expect("hello Ada\r*\nname\\? ")
+    with_programs.send("Grace\r")
+    with_programs.expect("hello Grace\r*\nname\\? ")
+    with_programs.send("\x04")
+    with_programs.expect("end")
+    with_programs.prompt()
+    assert with_programs.status() == 0
