@@ -52,6 +52,17 @@ def test_an_init_without_segments_stops_with_a_report(boot, tmp_path):
     boot_with(boot, tmp_path, contents).expect(r"(halted|PANIC): [^\n]*init", timeout=20)
 
 
+def test_an_init_that_faults_is_a_panic_that_says_where(boot, tmp_path):
+    """Its first instruction is undefined."""
+    contents = library.entries()
+    entry, = struct.unpack_from("<Q", contents["init"], 24)  # also its offset in the file: the first segment begins both
+    contents["init"] = contents["init"][:entry] + bytes(4) + contents["init"][entry + 4:]
+    machine = boot_with(boot, tmp_path, contents)
+    found = machine.expect(r"PANIC: init faulted: cause \d+, [^\n]*pc (0x[0-9a-f]+)", timeout=20)
+    assert int(found.group(1), 16) % 4096 == entry % 4096
+    machine.expect("process init", timeout=5)
+
+
 def with_initrd(boot, folder, start, end, no_map=None):
     """A machine whose tree says that the archive lies in [start, end), and forbids to map `no_map`."""
     tree = library.qemu_tree(folder)

@@ -27,6 +27,11 @@ def test_no_tree_halts_with_the_reason(boot, tmp_path):
     assert "device tree" in silent_reason(boot, tmp_path)
 
 
+def test_a_tree_that_is_not_aligned_halts_with_the_reason(boot, tmp_path):
+    tree = library.blob(library.qemu_tree(tmp_path))
+    assert "not 8-byte aligned" in silent_reason(boot, tmp_path, tree=tree, tree_address=library.TREE_AT + 4)
+
+
 def halts(machine, *words):
     machine.expect(r"halted: ", timeout=20)
     line = machine.expect(r"([^\n]*)\n", timeout=5).group(1)
@@ -64,6 +69,14 @@ def test_more_reservations_than_are_read_halt_with_the_reason(boot, tmp_path):
     tree += entries
     struct.pack_into(">I", tree, 4, len(tree))  # totalsize
     halts(boot(**library.loaded_by_hand(tmp_path, bytes(tree))), "reservations")
+
+
+def test_more_ranges_of_memory_than_are_read_halt_with_the_reason(boot, tmp_path):
+    tree = library.qemu_tree(tmp_path)
+    tree.resize(tree.totalsize() + (1 << 16))
+    pairs = b"".join(struct.pack(">QQ", library.RAM + i * (3 << 20), 2 << 20) for i in range(300))
+    tree.setprop(library.subnode(tree, 0, "memory"), "reg", pairs)
+    halts(boot(memory="1G", **library.loaded_by_hand(tmp_path, library.blob(tree))), "ranges")
 
 
 def test_a_controller_that_nobody_serves_is_named_and_its_children_wait(boot, tmp_path):

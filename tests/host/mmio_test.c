@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * libsys/src/mmio.c and the accessors of <cambium/mmio.h>: a window that is mapped is accessed there; one that is part of
+ * a page goes through the kernel, with the right width, and a bus that does not answer reads as all ones.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cambium/sys.h>
+#include <cmocka.h>
+
+#define __aarch64__ 1 /* the header's own accessors, not those that a test of a driver records */
+#include "../../libsys/src/mmio.c"
+
+enum { DEVICE = 7, WINDOW = 2 };
+static struct {
+    unsigned calls, width;
+    uint64_t offset, value;
+    status_t status;
+} bus;
+
+status_t sys_device_access(handle_t device, unsigned window, unsigned width, uint64_t offset,
+                           uint64_t *inout)
+{
+    assert_true(device == DEVICE && window == WINDOW);
+    bus.calls++;
+    bus.width = width;
+    bus.offset = offset;
+    if (bus.status == E_OK && (width & DEVICE_WRITE)) {
+        bus.value = *inout;
+    } else if (bus.status == E_OK) {
+        *inout = bus.value;
+    }
+    return bus.status;
+}
+
+static struct mmio window(void)
+{
+    return (struct mmio){ .device = DEVICE, .window = WINDOW };
+}
+
+static void a_window_of_part_of_a_page_is_read_by_the_kernel(void **state)
+{
+    struct mmio m = window();
+
+    (void)state;
+    bus.status = E_OK;
+    bus.value = 0x1122334455667788;
+    assert_int_equal(mmio_read32(&m, 0x14), 0x55667788);
+    assert_true(bus.width == 4 && bus.offset == 0x14);
+    assert_int_equal(mmio_read64(&m, 0x18), 0x1122334455667788);
+    assert_true(bus.width == 8 && bus.offset == 0x18);
+    assert_int_equal(mmio_checked_read8(&m, 3), 0x88);
+    assert_true(bus.width == 1 && bus.offset == 3);
+}
+
+static void a_window_of_part_of_a_page_is_written_by_the_kernel(void **state)
+{
+    struct mmio m = window();
+
+    (void)state;
+    bus.status = E_OK;
+    mmio_write32(&m, 0x20, 0xdeadbeef);
+    assert_true(bus.width == (4 | DEVICE_WRITE) && bus.offset == 0x20 && bus.value == 0xdeadbeef);
+    mmio_write64(&m, 0x28, 0x1234567890abcdef);
+    assert_true(bus.width == (8 | DEVICE_WRITE) && bus.value == 0x1234567890abcdef);
+    mmio_checked_write8(&m, 5, 0xa5);
+    assert_true(bus.width == (1 | DEVICE_WRITE) && bus.offset == 5 && bus.value == 0xa5);
+}
+
+static void a_bus_that_does_not_answer_reads_as_all_ones(void **state)
+{
+    struct mmio m = window();
+
+    (void)state;
+    bus.status = E_IO;
+    assert_int_equal(mmio_read32(&m, 0), 0xffffffff);
+    assert_int_equal(mmio_read64(&m, 0), UINT64_MAX);
+    assert_int_equal(mmio_checked_read8(&m, 0), 0xff);
+}
+
+static void a_mapped_window_is_accessed_where_it_is_mapped(void **state)
+{
+    static uint64_t page[4];
+    struct mmio m = window();
+
+    (void)state;
+    m.base = (uintptr_t)page;
+    bus.calls = 0;
+    mmio_write32(&m, 4, 0x11223344);
+    mmio_write64(&m, 8, 0x1234567890abcdef);
+    assert_int_equal(page[0], 0x1122334400000000);
+    assert_int_equal(page[1], 0x1234567890abcdef);
+    assert_int_equal(mmio_read32(&m, 4), 0x11223344);
+    assert_int_equal(mmio_read64(&m, 8), 0x1234567890abcdef);
+    assert_int_equal(bus.calls, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_window_of_part_of_a_page_is_read_by_the_kernel),
+        cmocka_unit_test(a_window_of_part_of_a_page_is_written_by_the_kernel),
+        cmocka_unit_test(a_bus_that_does_not_answer_reads_as_all_ones),
+        cmocka_unit_test(a_mapped_window_is_accessed_where_it_is_mapped),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    (void)cmocka_run_group_tests(tests, NULL, NULL); /* the TAP lines tell */
+    return 0;
+}
