@@ -67,6 +67,25 @@ static void log_gives_back_what_was_written(void)
     EXPECT(len, sizeof(buf));
 }
 
+static void a_line_that_is_too_long_is_told_in_parts(void)
+{
+    char text[600], buf[1024];
+    uint64_t seq = 0, len = 0, next = 0;
+    unsigned marks = 0, ends = 0;
+
+    memset(text, '#', sizeof(text));
+    EXPECT(sys_log_console(world.chosen, 1, &next), E_OK);
+    EXPECT(sys_log_write(world.chosen, LOG_INFO, text, sizeof(text)), E_OK);
+    EXPECT(sys_log_write(world.chosen, LOG_INFO, "\n", 1), E_OK);
+    EXPECT(sys_log_read(world.chosen, next, buf, sizeof(buf), &seq, &len), E_OK);
+    for (uint64_t i = 0; i < len; i++) {
+        marks += buf[i] == '#';
+        ends += buf[i] == '\n';
+    }
+    EXPECT(marks, sizeof(text)); /* nothing is lost */
+    EXPECT(ends, 3);             /* 251 to a line */
+}
+
 static void log_tells_its_subscriber(void)
 {
     handle_t port = port_new();
@@ -161,6 +180,7 @@ const struct ktest info_tests[] = {
     { "system information is plausible", system_information_is_plausible },
     { "processes and threads appear and go", processes_and_threads_appear_and_go },
     { "the log gives back what was written", log_gives_back_what_was_written },
+    { "a line that is too long is told in parts", a_line_that_is_too_long_is_told_in_parts },
     { "the log tells its subscriber", log_tells_its_subscriber },
     { "the trace tells who called, answered and ran", trace_tells_who_called_answered_and_ran },
     { "the trace needs the right to read the log", trace_needs_the_right_to_read_the_log },
