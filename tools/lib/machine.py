@@ -68,7 +68,8 @@ def board_refusal(machine, gic, smp, memory):
 def command(image=IMAGE, gic=2, smp=1, memory="1G", cpu="cortex-a72", dtb=None, initrd=None, properties=(),
             icount=False, extra=(), board="virt"):
     """QEMU's arguments. `properties` go to -M; icount: deterministic, one instruction is one nanosecond, the tree's seeds
-    (and so all addresses) always the same. A board takes neither gic, smp, memory nor cpu, and needs dtb."""
+    (and so all addresses) always the same. A board takes neither gic, smp, memory nor cpu, and needs dtb. tools/coverage names a
+    plugin for all machines in $CAMBIUM_PLUGIN."""
     if board == "virt":
         args = [QEMU, "-M", ",".join(["virt", f"gic-version={gic}", *properties]), "-cpu", cpu, "-m", memory,
                 "-smp", str(smp), "-nic", "none", "-display", "none", "-serial", "mon:stdio"]
@@ -84,6 +85,8 @@ def command(image=IMAGE, gic=2, smp=1, memory="1G", cpu="cortex-a72", dtb=None, 
         args += ["-initrd", initrd]
     if icount:
         args += ["-icount", "shift=0,sleep=off", "-seed", "1"]
+    if os.environ.get("CAMBIUM_PLUGIN"):
+        args += ["-plugin", os.environ["CAMBIUM_PLUGIN"]]
     return args + list(extra)
 
 
