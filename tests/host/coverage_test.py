@@ -234,6 +234,22 @@ def test_what_is_listed_and_reached_fails_the_check(monkeypatch):
     assert list(coverage.differences([("a.c", "f", 1, "not reached")], rows)) == ["a.c:g: listed, and reached: all"]
 
 
+def test_every_line_that_is_listed_exists():
+    with open(coverage.LIST, encoding="utf-8") as f:
+        rows = coverage.listed(f.read())
+    assert len(rows) > 50
+    for path, function, fragments, _ in rows:
+        text = coverage.source(path)
+        assert any(function in line for line in text), f"{path}: no {function}"
+        for fragment in fragments:
+            assert any(fragment in line for line in text), f"{path}: no line with {fragment}"
+
+
+def test_a_row_that_says_nothing_is_refused():
+    with pytest.raises(SystemExit):
+        coverage.listed("| `a.c:f` | some of it |")
+
+
 def test_functions_are_called_what_the_source_calls_them(monkeypatch):
     monkeypatch.setitem(coverage.SOURCES, "a.h", ["static inline int first(int x)", "{", "    return x;", "}",
                                                  "static int *second(int x)", "{", "    g(x);"])
