@@ -260,8 +260,11 @@ static bool plan_read_windows(struct plan *p)
                 break;
             }
             if (err) {
-                n->error = err; /* matters only if somebody claims the node */
-                break;
+                n->error = n->error ? n->error : err; /* matters only if somebody claims the node */
+                if (err != E_RANGE) {
+                    break; /* no other entry can be read either */
+                }
+                continue; /* those behind it keep others out of their pages */
             }
             if (p->window_count == p->window_max) {
                 return false;

@@ -178,6 +178,7 @@ static void windows_grow_to_pages_only_where_nobody_else_is(void **state)
     check_window(&f, "/shared@6000", 0, 0x6000, 0x80);
     check_window(&f, "/owner@7000", 0, 0x7000, 0x200);
     check_window(&f, "/soc/translated@100", 0, 0x100000, 0x1000);
+    check_window(&f, "/soc/neighbour@1000", 0, 0x101000, 0x20);
     plan_unload(&f);
 }
 
