@@ -31,12 +31,6 @@ static uint64_t page_up(uint64_t len)
 
 /* ---- images ---- */
 
-static bool is_loadable(const char *name)
-{
-    return strncmp(name, "drv/", 4) == 0 || strncmp(name, "mux/", 4) == 0 ||
-           strncmp(name, "bin/", 4) == 0;
-}
-
 static unsigned archive_count(const struct archive *a)
 {
     struct archive_file file;
@@ -63,7 +57,7 @@ status_t images_read(struct init *init)
     while ((err = archive_next(&init->archive, &at, &file)) == E_OK) {
         struct image *image = &init->images[init->image_count];
         const char *why = NULL;
-        if (!is_loadable(file.name)) {
+        if (!plan_is_image(file.name)) {
             continue;
         }
         image->name = file.name;

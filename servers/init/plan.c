@@ -143,6 +143,12 @@ int plan_node_index(const struct plan *p, int offset)
 
 /* ---- matching ---- */
 
+bool plan_is_image(const char *name)
+{
+    return strncmp(name, "drv/", 4) == 0 || strncmp(name, "mux/", 4) == 0 ||
+           strncmp(name, "bin/", 4) == 0;
+}
+
 static bool plan_claim(struct plan *p, struct plan_node *n, const char *compatible)
 {
     for (unsigned i = 0; i < p->image_count; i++) {

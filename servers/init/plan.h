@@ -96,6 +96,8 @@ size_t plan_arena_len(const void *fdt);
  * E_NOMEM: the arena is too small. Everything else that is wrong stands in the plan, at its node. */
 status_t plan_make(const void *fdt, const struct plan_image *images, unsigned image_count,
                    void *arena, size_t arena_len, struct plan *out) WARN_UNUSED;
+/* Whether a file of the archive with this name is an image that init looks into: a server or a program. */
+bool plan_is_image(const char *name);
 /* Index of the node with this offset; -1. */
 int plan_node_index(const struct plan *p, int offset);
 /* One line that says why a service waits, cut at len: "interrupts of /intc@8000000, which no server claims". */
@@ -103,6 +105,9 @@ void plan_why_waiting(const struct plan *p, const struct plan_service *s, char *
 /* One line that says why a node is refused ("reg 0 lies over RAM or a reservation: ...") or "covered by PATH"; empty for
  * any other. */
 void plan_why_refused(const struct plan *p, const struct plan_node *n, char *out, size_t len);
+/* The controller that the kernel's timer is wired to, and with it the CPU's root of interrupts where several servers could
+ * be that; -1: the tree does not say. */
+int plan_timer_parent(const struct plan *p);
 /* The n-th window of a node as it goes into its device: rounded to pages where that is allowed. */
 void plan_window_device(const struct plan *p, const struct plan_node *n, unsigned index,
                         uint64_t *out_base, uint64_t *out_len);

@@ -253,8 +253,7 @@ static bool is_irq_root(const struct plan *p, const struct plan_node *n)
            tree_interrupt_count(p->fdt, n->offset) == 0;
 }
 
-/* The controller that the kernel's timer is wired to; -1: the tree does not say. */
-static int timer_parent(const struct plan *p)
+int plan_timer_parent(const struct plan *p)
 {
     for (unsigned i = 0; i < p->node_count; i++) {
         const struct plan_node *n = &p->nodes[i];
@@ -284,7 +283,7 @@ static void plan_one_root(struct plan *p)
     if (count < 2) {
         return;
     }
-    int timers = timer_parent(p);
+    int timers = plan_timer_parent(p);
     if (timers >= 0 && p->nodes[timers].state == NODE_SERVED && is_irq_root(p, &p->nodes[timers])) {
         root = timers;
     }
