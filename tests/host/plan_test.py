@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """tools/plan: its addresses, pages and routes against tree_referee_test.py's second opinion, computed with python3-libfdt;
-what is known of the boards; its text and drawing; and wrong files. Runs over the good
+what is known of the boards; its text and drawing; wrong files; and plans of damaged trees (plan_damage.c). Runs over the good
 trees of dts/trees, and over every blob in the folder $CAMBIUM_DTB_DIR (Raspberry Pi's stock trees, for example)."""
 import glob
 import json
@@ -20,6 +20,7 @@ import plan as plan_tool  # noqa: E402
 import plan_svg  # noqa: E402
 
 PLANNER = os.environ["CAMBIUM_PLAN_JSON"]
+DAMAGE = os.environ["CAMBIUM_PLAN_DAMAGE"]
 ARCHIVE = os.environ["CAMBIUM_ARCHIVE"]
 GOOD = sorted(glob.glob(f"{referee.TREES}/good-*.dtb"))
 STOCK = sorted(glob.glob(f"{referee.STOCK}/*.dtb")) if referee.STOCK else []
@@ -295,3 +296,15 @@ def test_bad_trees_have_a_plan_or_a_reason(path):
         plan = plan_tool.Plan(json.loads(done.stdout))
         assert "\n".join(plan_tool.text(plan, everything=True))
         assert xml.dom.minidom.parseString(plan_svg.draw(plan, plan_tool))
+
+
+# ---- damaged trees ----
+
+@stock
+def test_damaged_trees_grant_nothing_else(path):
+    """One tree is cut off at each of its tokens, the others at every 120th; 80 copies of each are mutated."""
+    stride = 1 if name_of(path) == "bcm2710-rpi-3-b" else 120
+    done = subprocess.run([DAMAGE, path, str(stride), "80"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stderr[-6000:]
+    intact, plans, windows = map(int, re.fullmatch(r"intact (\d+) plans (\d+) windows (\d+)\n", done.stdout).groups())
+    assert intact >= 10 and plans > 80 and windows > 5 * plans
