@@ -97,6 +97,15 @@ status_t tree_reg(const void *fdt, int node, unsigned index, struct tree_range *
  * meant. Errors as tree_reg's. */
 status_t tree_translate(const void *fdt, int bus, uint64_t address, uint64_t len, uint64_t *out) WARN_UNUSED;
 
+/* A window through which a device reaches memory: what it calls `bus` is `cpu` for the CPU, `len` bytes of it. */
+struct tree_dma {
+    uint64_t bus, cpu, len;
+};
+/* The n-th such window of a device: the dma-ranges of the nearest bus above it that has any, its other side translated up
+ * through those above. No bus has: one window, in which both sides are equal. E_NOTFOUND after the last; E_FORMAT;
+ * E_RANGE: that one wraps or does not reach the CPU's addresses - ask for the next; E_LIMIT. */
+status_t tree_dma(const void *fdt, int node, unsigned index, struct tree_dma *out) WARN_UNUSED;
+
 /* ---- the early console ---- */
 
 /* How a UART takes a character. */

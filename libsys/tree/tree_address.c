@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * From a bus address to a CPU address, up through every ancestor's ranges. Devicetree Specification 0.4, 2.3.5 to
- * 2.3.8; PCI addresses: IEEE Std 1275 PCI Bus Binding, rev. 2.1, 2.2.1.1.
+ * From a bus address to a CPU address, up through every ancestor's ranges, and for what a device sends, dma-ranges.
+ * Devicetree Specification 0.4, 2.3.5 to 2.3.9; PCI addresses: IEEE Std 1275 PCI Bus Binding, rev. 2.1, 2.2.1.1.
  *
  * A bus with three address cells puts what kind of space is meant into the first and the address into the other two.
  */
@@ -54,18 +54,22 @@ static status_t bus_address_read(const struct bus *bus, const fdt32_t *cells,
     return tree_number(cells, bus->address_cells, &out->value);
 }
 
-/* One level up: through the ranges of `node` from its children's space to its own. First match wins. */
-static status_t bus_up(const void *fdt, int node, const struct bus *bus, const struct bus *parent,
-                       uint64_t len, struct bus_address *at)
+static const char ranges[] = "ranges";
+static const char dma_ranges[] = "dma-ranges";
+
+/* One level up: through the ranges of `node` from its children's space to its own. First match wins. Without dma-ranges a
+ * device sees what the CPU sees (as in Linux): most trees say nothing. */
+static status_t bus_up(const void *fdt, int node, const char *property, const struct bus *bus,
+                       const struct bus *parent, uint64_t len, struct bus_address *at)
 {
-    int bytes;
-    const fdt32_t *row = tree_prop(fdt, node, "ranges", &bytes);
+    int bytes = 0;
+    const fdt32_t *row = tree_prop(fdt, node, property, &bytes);
     unsigned row_cells = bus->address_cells + parent->address_cells + bus->size_cells;
 
-    if (!row) {
+    if (!row && property == ranges) {
         return E_NOSYS;
     }
-    if (bytes == 0) { /* the same addresses, so the spaces must be of the same form */
+    if (!row || bytes == 0) { /* the same addresses, so the spaces must be of the same form */
         return (bus->address_cells == 3) == (parent->address_cells == 3) ? E_OK : E_FORMAT;
     }
     if ((unsigned)bytes % (row_cells * 4) != 0) {
@@ -97,14 +101,14 @@ static status_t bus_up(const void *fdt, int node, const struct bus *bus, const s
 
 /* From the space of chain[count - 1]'s children up to the CPU's. */
 static status_t bus_to_cpu(const void *fdt, const struct tree_chain *chain, unsigned count,
-                           uint64_t len, struct bus_address *at)
+                           const char *property, uint64_t len, struct bus_address *at)
 {
     struct bus bus, parent;
     status_t err = bus_of(fdt, chain->node[count - 1], &bus);
 
     for (unsigned i = count - 1; err == E_OK && i > 0; i--) {
         err = bus_of(fdt, chain->node[i - 1], &parent);
-        err = err ? err : bus_up(fdt, chain->node[i], &bus, &parent, len, at);
+        err = err ? err : bus_up(fdt, chain->node[i], property, &bus, &parent, len, at);
         bus = parent;
     }
     return err == E_OK && at->space != 0 ? E_RANGE : err;
@@ -127,7 +131,7 @@ status_t tree_translate(const void *fdt, int bus_node, uint64_t address, uint64_
     /* A number without a space on a bus that has several means memory. */
     struct bus_address at = { .space = bus.address_cells == 3 && bus.is_pci ? PCI_SPACE_MEMORY : 0,
                               .value = address };
-    err = bus_to_cpu(fdt, &chain, chain.count, len, &at);
+    err = bus_to_cpu(fdt, &chain, chain.count, ranges, len, &at);
     if (err == E_OK) {
         *out = at.value;
     }
@@ -176,9 +180,76 @@ status_t tree_chain_reg(const void *fdt, const struct tree_chain *chain, unsigne
         at.value > UINT64_MAX - len) {
         return E_RANGE;
     }
-    err = bus_to_cpu(fdt, chain, chain->count - 1, len, &at);
+    err = bus_to_cpu(fdt, chain, chain->count - 1, ranges, len, &at);
     if (err == E_OK) {
         *out = (struct tree_range){ .base = at.value, .len = len };
+    }
+    return err;
+}
+
+/* Row `index` of dma-ranges of chain[count - 1], the other side in its own space. */
+static status_t dma_row(const void *fdt, const struct tree_chain *chain, unsigned count,
+                        const fdt32_t *row, unsigned bytes, unsigned index, struct tree_dma *out,
+                        struct bus_address *up)
+{
+    struct bus bus, parent;
+    struct bus_address from;
+    status_t err = bus_of(fdt, chain->node[count - 1], &bus);
+
+    err = err ? err : bus_of(fdt, chain->node[count - 2], &parent);
+    if (err != E_OK) {
+        return err;
+    }
+    unsigned row_cells = bus.address_cells + parent.address_cells + bus.size_cells;
+    if (bytes % (row_cells * 4) != 0) {
+        return E_FORMAT;
+    }
+    if (index >= bytes / (row_cells * 4)) {
+        return E_NOTFOUND;
+    }
+    row += index * row_cells;
+    if (bus_address_read(&bus, row, &from) != E_OK ||
+        bus_address_read(&parent, row + bus.address_cells, up) != E_OK ||
+        tree_number(row + bus.address_cells + parent.address_cells, bus.size_cells, &out->len) !=
+            E_OK ||
+        out->len == 0 || from.value > UINT64_MAX - out->len || up->value > UINT64_MAX - out->len) {
+        return E_RANGE;
+    }
+    out->bus = from.value;
+    return E_OK;
+}
+
+status_t tree_dma(const void *fdt, int node, unsigned index, struct tree_dma *out)
+{
+    struct tree_chain chain;
+    const fdt32_t *row = NULL;
+    int bytes = 0;
+    status_t err = tree_chain_of(fdt, node, &chain);
+
+    if (err != E_OK) {
+        return err;
+    }
+    unsigned count = chain.count - 1; /* of the buses above the node */
+    for (; count > 1; count--) {
+        row = tree_prop(fdt, chain.node[count - 1], dma_ranges, &bytes);
+        if (row != NULL && bytes != 0) {
+            break;
+        }
+    }
+    if (count <= 1) { /* nobody translates; the root has no other side */
+        if (index != 0) {
+            return E_NOTFOUND;
+        }
+        *out = (struct tree_dma){ .len = UINT64_MAX };
+        return E_OK;
+    }
+    struct tree_dma dma = { 0 };
+    struct bus_address up = { 0 };
+    err = dma_row(fdt, &chain, count, row, (unsigned)bytes, index, &dma, &up);
+    err = err ? err : bus_to_cpu(fdt, &chain, count - 1, dma_ranges, dma.len, &up);
+    if (err == E_OK) {
+        dma.cpu = up.value;
+        *out = dma;
     }
     return err;
 }

@@ -14,12 +14,13 @@
 #include <cambium/proto/init.h>
 #include <cambium/start.h>
 #include <cmocka.h>
+#include "tree_test.h"
 
 enum { INIT = 3, MEMORY = 70, BUFFER = 71 };
 #define VA 0x40000000ull
-#define PA 0x4fc00000ull
 
-static const struct node node; /* only init knows whose memory it is */
+static struct node node; /* of good-dma; only init knows whose memory it is */
+static uint64_t pa;
 static struct msg asked, answer;
 static status_t call_status, info_status, map_status;
 static bool no_space;
@@ -27,10 +28,18 @@ static int open_handles, reserved, mapped;
 
 static int setup(void **state)
 {
-    (void)state;
+    *state = tree_load("good-dma");
+    node = (struct node){ *state, tree_node(*state, "/plain") };
+    pa = 0x4fc00000;
     call_status = info_status = map_status = E_OK;
     no_space = false;
     open_handles = reserved = mapped = 0;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    free(*state);
     return 0;
 }
 
@@ -52,7 +61,7 @@ status_t sys_memory_info(handle_t memory, uint64_t offset, uint64_t *out_len, ui
 {
     assert_true(memory == MEMORY && offset == 0);
     *out_len = 8192;
-    *out_pa = PA;
+    *out_pa = pa;
     return info_status;
 }
 
@@ -95,7 +104,7 @@ status_t sys_handle_close(handle_t h)
 static status_t obtain(struct dma *out)
 {
     answer = (struct msg){ 0, { INIT_DMA_OLD, 8192, [7] = MEMORY } };
-    return node_dma(node, 4, 5000, 1ull << 30, INIT_DMA_KEEP, out);
+    return node_dma(node, 4, 5000, 1ull << 31, INIT_DMA_KEEP, out);
 }
 
 static void memory_comes_mapped_and_with_its_address(void **state)
@@ -106,10 +115,10 @@ static void memory_comes_mapped_and_with_its_address(void **state)
     assert_int_equal(obtain(&dma), E_OK);
     assert_int_equal(info_op(asked.info), INIT_OP_DMA);
     assert_int_equal(info_handles(asked.info), 0);
-    assert_true(asked.w[0] == 4 && asked.w[1] == 5000 && asked.w[2] == 1ull << 30 &&
+    assert_true(asked.w[0] == 4 && asked.w[1] == 5000 && asked.w[2] == 1ull << 31 &&
                 asked.w[3] == INIT_DMA_KEEP);
-    assert_true((uint64_t)dma.at == VA && dma.pa == PA && dma.len == 8192 && dma.memory == MEMORY &&
-                dma.is_old);
+    assert_true((uint64_t)dma.at == VA && dma.pa == pa && dma.bus == pa && dma.len == 8192 &&
+                dma.memory == MEMORY && dma.is_old);
     answer = (struct msg){ 0, { 0, 8192, [7] = MEMORY } };
     assert_int_equal(node_dma(node, 4, 5000, 0, 0, &dma), E_OK);
     assert_false(dma.is_old);
@@ -133,6 +142,46 @@ static void a_step_that_fails_leaves_nothing(void **state)
     assert_int_equal(obtain(&dma), E_BUDGET);
     assert_true(open_handles == 0 && reserved == 0 && mapped == 0);
     assert_int_equal(dma.pa, 1);
+}
+
+static void the_bus_address_is_that_of_the_trees_dma_ranges(void **state)
+{
+    struct dma dma;
+
+    node.offset = tree_node(*state, "/soc/mailbox");
+    answer = (struct msg){ 0, { 0, 8192, [7] = MEMORY } };
+    pa = 0x3b000000;
+    assert_int_equal(node_dma(node, 0, 8192, 1ull << 32, 0, &dma), E_OK);
+    assert_int_equal(asked.w[2],
+                     0x40000000); /* what the device reaches, although it could count further */
+    assert_true(dma.pa == pa && dma.bus == 0xfb000000);
+    node.offset = tree_node(*state, "/soc/narrow/device");
+    pa = 0x1000000;
+    assert_int_equal(node_dma(node, 0, 8192, 0, 0, &dma), E_OK);
+    assert_int_equal(asked.w[2], 0x20000000);
+    assert_true(dma.bus == pa);
+    node.offset = tree_node(*state, "/soc/mailbox");
+    assert_int_equal(node_dma(node, 0, 8192, 0xd0000000, 0, &dma), E_OK);
+    assert_int_equal(asked.w[2], 0x10000000); /* the device's own limit is one of bus addresses */
+}
+
+static void memory_that_the_device_does_not_reach_is_refused(void **state)
+{
+    struct dma dma = { .pa = 1 };
+
+    node.offset = tree_node(*state, "/soc/mailbox");
+    asked.info = 77;
+    assert_int_equal(node_dma(node, 0, 8192, 0xc0000000, 0, &dma), E_RANGE); /* below the window */
+    node.offset = tree_node(*state, "/far/device");
+    assert_int_equal(node_dma(node, 0, 8192, 0, 0, &dma), E_RANGE);
+    node.offset = tree_node(*state, "/odd/device");
+    assert_int_equal(node_dma(node, 0, 8192, 0, 0, &dma), E_FORMAT);
+    assert_int_equal(asked.info, 77); /* init was not asked */
+    node.offset = tree_node(*state, "/soc/narrow/device");
+    answer = (struct msg){ 0, { INIT_DMA_OLD, 8192, [7] = MEMORY } };
+    pa = 0x20000000 - 4096; /* the second of its pages lies outside */
+    assert_int_equal(node_dma(node, 0, 8192, 0, 0, &dma), E_RANGE);
+    assert_true(open_handles == 0 && reserved == 0 && mapped == 0 && dma.pa == 1);
 }
 
 static void what_is_returned_is_unmapped_whatever_init_says(void **state)
@@ -174,12 +223,14 @@ static void a_buffer_is_registered_by_its_handle_and_unregistered_by_its_number(
 
 int main(void)
 {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(memory_comes_mapped_and_with_its_address, setup),
-        cmocka_unit_test_setup(a_step_that_fails_leaves_nothing, setup),
-        cmocka_unit_test_setup(what_is_returned_is_unmapped_whatever_init_says, setup),
-        cmocka_unit_test_setup(a_buffer_is_registered_by_its_handle_and_unregistered_by_its_number,
-                               setup),
+        T(memory_comes_mapped_and_with_its_address),
+        T(the_bus_address_is_that_of_the_trees_dma_ranges),
+        T(memory_that_the_device_does_not_reach_is_refused),
+        T(a_step_that_fails_leaves_nothing),
+        T(what_is_returned_is_unmapped_whatever_init_says),
+        T(a_buffer_is_registered_by_its_handle_and_unregistered_by_its_number),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

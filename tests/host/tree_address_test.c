@@ -4,6 +4,7 @@
 #include "tree_test.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct expected {
     const char *path;
@@ -133,10 +134,50 @@ static void bus_addresses_are_translated(void **state)
     free(fdt);
 }
 
+static void what_a_device_sends_goes_through_dma_ranges(void **state)
+{
+    static const struct {
+        const char *path;
+        unsigned index;
+        status_t err;
+        struct tree_dma dma;
+    } good[] = {
+        { "/plain", 0, E_OK, { 0, 0, UINT64_MAX } },
+        { "/plain", 1, E_NOTFOUND, { 0 } },
+        { "/", 0, E_OK, { 0, 0, UINT64_MAX } },
+        { "/soc", 0, E_OK, { 0, 0, UINT64_MAX } }, /* its own are for its children */
+        { "/soc/mailbox", 0, E_OK, { 0xc0000000, 0, 0x40000000 } },
+        { "/soc/mailbox", 1, E_OK, { 0x7c000000, 0xfc000000, 0x03800000 } },
+        { "/soc/mailbox", 2, E_RANGE, { 0 } },
+        { "/soc/mailbox", 3, E_NOTFOUND, { 0 } },
+        { "/soc/firmware/clocks", 0, E_OK, { 0xc0000000, 0, 0x40000000 } },
+        { "/soc/inner/device", 0, E_OK, { 0xc0000000, 0, 0x40000000 } },
+        { "/soc/narrow/device", 0, E_OK, { 0, 0, 0x20000000 } },
+        { "/soc/narrow/device", 1, E_RANGE, { 0 } },
+        { "/soc/wraps/device", 0, E_RANGE, { 0 } },
+        { "/odd/device", 0, E_FORMAT, { 0 } },
+    };
+    void *fdt = tree_load("good-dma");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        struct tree_dma dma = { 0 };
+        status_t err = tree_dma(fdt, tree_node(fdt, good[i].path), good[i].index, &dma);
+        if (err != good[i].err || memcmp(&dma, &good[i].dma, sizeof(dma)) != 0) {
+            fail_msg("%s dma %u: %d, %#llx = %#llx + %#llx", good[i].path, good[i].index, err,
+                     (unsigned long long)dma.bus, (unsigned long long)dma.cpu,
+                     (unsigned long long)dma.len);
+        }
+    }
+    tree_exercise(fdt);
+    free(fdt);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_entry_is_translated_through_every_window),
+        cmocka_unit_test(what_a_device_sends_goes_through_dma_ranges),
         cmocka_unit_test(pci_spaces_are_kept_apart),
         cmocka_unit_test(nonsense_gets_its_own_error),
         cmocka_unit_test(bus_addresses_are_translated),

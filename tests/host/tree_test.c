@@ -83,6 +83,7 @@ static void exercise_references(const void *fdt, int node)
 static void exercise_node(const void *fdt, int node)
 {
     struct tree_range range;
+    struct tree_dma dma;
     char path[TREE_PATH_LEN];
     unsigned index;
     uint64_t number;
@@ -100,6 +101,7 @@ static void exercise_node(const void *fdt, int node)
     (void)!tree_u64(fdt, node, "reg", &number);
     for (unsigned i = 0; i < 4; i++) {
         (void)!tree_reg(fdt, node, i, &range);
+        (void)!tree_dma(fdt, node, i, &dma);
     }
     (void)!tree_translate(fdt, node, 0x1000, 0x1000, &number);
     exercise_references(fdt, node);

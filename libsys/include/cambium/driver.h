@@ -46,16 +46,18 @@ uint32_t node_u32_or(struct node node, const char *name, uint32_t fallback);
 /* ---- memory for DMA: belongs to the node, outlives the process (proto/init.h, "DMA") ---- */
 
 struct dma {
-    void *at;        /* mapped, not cached */
-    uint64_t pa;     /* contiguous from here */
+    void *at;        /* mapped, not cached: the same for a device that is coherent and for one that is not */
+    uint64_t bus;    /* contiguous from here, as the device must be told */
+    uint64_t pa;     /* the same for the CPU */
     uint64_t len;    /* as rounded up */
     handle_t memory; /* READ, WRITE, MANAGE */
     bool is_old;     /* holds what an earlier incarnation, or this one, left there; else zero */
 };
 
 /* Memory number `index` of the node: the same index and length give every incarnation the same memory. `limit`: highest
- * physical address allowed + 1, 0 any; `flags`: INIT_DMA_KEEP or 0. Errors: as INIT_OP_DMA; E_NOMEM no address space;
- * E_BUDGET tables. After an error behind init's answer the node holds the memory all the same. */
+ * bus address + 1 that the device can use, 0 any; what lies between the node and RAM (dma-ranges) is taken into account.
+ * `flags`: INIT_DMA_KEEP or 0. Errors: as INIT_OP_DMA; E_RANGE: the device reaches no RAM, or not what there was; E_NOMEM no
+ * address space; E_BUDGET tables. After an error behind init's answer the node holds the memory all the same. */
 status_t node_dma(struct node node, unsigned index, uint64_t len, uint64_t limit, uint32_t flags,
                   struct dma *out) WARN_UNUSED;
 /* Unmaps it (`dma` NULL: this process has not got it) and gives it back, after the device was reset. Errors: as
