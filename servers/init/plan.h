@@ -49,8 +49,11 @@ struct plan_node {
     unsigned window_count;
 };
 
+/* The `property` of a reference by class. */
+extern const char plan_service_property[];
+
 struct plan_ref {
-    const char *property; /* "interrupts"; never the tree's own string */
+    const char *property; /* "interrupts"; never the tree's own string; or plan_service_property */
     uint8_t index;
     bool is_required;
     int16_t provider; /* index of a service */

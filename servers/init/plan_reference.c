@@ -3,14 +3,17 @@
  * a node, and whether the node can do without.
  *
  * `requires` of a match entry is a list of references separated by blanks: a property, then an index or a name of the
- * property's names list; without either the first is meant: "interrupts", "clocks 1", "resets bridge". A service
- * without a node names a /chosen property that holds a path ("stdout-path"), or another service ("service NAME").
+ * property's names list; without either the first is meant: "interrupts", "clocks 1", "resets bridge". What the tree does
+ * not write down is named by class: "service firmware" (the first server that provides it), "uses firmware" (the same,
+ * if there is one). A service without a node names a /chosen property that holds a path ("stdout-path").
  *
  * Two steps, because providers are services: first every claimed node becomes a service, then references are resolved.
  */
 #include "plan.h"
 #include <string.h>
 #include <tree.h>
+
+const char plan_service_property[] = "service";
 
 /* Bindings: the dt-schema repository, schemas/clock, reset, mbox, dma, phy, power-domain, iommu, gpio. */
 static const struct ref_kind {
@@ -36,6 +39,8 @@ struct need {
     unsigned len;
     const struct ref_kind *kind; /* NULL: not of ref_kinds */
     unsigned index;
+    const char *class; /* "service CLASS" and "uses CLASS"; else NULL */
+    bool is_optional;  /* "uses" */
 };
 
 static const char *word_end(const char *at)
@@ -112,6 +117,11 @@ static bool need_next(const struct plan *p, int offset, const char **at, struct 
         out->index = need_index(p, offset, out->kind, next);
         end = word_end(next);
     }
+    out->is_optional = word_is(start, "uses");
+    if (*next != '\0' && (out->is_optional || word_is(start, "service"))) {
+        out->class = next;
+        end = word_end(next);
+    }
     out->len = (unsigned)(end - start);
     *at = end;
     return true;
@@ -158,6 +168,34 @@ static void plan_unmet(struct plan_service *s, const struct need *need, int node
     }
 }
 
+/* The first service of a class; -1. */
+static int service_of_class(const struct plan *p, const char *class)
+{
+    for (unsigned i = 0; i < p->service_count; i++) {
+        if (word_is(class, p->services[i].match->provides)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* A need that is no property: reg, which plan_take has looked at; a class, because the tree has no property for it; or
+ * nonsense. False: it is a property. */
+static bool plan_resolve_named(struct plan *p, struct plan_service *s, const struct need *need)
+{
+    int provider = need->class != NULL ? service_of_class(p, need->class) : -1;
+
+    if (need->kind != NULL) {
+        return false;
+    }
+    if (provider >= 0 && &p->services[provider] != s) {
+        plan_add_ref(p, s, plan_service_property, 0, !need->is_optional, provider);
+    } else if (!need->is_optional && !word_is(need->text, "reg")) {
+        plan_unmet(s, need, -1);
+    }
+    return true;
+}
+
 /* Everything the node refers to that has a server gets a handle; the required ones must lead to something. */
 static void plan_resolve_node(struct plan *p, struct plan_service *s)
 {
@@ -167,10 +205,7 @@ static void plan_resolve_node(struct plan *p, struct plan_service *s)
     int node;
 
     for (const char *at = s->match->requires; need_next(p, n->offset, &at, &need);) {
-        if (need.kind == NULL) {
-            if (!word_is(need.text, "reg")) { /* reg: plan_take has looked */
-                plan_unmet(s, &need, -1);
-            }
+        if (plan_resolve_named(p, s, &need)) {
             continue;
         }
         if (s->class == PLAN_IRQ_ROOT && need.kind == &ref_kinds[REF_INTERRUPTS]) {

@@ -81,7 +81,7 @@ void report_started(struct init *init, const struct server *s)
     for (unsigned i = 0;
          (provider = server_provider(init, s, i, &ref)) != NULL && at + 1 < sizeof(refs); i++) {
         report_server_name(init, provider, path, sizeof(path));
-        int n = s->plan->node >= 0
+        int n = s->plan->node >= 0 && ref->property != plan_service_property
                     ? snprintf(refs + at, sizeof(refs) - at, ", %s %u -> %s", ref->property,
                                ref->index, path)
                     : snprintf(refs + at, sizeof(refs) - at, ", %s -> %s", ref->property, path);

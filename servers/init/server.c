@@ -192,7 +192,8 @@ static status_t grant_reference(struct init *init, struct server *s, unsigned in
         (void)snprintf(name, sizeof(name), "%s %u", ref->property,
                        ref->index); /* fits: see plan_reference.c */
         badge = (uint32_t)init->plan.nodes[s->plan->node].offset;
-    } else {
+    }
+    if (s->plan->node < 0 || ref->property == plan_service_property) {
         (void)snprintf(name, sizeof(name), "service %s", server_class(provider)); /* 8 + 15 */
     }
     status_t err = child_grant(&s->child, name, provider->port, RIGHT_CALL, badge);

@@ -19,6 +19,11 @@ static const struct dev_match special[] = { DEV_MATCH("test,special-uart", "seri
 static const struct dev_match clocked[] = { DEV_MATCH("test,clocked", "misc", "interrupts clocks 0",
                                                       0) };
 static const struct dev_match clocks[] = { DEV_MATCH("test,clocks", "clock", "reg", 0) };
+static const struct dev_match classes[] = {
+    DEV_MATCH("test,by-class", "misc", "service clock reg uses serial", 0),
+    DEV_MATCH("test,content", "misc", "reg uses nobody", 0),
+    DEV_MATCH("test,lonely", "misc", "reg service nobody", 0),
+};
 static const struct dev_match bus[] = { DEV_MATCH("test,bus", "bus", "", 0) };
 static const struct dev_match gic[] = { DEV_MATCH("arm,cortex-a15-gic", "irq", "",
                                                   MATCH_IRQ_ROOT) };
@@ -28,7 +33,7 @@ static const struct dev_match mux[] = { DEV_MATCH("console", "serial", "stdout-p
 static const struct plan_image images[] = {
     { "mux/serial", mux, 1 },      { "drv/uart", uart, 2 },     { "drv/special", special, 1 },
     { "drv/clocked", clocked, 1 }, { "drv/clocks", clocks, 1 }, { "drv/intc", intc, 1 },
-    { "drv/bus", bus, 1 },         { "drv/gic", gic, 1 },
+    { "drv/bus", bus, 1 },         { "drv/gic", gic, 1 },       { "drv/classes", classes, 3 },
 };
 enum { IMAGES = sizeof(images) / sizeof(images[0]) };
 
@@ -121,6 +126,24 @@ static void references_order_and_classes_follow_each_other(void **state)
             assert_true(!ref->is_required || ref->provider < (int)i);
         }
     }
+    plan_unload(&f);
+}
+
+static void a_class_is_a_reference_that_the_tree_does_not_write_down(void **state)
+{
+    struct fixture f = plan_load("good-plan");
+    const struct plan_service *s = &f.plan.services[rank_of(&f, "/by-class@11000") - 1];
+    const struct plan_ref *ref = &f.plan.refs[s->ref];
+
+    (void)state;
+    assert_int_equal(s->ref_count, 2);
+    assert_ptr_equal(ref[0].property, plan_service_property);
+    assert_true(ref[0].is_required && ref[0].provider + 1 == (int)rank_of(&f, "/clocks@5000"));
+    assert_ptr_equal(ref[1].property, plan_service_property);
+    assert_true(!ref[1].is_required && ref[1].provider + 1 == (int)rank_of(&f, "/uart@1000"));
+    assert_true(rank_of(&f, "/by-class@11000") > rank_of(&f, "/uart@1000"));
+    assert_int_equal(f.plan.services[rank_of(&f, "/content@12000") - 1].ref_count, 0);
+    check_waits(&f, "/lonely@13000", "service nobody, which leads nowhere");
     plan_unload(&f);
 }
 
@@ -378,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_most_specific_compatible_wins),
         cmocka_unit_test(references_order_and_classes_follow_each_other),
+        cmocka_unit_test(a_class_is_a_reference_that_the_tree_does_not_write_down),
         cmocka_unit_test(every_reference_with_a_server_gets_an_entry),
         cmocka_unit_test(the_console_stands_above_its_driver),
         cmocka_unit_test(windows_grow_to_pages_only_where_nobody_else_is),

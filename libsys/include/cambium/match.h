@@ -5,7 +5,8 @@
 #include <abi/abi.h>
 
 /* One entry of section .cambium.match: strings in place. `requires` lists references of the node without which the
- * server cannot start, separated by blanks ("interrupts", "clocks 0", "resets bridge"); `provides` is the class. */
+ * server cannot start, separated by blanks ("interrupts", "clocks 0", "resets bridge"), and classes of servers that it calls
+ * without the tree saying so ("service firmware", or "uses firmware" if it can do without); `provides` is the class. */
 struct dev_match {
     char compatible[48];
     char provides[16]; /* "serial", "irq", "mux", ...; class of proto/ */
