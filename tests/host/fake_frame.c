@@ -3,6 +3,7 @@
  */
 #include "fake_frame.h"
 #include <cambium/client.h>
+#include <cambium/thread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -197,6 +198,24 @@ void event_done(struct event *ev, status_t status)
     fake_trace_add(FAKE_DONE, (uint64_t)status, ev->kind, 0);
 }
 
+status_t event_keep(struct event *ev, handle_t *out_reply)
+{
+    (void)ev;
+    if (fake.keep_error == E_OK) {
+        unfinished = false;
+        *out_reply = fake.kept++;
+    }
+    return fake.keep_error;
+}
+
+void event_answer(handle_t reply, status_t status, struct msg *m)
+{
+    if (reply >= fake.kept || fake.answers[reply].is_given) {
+        fail_msg("answer to nobody, or the second one: %u", (unsigned)reply);
+    }
+    fake.answers[reply] = (struct fake_answer){ true, status, *m };
+}
+
 void driver_ready(void)
 {
     fake.ready = true;
@@ -255,11 +274,66 @@ FAKE_LOG(log_warn)
 FAKE_LOG(log_info)
 FAKE_LOG(log_debug)
 
+/* ---- calls, time, DMA ---- */
+
+status_t msg_call(handle_t port, struct msg *m)
+{
+    return fake.call != NULL ? fake.call(port, m) : E_HANDLE;
+}
+
+/* The answer's status stands in the message. */
+status_t sys_call_deadline(handle_t port, struct msg *m, uint64_t deadline)
+{
+    status_t err = msg_call(port, m);
+
+    (void)deadline;
+    m->info = msg_info((uint32_t)err, 0, 0);
+    return err == E_HANDLE || err == E_TIMEOUT || err == E_DEAD ? err : E_OK;
+}
+
+uint64_t time_now_ns(void)
+{
+    return fake.now_ns;
+}
+
+uint64_t time_deadline(uint64_t timeout_ns)
+{
+    return fake.now_ns + timeout_ns;
+}
+
+status_t sys_timer_set(handle_t port, uint64_t deadline, uint64_t bits)
+{
+    (void)port;
+    fake.timer_ns = deadline;
+    fake.timer_bits = bits;
+    return fake.timer_error;
+}
+
+status_t node_dma(struct node node, unsigned index, uint64_t len, uint64_t limit, uint32_t flags,
+                  struct dma *out)
+{
+    (void)node, (void)index;
+    fake.dma_len = len;
+    fake.dma_limit = limit;
+    fake.dma_flags = flags;
+    if (fake.dma_error == E_OK) {
+        *out = (struct dma){ .at = fake.dma_at,
+                             .bus = fake.dma_bus,
+                             .pa = fake.dma_pa,
+                             .len = len,
+                             .is_old = fake.dma_is_old };
+    }
+    return fake.dma_error;
+}
+
 /* ---- start.h, client.h, sys.h ---- */
 
 handle_t start_handle(const char *name)
 {
-    static const char *const names[] = { "port", "init event", "device", "chosen", "command" };
+    static const char *const names[] = {
+        "port",    "init event", "device",      "chosen",
+        "command", "mboxes 0",   "port notify", "service firmware"
+    };
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(name, names[i]) == 0) {
             return i + 1;

@@ -36,6 +36,22 @@ struct fake_world {
     status_t reply_status;
     bool ready, main_returned;
     int main_result;
+    /* calls, time, DMA memory and kept replies, for servers that have them */
+    status_t (*call)(handle_t port, struct msg *m); /* msg_call and sys_call_deadline; NULL: E_HANDLE */
+    uint64_t now_ns, timer_ns;                      /* time_now_ns, what the port's timer is set to */
+    uint64_t timer_bits;
+    void *dma_at;                                   /* what node_dma gives, with bus and CPU address */
+    uint64_t dma_bus, dma_pa;
+    bool dma_is_old;
+    status_t dma_error, keep_error, timer_error;
+    uint64_t dma_len, dma_limit;                    /* asked for */
+    uint32_t dma_flags;
+    unsigned kept;                                  /* replies kept; number n got answers[n] */
+    struct fake_answer {
+        bool is_given;
+        status_t status;
+        struct msg m;
+    } answers[64];
     char log[256];          /* the last line */
     unsigned log_lines;
 };

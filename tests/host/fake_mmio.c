@@ -142,6 +142,16 @@ void mmio_write64(const struct mmio *m, uint32_t offset, uint64_t value)
     fake_put(m->window, at + 4, (uint32_t)(value >> 32));
 }
 
+void mmio_wmb(void)
+{
+    fake_trace_add(FAKE_BARRIER, 1, 0, 0);
+}
+
+void mmio_rmb(void)
+{
+    fake_trace_add(FAKE_BARRIER, 2, 0, 0);
+}
+
 void fake_expect_writes(const struct fake_write *expected, unsigned count)
 {
     unsigned n = 0;

@@ -15,6 +15,7 @@ enum fake_kind {
     FAKE_READ = 1, /* a = window, b = offset, c = value */
     FAKE_WRITE,    /* likewise */
     FAKE_READ64, FAKE_WRITE64, /* likewise, of 64 bits; hooks see two halves, the lower first */
+    FAKE_BARRIER,  /* a = 1: mmio_wmb, 2: mmio_rmb */
     FAKE_NOTIFY,   /* a = handle, b = bits */
     FAKE_RECEIVE,  /* b = handles taken */
     FAKE_REPLY,    /* a = status, b = w0 */
