@@ -20,6 +20,7 @@ static const struct program_rights {
     const char *services; /* classes and services it may open, with blanks around each; "*": all */
 } program_rights[] = {
     { "bin/shell", MAY_SPAWN | MAY_CONTROL | MAY_INFO, "*" },
+    { "bin/firmware", 0, " console firmware " },
     { "bin/bench", MAY_SPAWN | MAY_CREATE | MAY_INFO, "*" },
     { "bin/test", MAY_SPAWN | MAY_CREATE | MAY_CONTROL | MAY_INFO, "*" },
 };
