@@ -6,6 +6,7 @@
 #include <cambium/driver.h>
 #include <cambium/proto/clock.h>
 #include <cambium/start.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <tree.h>
 
@@ -134,9 +135,10 @@ uint32_t node_u32_or(struct node node, const char *name, uint32_t fallback)
     return node_u32(node, name, &value) == E_OK ? value : fallback;
 }
 
-status_t node_clock_hz(struct node node, const char *name, uint32_t *out)
+/* The clock's index, and who feeds it. */
+static status_t node_clock(struct node node, const char *name, unsigned *out_index,
+                           struct tree_ref *out)
 {
-    struct tree_ref clock;
     unsigned index = 0;
 
     if (node.tree == NULL || node.offset < 0) {
@@ -146,31 +148,79 @@ status_t node_clock_hz(struct node node, const char *name, uint32_t *out)
         tree_name_index(node.tree, node.offset, "clock-names", name, &index) != E_OK) {
         return E_NOTFOUND;
     }
-    status_t err = tree_reference(node.tree, node.offset, "clocks", "#clock-cells", index, &clock);
+    *out_index = index;
+    return tree_reference(node.tree, node.offset, "clocks", "#clock-cells", index, out);
+}
+
+static bool clock_is_fixed(struct node node, const struct tree_ref *clock)
+{
+    return tree_compatible(node.tree, clock->node, "fixed-clock") >= 0;
+}
+
+static status_t clock_ask(enum clock_op op, unsigned index, uint32_t hz, uint64_t *out)
+{
+    char name[START_HANDLE_NAME];
+    status_t err = E_DEAD;
+    struct msg m;
+
+    (void)snprintf(name, sizeof(name), "clocks %u", index); /* fits any unsigned */
+    handle_t provider = start_handle(name);
+    if (provider == 0) {
+        return E_NOTFOUND; /* no server in the archive knows it, or it ranks above */
+    }
+    /* E_DEAD: it was restarted while we asked; its port lives on */
+    for (unsigned i = 0; i < CALL_TRIES && err == E_DEAD; i++) {
+        m = (struct msg){ msg_info(op, 0, 0), { index, hz } };
+        err = msg_call(provider, &m);
+    }
+    if (err == E_OK) {
+        *out = m.w[0];
+    }
+    return err;
+}
+
+static status_t clock_ask_hz(enum clock_op op, unsigned index, uint32_t hz, uint32_t *out)
+{
+    uint64_t got = 0;
+    status_t err = clock_ask(op, index, hz, &got);
+
+    if (err == E_OK) {
+        *out = (uint32_t)got;
+    }
+    return err;
+}
+
+status_t node_clock_hz(struct node node, const char *name, uint32_t *out)
+{
+    struct tree_ref clock;
+    unsigned index;
+    status_t err = node_clock(node, name, &index, &clock);
+
     if (err != E_OK) {
         return err;
     }
-    if (tree_compatible(node.tree, clock.node, "fixed-clock") < 0) {
-        return E_NOTFOUND;
+    if (clock_is_fixed(node, &clock)) {
+        return tree_u32(node.tree, clock.node, "clock-frequency", out);
     }
-    return tree_u32(node.tree, clock.node, "clock-frequency", out);
+    return clock_ask_hz(CLOCK_OP_RATE, index, 0, out);
+}
+
+status_t node_clock_set_hz(struct node node, const char *name, uint32_t hz, uint32_t *out)
+{
+    struct tree_ref clock;
+    unsigned index;
+    status_t err = node_clock(node, name, &index, &clock);
+
+    if (err != E_OK) {
+        return err;
+    }
+    return clock_is_fixed(node, &clock) ? E_NOSYS : clock_ask_hz(CLOCK_OP_SET, index, hz, out);
 }
 
 status_t node_clock_enable(struct node node, unsigned index)
 {
-    char name[START_HANDLE_NAME];
-    status_t err = E_DEAD;
+    uint64_t unused;
 
     (void)node; /* the handle is the own node's: no other can be named */
-    (void)snprintf(name, sizeof(name), "clocks %u", index); /* fits */
-    handle_t clock = start_handle(name);
-    if (clock == 0) {
-        return E_NOTFOUND;
-    }
-    /* E_DEAD: it was restarted while we asked; its port lives on */
-    for (unsigned i = 0; i < CALL_TRIES && err == E_DEAD; i++) {
-        struct msg m = { msg_info(CLOCK_OP_ENABLE, 0, 0), { index } };
-        err = msg_call(clock, &m);
-    }
-    return err;
+    return clock_ask(CLOCK_OP_ENABLE, index, 0, &unused);
 }

@@ -10,7 +10,7 @@
 #include <cambium/start.h>
 #include <string.h>
 
-enum { DEVICE = 31, CLOCK = 32 };
+enum { DEVICE = 31, CLOCK = 32, RATES = 33 };
 #define VA 0x40000000ull
 
 static struct start_info info;
@@ -23,18 +23,29 @@ static handle_t clock_server;
 static status_t clock_answers[4];
 static unsigned clock_asked;
 
+static struct msg asked, answer;
+static status_t call_status;
+
 status_t msg_call(handle_t port, struct msg *m)
 {
-    assert_int_equal(port, CLOCK);
-    assert_int_equal(m->info, msg_info(CLOCK_OP_ENABLE, 0, 0));
-    assert_int_equal(m->w[0], 1);
-    return clock_answers[clock_asked++];
+    if (port == CLOCK) {
+        assert_int_equal(m->info, msg_info(CLOCK_OP_ENABLE, 0, 0));
+        assert_int_equal(m->w[0], 1);
+        return clock_answers[clock_asked++];
+    }
+    assert_int_equal(port, RATES);
+    asked = *m;
+    *m = answer;
+    return call_status;
 }
 
 handle_t start_handle(const char *name)
 {
     if (strcmp(name, "clocks 1") == 0) {
         return clock_server;
+    }
+    if (strcmp(name, "clocks 0") == 0) {
+        return RATES;
     }
     asked_name = strcmp(name, "device") == 0 ? "device" : "another";
     return strcmp(name, "device") == 0 ? DEVICE : 0;
@@ -63,12 +74,14 @@ status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t of
     return map_result;
 }
 
-static void *trees[2]; /* QEMU's, with GICv2 and GICv3 */
+static void *trees[3]; /* QEMU's, with GICv2 and GICv3; a Pi's clocks */
 
 static struct node node_in(unsigned tree, const char *path)
 {
     if (trees[tree] == NULL) {
-        trees[tree] = tree_load(tree == 0 ? "good-virt-gicv2" : "good-virt-gicv3");
+        static const char *const names[] = { "good-virt-gicv2", "good-virt-gicv3",
+                                             "good-firmware" };
+        trees[tree] = tree_load(names[tree]);
     }
     info.tree_va = (uint64_t)trees[tree];
     info.node = tree_node((const void *)info.tree_va, path);
@@ -206,6 +219,35 @@ static void a_clock_is_enabled_by_its_server_if_it_has_one(void **state)
     assert_int_equal(clock_asked, 3);
 }
 
+static void a_clock_with_a_controller_is_asked_for_by_index(void **state)
+{
+    (void)state;
+    struct node node = node_in(2, "/soc/serial");
+    uint32_t hz = 1;
+
+    clock_server = 0;
+    answer = (struct msg){ 0, { 48000000 } };
+    call_status = E_OK;
+    assert_int_equal(node_clock_hz(node, "uartclk", &hz), E_OK);
+    assert_int_equal(hz, 48000000);
+    assert_true(asked.info == CLOCK_OP_RATE && asked.w[0] == 0);
+    answer.w[0] = 3000000;
+    assert_int_equal(node_clock_set_hz(node, NULL, 7372800, &hz), E_OK);
+    assert_int_equal(hz, 3000000);
+    assert_true(asked.info == CLOCK_OP_SET && asked.w[0] == 0 && asked.w[1] == 7372800);
+    call_status = E_TIMEOUT;
+    assert_int_equal(node_clock_hz(node, "uartclk", &hz), E_TIMEOUT);
+    assert_int_equal(node_clock_set_hz(node, "uartclk", 1, &hz), E_TIMEOUT);
+    assert_int_equal(node_clock_hz(node, "apb_pclk", &hz), E_NOTFOUND); /* no handle: no server */
+    assert_int_equal(node_clock_set_hz(node, "nothing", 1, &hz), E_NOTFOUND);
+    assert_int_equal(hz, 3000000);
+    assert_int_equal(node_clock_hz(node, "crystal", &hz), E_OK);
+    assert_int_equal(hz, 19200000);
+    assert_int_equal(node_clock_set_hz(node, "crystal", 1, &hz), E_NOSYS);
+    assert_int_not_equal(node_clock_hz(node, "not-a-clock", &hz), E_OK);
+    assert_int_equal(hz, 19200000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +258,7 @@ int main(void)
         cmocka_unit_test(absent_and_small_windows_are_refused),
         cmocka_unit_test(clocks_and_properties_come_from_the_tree),
         cmocka_unit_test(a_clock_is_enabled_by_its_server_if_it_has_one),
+        cmocka_unit_test(a_clock_with_a_controller_is_asked_for_by_index),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

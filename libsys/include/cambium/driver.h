@@ -34,11 +34,15 @@ status_t node_mmio_part(struct node node, unsigned index, uint64_t offset, uint6
 /* Attaches interrupt `index` of the node: it arrives as EV_IRQ with that index. E_NOTFOUND: the node has none.
  * `index` 0..15. */
 status_t node_irq(struct node node, unsigned index) WARN_UNUSED;
-/* Rate of a clock: by name in clock-names (NULL: the first). Only fixed clocks so far; E_NOTFOUND: unknown. */
+/* Rate of a clock: by name in clock-names (NULL: the first); a fixed one's stands in the tree, else its controller's server
+ * is asked, as soon as it runs. E_NOTFOUND: no such clock, or nobody who knows it; else as CLOCK_OP_RATE (proto/clock.h) and
+ * sys_call: E_DEAD, E_BROKEN. */
 status_t node_clock_hz(struct node node, const char *name, uint32_t *out) WARN_UNUSED;
 /* Has clock `index` of the node run, where a server switches it. E_NOTFOUND: none does, or it was not to be had when
  * this server was started. Errors: as CLOCK_OP_ENABLE; E_BROKEN: the clock's server will not come back. */
 status_t node_clock_enable(struct node node, unsigned index) WARN_UNUSED;
+/* Has it set; *out is what it is now. Others may be fed by it. E_NOSYS: it is fixed; else as CLOCK_OP_SET and above. */
+status_t node_clock_set_hz(struct node node, const char *name, uint32_t hz, uint32_t *out) WARN_UNUSED;
 /* A one-cell property. */
 status_t node_u32(struct node node, const char *name, uint32_t *out) WARN_UNUSED;
 uint32_t node_u32_or(struct node node, const char *name, uint32_t fallback);
