@@ -2,6 +2,7 @@
  * What programs ask of others (client.h): init for services and programs, class serial for bytes.
  */
 #include <cambium/client.h>
+#include <cambium/proto/power.h>
 #include <cambium/proto/serial.h>
 #include <cambium/start.h>
 #include <stdio.h>
@@ -145,6 +146,27 @@ status_t job_status(uint32_t job, enum job_state *out_state, int *out_code)
         *out_state = (enum job_state)m.w[0];
         *out_code = (int)m.w[1];
     }
+    return err;
+}
+
+/* ---- power ---- */
+
+status_t machine_power(uint32_t how)
+{
+    struct msg m = { msg_info(INIT_OP_POWER, 0, 0), { how } };
+    handle_t service = 0;
+
+    status_t err = msg_call(start_handle("init"), &m);
+    if (err != E_NOSYS) {
+        return err;
+    }
+    err = service_open("power", &service);
+    if (err != E_OK) {
+        return err == E_NOTFOUND ? E_NOSYS : err;
+    }
+    m = (struct msg){ msg_info(POWER_OP_END, 0, 0), { how } };
+    err = msg_call(service, &m);
+    (void)sys_handle_close(service); /* ours, just opened */
     return err;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <cambium/client.h>
+#include <cambium/proto/power.h>
 #include <cambium/proto/serial.h>
 #include <cambium/start.h>
 #include <cmocka.h>
@@ -178,6 +179,30 @@ static void spawn_without_port_and_failing_leaves_nothing_behind(void **state)
     assert_int_equal(open_handles | reserved | mapped, 0);
 }
 
+static void power_goes_by_the_kernel_or_else_by_its_service(void **state)
+{
+    (void)state;
+    answers(E_OK, E_RIGHTS,
+            0); /* the kernel could, this caller may not: the service is not asked */
+    assert_int_equal(machine_power(POWER_REBOOT), E_RIGHTS);
+    assert_true(info_op(script[0].asked.info) == INIT_OP_POWER &&
+                script[0].asked.w[0] == POWER_REBOOT);
+    answers(E_OK, E_NOSYS, 0);
+    answers(E_OK, E_OK, 0);
+    script[2].w7 = next_handle++; /* init opens it */
+    open_handles++;
+    answers(E_OK, E_IO, 0);
+    assert_int_equal(machine_power(POWER_REBOOT), E_IO);
+    assert_memory_equal(script[2].asked.w, "power\0", 7);
+    assert_int_equal(script[3].port, script[2].w7);
+    assert_true(info_op(script[3].asked.info) == POWER_OP_END &&
+                script[3].asked.w[0] == POWER_REBOOT);
+    answers(E_OK, E_NOSYS, 0);
+    answers(E_OK, E_NOTFOUND, 0);
+    assert_int_equal(machine_power(POWER_OFF), E_NOSYS);
+    assert_int_equal(open_handles, 0);
+}
+
 static void attach_gives_memory_and_port(void **state)
 {
     (void)state;
@@ -251,6 +276,7 @@ int main(void)
         cmocka_unit_test_setup(a_service_given_at_start_needs_no_init, client_reset),
         cmocka_unit_test_setup(spawn_sends_arguments_and_leaves_nothing_behind, client_reset),
         cmocka_unit_test_setup(spawn_without_port_and_failing_leaves_nothing_behind, client_reset),
+        cmocka_unit_test_setup(power_goes_by_the_kernel_or_else_by_its_service, client_reset),
         cmocka_unit_test_setup(attach_gives_memory_and_port, client_reset),
         cmocka_unit_test_setup(a_refused_attach_leaves_nothing_behind, client_reset),
         cmocka_unit_test_setup(a_restarted_service_is_attached_anew_and_asked_again, client_reset),

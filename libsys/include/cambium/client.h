@@ -16,6 +16,10 @@ status_t spawn(const char *const argv[], const char *const envp[], handle_t port
 /* State of a job; *out_code is the exit code or, for JOB_FAULTED, the FAULT_* cause. */
 status_t job_status(uint32_t job, enum job_state *out_state, int *out_code) WARN_UNUSED;
 
+/* POWER_OFF or POWER_REBOOT (abi.h), by the kernel or, where that cannot, by a server of class power. Does not return when
+ * it works. Errors: as INIT_OP_POWER and POWER_OP_END; E_NOSYS: this machine has neither. */
+status_t machine_power(uint32_t how);
+
 /* A client of class serial (driver or mux): attaches a buffer of the own process. */
 struct serial {
     handle_t service;

@@ -103,25 +103,23 @@ static int restart_command(struct shell *sh, int argc, char *argv[])
     return name_command(sh, argc, argv, INIT_OP_RESTART);
 }
 
-static int power_command(struct shell *sh, const char *name, uint32_t op)
+static int power_command(const char *name, uint32_t how)
 {
-    struct msg m = { .info = INIT_OP_POWER, .w = { op } };
-
     fflush(stdout);
-    status_t err = msg_call(sh->init, &m);
+    status_t err = machine_power(how);
     return shell_fail(name, "not possible", err != E_OK ? err : E_AGAIN);
 }
 
 static int reboot_command(struct shell *sh, int argc, char *argv[])
 {
-    (void)argc;
-    return power_command(sh, argv[0], POWER_REBOOT);
+    (void)sh, (void)argc;
+    return power_command(argv[0], POWER_REBOOT);
 }
 
 static int poweroff_command(struct shell *sh, int argc, char *argv[])
 {
-    (void)argc;
-    return power_command(sh, argv[0], POWER_OFF);
+    (void)sh, (void)argc;
+    return power_command(argv[0], POWER_OFF);
 }
 
 static int help_command(struct shell *sh, int argc, char *argv[]);
