@@ -140,11 +140,20 @@ status_t node_irq(struct node node, unsigned index)
 status_t node_clock_hz(struct node node, const char *name, uint32_t *out)
 {
     (void)node;
+    if (fake.clock != NULL) {
+        return fake.clock(name, 0, out);
+    }
     if (fake.clock_hz == 0 || (name != NULL && strcmp(name, "uartclk") != 0)) {
         return E_NOTFOUND;
     }
     *out = fake.clock_hz;
     return E_OK;
+}
+
+status_t node_clock_set_hz(struct node node, const char *name, uint32_t hz, uint32_t *out)
+{
+    (void)node;
+    return fake.clock != NULL ? fake.clock(name, hz, out) : E_NOTFOUND;
 }
 
 status_t node_clock_enable(struct node node, unsigned index)

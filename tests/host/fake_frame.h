@@ -17,6 +17,8 @@ struct fake_world {
     struct node node;
     const char *path;
     uint32_t clock_hz;      /* 0: not known */
+    /* instead of clock_hz: gives the rate, and sets it before if `set_hz` is not 0 */
+    status_t (*clock)(const char *name, uint32_t set_hz, uint32_t *out);
     uint32_t current_speed; /* 0: no such property */
     status_t mmio_error, irq_error, root_error, map_error, notify_error, clock_error;
     uint64_t affinity;      /* of the core that registers as root server */

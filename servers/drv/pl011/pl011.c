@@ -13,6 +13,8 @@
 
 enum {
     SPEED_DEFAULT = 115200,
+    CLOCK_PER_BIT =
+        64, /* asked for where the clock does not do: a divisor of 4, far from both ends */
     FIFO_LEN_MIN = 16, /* of all revisions: r1p5 has 32, those before it 16 */
     DRAIN_READS_MAX =
         100000 /* of UARTFR: more than the 3 ms that 32 bytes take at 115200, at 50 ns or more a read */
@@ -114,27 +116,42 @@ static void pl011_start(struct pl011 *u)
     pl011_pump(u);
 }
 
+/* The divisors that clock and current-speed ask for. A clock that cannot give that speed is set, if it can be. */
+static status_t pl011_speed(struct pl011 *u, struct node node)
+{
+    uint32_t clk_hz = 0, speed = 0;
+
+    if (node_clock_hz(node, "uartclk", &clk_hz) != E_OK) {
+        return E_OK; /* firmware's is kept */
+    }
+    u->fallback = pl011_divisor(clk_hz, SPEED_DEFAULT);
+    if (node_u32(node, "current-speed", &speed) != E_OK) {
+        return E_OK;
+    }
+    u->divisor = pl011_divisor(clk_hz, speed);
+    if (u->divisor == 0 && speed <= UINT32_MAX / CLOCK_PER_BIT &&
+        node_clock_set_hz(node, "uartclk", speed * CLOCK_PER_BIT, &clk_hz) == E_OK) {
+        log_info("clock set to %u Hz", (unsigned)clk_hz);
+        u->divisor = pl011_divisor(clk_hz, speed);
+    }
+    if (u->divisor == 0) {
+        log_error("a clock of %u Hz cannot give current-speed %u", (unsigned)clk_hz,
+                  (unsigned)speed);
+        return E_INVAL;
+    }
+    return E_OK;
+}
+
 int main(void)
 {
     static struct pl011 uart;
     struct node node = driver_node();
-    uint32_t clk_hz = 0, speed = 0;
     status_t err = node_mmio(node, 0, PL011_REGS_LEN, &uart.regs);
 
     err = err ? err : node_irq(node, 0);
+    err = err ? err : pl011_speed(&uart, node);
     if (err) {
         return err; /* init reports it against the node's path */
-    }
-    if (node_clock_hz(node, "uartclk", &clk_hz) == E_OK) {
-        uart.fallback = pl011_divisor(clk_hz, SPEED_DEFAULT);
-        if (node_u32(node, "current-speed", &speed) == E_OK) {
-            uart.divisor = pl011_divisor(clk_hz, speed);
-            if (uart.divisor == 0) {
-                log_error("a clock of %u Hz cannot give current-speed %u", (unsigned)clk_hz,
-                          (unsigned)speed);
-                return E_INVAL;
-            }
-        }
     }
     serial_server_open();
     pl011_start(&uart);
