@@ -69,6 +69,13 @@ static status_t ask(int node, uint32_t op, uint64_t w0)
     return fake.reply_status;
 }
 
+static status_t core_hz(const char *name, uint32_t set_hz, uint32_t *out)
+{
+    assert_true(name == NULL && set_hz == 0);
+    *out = 350000000;
+    return E_OK;
+}
+
 static void start_leaves_what_firmware_enabled(void **state)
 {
     (void)state;
@@ -106,6 +113,7 @@ static void bits_that_mean_nothing_are_not_written_back(void **state)
 
 static void a_node_reaches_its_own_devices_only(void **state)
 {
+    static int session = 0x800040; /* badge of a program: no offset in the tree */
     static const struct {
         int *node;
         uint64_t index;
@@ -119,6 +127,7 @@ static void a_node_reaches_its_own_devices_only(void **state)
         { &node_spi, 4, E_NOTFOUND },
         { &node_uart, UINT64_MAX, E_NOTFOUND },
         { &node_uart, 1ull << 32, E_NOTFOUND },
+        { &session, 0, E_RIGHTS },
     };
     (void)state;
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -140,6 +149,19 @@ static void stat_tells_what_is_on_and_what_asks_for_an_interrupt(void **state)
     }
     assert_int_equal(ask(node_other, CLOCK_OP_STAT, AUX_DEVICES), E_RANGE);
     assert_int_equal(ask(node_other, CLOCK_OP_STAT, 1ull << 32), E_RANGE);
+}
+
+static void the_rate_is_that_of_what_feeds_them(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(node_uart, CLOCK_OP_RATE, 0), E_NOTFOUND); /* nobody knows it */
+    fake.clock = core_hz;
+    assert_int_equal(ask(node_uart, CLOCK_OP_RATE, 0), E_OK);
+    assert_int_equal(fake.reply.w[0], 350000000);
+    assert_int_equal(ask(node_uart, CLOCK_OP_RATE, 1), E_NOTFOUND);
+    assert_int_equal(ask(node_spi, CLOCK_OP_RATE, 2), E_RANGE);
+    assert_int_equal(ask(node_uart, CLOCK_OP_SET, 0), E_NOSYS);
+    fake_expect_writes(NULL, 0);
 }
 
 static void nonsense_is_answered(void **state)
@@ -173,6 +195,7 @@ int main(void)
         T(bits_that_mean_nothing_are_not_written_back),
         T(a_node_reaches_its_own_devices_only),
         T(stat_tells_what_is_on_and_what_asks_for_an_interrupt),
+        T(the_rate_is_that_of_what_feeds_them),
         T(nonsense_is_answered),
         T(registers_are_those_of_the_manual),
     };

@@ -25,6 +25,9 @@ static status_t aux_device(const struct aux *a, uint32_t node, uint64_t index, u
 {
     struct tree_ref ref;
 
+    if (node >= tree_len(a->node.tree)) {
+        return E_RIGHTS; /* a program's session: only init's badges for nodes are that small */
+    }
     if (index > UINT32_MAX ||
         tree_reference(a->node.tree, (int)node, "clocks", "#clock-cells", (unsigned)index, &ref) !=
             E_OK ||
@@ -46,6 +49,19 @@ static status_t aux_enable(const struct aux *a, uint32_t node, uint64_t index)
     if (!err) { /* the others' bits are kept: nobody else writes here, but firmware has */
         uint32_t enabled = mmio_read32(&a->regs, AUX_ENABLES) & FIELD(AUX_DEVICES - 1, 0);
         mmio_write32(&a->regs, AUX_ENABLES, enabled | BIT(device));
+    }
+    return err;
+}
+
+/* All three run at the rate of what feeds them; nothing divides it here. */
+static status_t aux_rate(const struct aux *a, uint32_t node, struct msg *m)
+{
+    uint32_t device = 0, hz = 0;
+    status_t err = aux_device(a, node, m->w[0], &device);
+
+    err = err ? err : node_clock_hz(a->node, NULL, &hz);
+    if (!err) {
+        m->w[0] = hz;
     }
     return err;
 }
@@ -72,6 +88,8 @@ static status_t aux_serve(const struct aux *a, uint32_t node, struct msg *m)
         return aux_enable(a, node, m->w[0]);
     case CLOCK_OP_STAT:
         return aux_stat(a, m);
+    case CLOCK_OP_RATE:
+        return aux_rate(a, node, m);
     default:
         return E_NOSYS;
     }
