@@ -9,7 +9,7 @@ import math
 from xml.sax.saxutils import escape, quoteattr
 
 ROW, TOP, MARGIN, INDENT = 26, 190, 24, 16
-BOX_WIDTH, BOX_HEIGHT = 132, 20
+BOX_WIDTH, BOX_HEIGHT = 152, 20
 LANE_GAP, CPU_GAP = 26, 92
 SLANT = 38  # degrees, of the lanes' names
 FONT = "DejaVu Sans, Verdana, Arial, sans-serif"

@@ -75,10 +75,10 @@ static bool server_view(const struct shell *sh, uint64_t number, struct server_v
     return true;
 }
 
-/* "pl011      running, restarted 2 times" */
+/* "pl011              running, restarted 2 times" */
 static void print_server(const struct server_view *s)
 {
-    printf("%-10s %s", server_name_short(s->name), service_name(s->state));
+    printf("%-18s %s", server_name_short(s->name), service_name(s->state));
     if (s->restarts > 0) {
         printf(", restarted %u time%s", (unsigned)s->restarts, s->restarts > 1 ? "s" : "");
     }
