@@ -21,7 +21,7 @@ _Static_assert(sizeof(struct dev_match) == 136, "the layout of .cambium.match is
 enum { ET_DYN = 3, EM_AARCH64 = 183, EV_CURRENT = 1, PF_X = 1, PF_W = 2, PF_R = 4, SHT_NOBITS = 8 };
 enum { PT_LOAD = 1, PT_DYNAMIC = 2, PT_INTERP = 3 };
 enum { DT_NULL = 0, DT_NEEDED = 1 };
-enum { ELF_HEADERS_MAX = 64, ELF_MATCH_MAX = 64 };
+enum { ELF_HEADERS_MAX = 64, ELF_MATCH_MAX = 64, ELF_NEEDS_MAX = 256 };
 
 struct elf_file {
     const uint8_t *data;
@@ -175,6 +175,20 @@ static status_t elf_check_match(struct elf_file *f, struct elf_image *image,
     return E_OK;
 }
 
+/* PROGRAM_NEEDS: one string. */
+static status_t elf_check_needs(struct elf_file *f, struct elf_image *image,
+                                const struct elf64_shdr *s)
+{
+    if (s->sh_type == SHT_NOBITS || s->sh_offset > f->len || s->sh_size > f->len - s->sh_offset ||
+        s->sh_size == 0 || s->sh_size > ELF_NEEDS_MAX ||
+        memchr(f->data + s->sh_offset, '\0', s->sh_size) !=
+            f->data + s->sh_offset + s->sh_size - 1) {
+        return elf_refuse(f, E_FORMAT, "damaged list of what it needs");
+    }
+    image->needs = (const char *)f->data + s->sh_offset;
+    return E_OK;
+}
+
 /* What crt.c left in the file. */
 static status_t elf_check_abi(struct elf_file *f, const struct elf64_shdr *s)
 {
@@ -225,6 +239,8 @@ static status_t elf_check_sections(struct elf_file *f, struct elf_image *image)
             err = elf_check_abi(f, &s);
         } else if (elf_name_is(f, &names, &s, ".cambium.match")) {
             err = elf_check_match(f, image, &s);
+        } else if (elf_name_is(f, &names, &s, ".cambium.needs")) {
+            err = elf_check_needs(f, image, &s);
         }
         if (err) {
             return err;

@@ -26,6 +26,7 @@ struct elf_image {
     struct elf_segment segments[ELF_SEGMENTS_MAX];
     const struct dev_match *match; /* in the file; NULL: a program */
     unsigned match_count;
+    const char *needs; /* PROGRAM_NEEDS, in the file; NULL: none */
 };
 
 /* Checks `len` bytes at `data` (4-byte aligned). On an error *out_why is a sentence for the log.

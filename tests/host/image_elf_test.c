@@ -18,6 +18,7 @@ enum {
     PHDRS = 4,
     MATCH_AT = 0x1100,
     ABI_AT = 0x1300,
+    NEEDS_AT = 0x1310,
     NAMES_AT = 0x1400,
     SECTIONS_AT = 0x1500,
     DYNAMIC_AT = 0x3100
@@ -49,9 +50,10 @@ static void put_phdr(struct file *f, unsigned i, uint32_t type, uint32_t flags, 
 static struct file good_file(void)
 {
     static const uint8_t ident[] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 };
-    static const char names[] = "\0.shstrtab\0.cambium.match\0.cambium.abi";
+    static const char names[] = "\0.shstrtab\0.cambium.match\0.cambium.abi\0.cambium.needs";
     struct dev_match match[2] = { DEV_MATCH("test,one", "serial", "interrupts", 0),
                                   DEV_MATCH("test,two", "irq", "", 0) };
+    static const char needs[] = "irq +spawn";
     struct file f = { { 0 } };
 
     memcpy(f.bytes, ident, sizeof(ident));
@@ -63,7 +65,7 @@ static struct file good_file(void)
     put(&f, 54, PHDR, 2);
     put(&f, 56, PHDRS, 2);
     put(&f, 58, SHDR, 2);
-    put(&f, 60, 4, 2);
+    put(&f, 60, 5, 2);
     put(&f, 62, 1, 2);
     put_phdr(&f, 0, 1, 5, 0, 0x800, 0x800);
     put_phdr(&f, 1, 1, 4, 0x1000, 0x1000, 0x1000);
@@ -82,6 +84,10 @@ static struct file good_file(void)
     put(&f, SECTIONS_AT + 3 * SHDR + 24, ABI_AT, 8);
     put(&f, SECTIONS_AT + 3 * SHDR + 32, 4, 8);
     put(&f, ABI_AT, ABI_VERSION, 4);
+    put(&f, SECTIONS_AT + 4 * SHDR, 39, 4);
+    put(&f, SECTIONS_AT + 4 * SHDR + 24, NEEDS_AT, 8);
+    put(&f, SECTIONS_AT + 4 * SHDR + 32, sizeof(needs), 8);
+    memcpy(f.bytes + NEEDS_AT, needs, sizeof(needs));
     return f;
 }
 
@@ -114,6 +120,7 @@ static void a_good_file_gives_its_segments_and_match_table(void **state)
     assert_int_equal(image.span, 0x6000);
     assert_int_equal(image.match_count, 2);
     assert_string_equal(image.match[1].compatible, "test,two");
+    assert_string_equal(image.needs, "irq +spawn");
 }
 
 struct damage {
@@ -153,6 +160,12 @@ static void each_fault_has_its_own_sentence(void **state)
         { MATCH_AT + 47, 'x', 1, E_FORMAT, "damaged match table" },
         { MATCH_AT, 0, 1, E_FORMAT, "damaged match table" },
         { MATCH_AT + 132, ABI_VERSION + 1, 4, E_ABI, "built for another version" },
+        { SECTIONS_AT + 4 * SHDR + 24, FILE_LEN - 8, 8, E_FORMAT, "damaged list of what" },
+        { SECTIONS_AT + 4 * SHDR + 24, UINT64_MAX, 8, E_FORMAT, "damaged list of what" },
+        { SECTIONS_AT + 4 * SHDR + 32, 10, 8, E_FORMAT, "damaged list of what" }, /* no NUL */
+        { SECTIONS_AT + 4 * SHDR + 32, 12, 8, E_FORMAT, "damaged list of what" }, /* two */
+        { SECTIONS_AT + 4 * SHDR + 32, 0, 8, E_FORMAT, "damaged list of what" },
+        { SECTIONS_AT + 4 * SHDR + 4, 8, 4, E_FORMAT, "damaged list of what" }, /* NOBITS */
         { ABI_AT, ABI_VERSION + 1, 4, E_ABI, "built for another version" },
         { SECTIONS_AT + 3 * SHDR, 0, 4, E_ABI, "it does not tell its ABI" },
         { SECTIONS_AT + 3 * SHDR + 32, 8, 8, E_FORMAT, "damaged ABI version" },
@@ -198,6 +211,9 @@ static void a_file_without_a_match_table_is_a_program(void **state)
     put(&f, SECTIONS_AT + 2 * SHDR, 0, 4);
     assert_int_equal(check(&f, sizeof(f.bytes), &image, &why), E_OK);
     assert_int_equal(image.match_count, 0);
+    put(&f, SECTIONS_AT + 4 * SHDR, 0, 4); /* nor one that needs anything */
+    assert_int_equal(check(&f, sizeof(f.bytes), &image, &why), E_OK);
+    assert_null(image.needs);
 }
 
 static void random_damage_is_survived(void **state)
@@ -212,7 +228,7 @@ static void random_damage_is_survived(void **state)
 
         for (unsigned k = 0; k < 3; k++) {
             seed = seed * 1664525 + 1013904223;
-            size_t at = (seed >> 8) % 3 == 0 ? SECTIONS_AT + (seed >> 12) % (4 * SHDR)
+            size_t at = (seed >> 8) % 3 == 0 ? SECTIONS_AT + (seed >> 12) % (5 * SHDR)
                                              : (seed >> 12) % (EHDR + 4 * PHDR);
             f.bytes[at] = (uint8_t)(seed >> 24);
         }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What a driver serves: read from the ELF by init and tests, without relocation.
+ * What a driver serves, and what a program needs: read from the ELF by init and tests, without relocation.
  */
 #pragma once
 #include <abi/abi.h>
@@ -18,6 +18,12 @@ enum {
     MATCH_IRQ_ROOT = 1, /* an interrupt controller that can be the root */
     MATCH_SERVICE = 2   /* no node: `compatible` is the name of the service ("console") */
 };
+/* What a program would like to be allowed beside the console, words as in the list of INIT_OP_SPAWN with blanks between
+ * them: PROGRAM_NEEDS("irq +info"); once in a program, at most 255 bytes. Asking gives nothing: it gets of it what its
+ * starter lists, or with "+needs" what its starter may itself. */
+#define PROGRAM_NEEDS(words)                                                                       \
+    __attribute__((section(".cambium.needs"), used)) static const char program_needs[] = words
+
 #define DEV_MATCH_TABLE __attribute__((section(".cambium.match"), used)) static const
 #define DEV_MATCH(c, p, r, f)                                                                      \
     {                                                                                              \
