@@ -98,11 +98,11 @@ static char *strings_copy(char *to, const char *const list[], unsigned count)
     return to;
 }
 
-status_t spawn(const char *const argv[], const char *const envp[], handle_t port,
-               uint64_t event_bits, uint32_t *out_job, uint32_t *out_console)
+status_t spawn(const char *const argv[], const char *const envp[], const char *const allow[],
+               handle_t port, uint64_t event_bits, uint32_t *out_job, uint32_t *out_console)
 {
-    unsigned argc = strings_count(argv), envc = strings_count(envp);
-    uint64_t used = strings_len(argv, argc) + strings_len(envp, envc);
+    unsigned argc = strings_count(argv), envc = strings_count(envp), words = strings_count(allow);
+    uint64_t used = strings_len(argv, argc) + strings_len(envp, envc) + strings_len(allow, words);
     uint64_t len = (used + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
     uint8_t *strings;
     handle_t memory, notify = 0;
@@ -114,13 +114,15 @@ status_t spawn(const char *const argv[], const char *const envp[], handle_t port
     if (err != E_OK) {
         return err;
     }
-    (void)strings_copy(strings_copy((char *)strings, argv, argc), envp, envc);
+    char *end = strings_copy((char *)strings, argv, argc);
+    end = strings_copy(end, envp, envc);
+    (void)strings_copy(end, allow, words); /* that was the last */
     if (port != 0) {
         err = sys_handle_dup(port, RIGHT_NOTIFY | RIGHT_TRANSFER, 0, &notify);
     }
     if (err == E_OK) {
         struct msg m = { msg_info(INIT_OP_SPAWN, port != 0 ? 2 : 1, 0),
-                         { used, argc, envc, 0, event_bits } };
+                         { used, argc, envc, 0, event_bits, words } };
         m.w[6] = notify;
         m.w[7] = memory;
         err = msg_call(start_handle("init"), &m);

@@ -3,7 +3,7 @@
  *
  * The way of a server: main.c reads the archive and the tree and makes the plan (plan.h); supervise.c decides when a
  * server may start and what its death means; server.c gathers its capabilities and starts it; child.c loads the process;
- * command.c talks to it through its command page; names.c answers everybody's calls.
+ * command.c talks to it through its command page; names.c answers everybody's calls, by what allow.c let a program do.
  */
 #pragma once
 #include <abi/abi.h>
@@ -91,6 +91,18 @@ struct server_set {
     uint64_t bits[(INIT_SERVERS_MAX + 63) / 64];
 };
 
+/* What a program may: decided when it is started, and the same until it ends. Of the shell: always the same. */
+struct allowance {
+    struct server_set servers; /* that it may open */
+    unsigned may;              /* MAY_* */
+};
+enum {
+    MAY_SPAWN = 1,
+    MAY_CONTROL = 2, /* kill, restart, log level, power */
+    MAY_INFO = 4,    /* /chosen READ */
+    MAY_CREATE = 8   /* processes of its own */
+};
+
 /* In a round (round.c): proved that it lives, is to be asked, was asked. */
 enum asked { ASKED_PROVED = 0, ASKED_NOT_YET, ASKED_OPEN };
 
@@ -106,6 +118,7 @@ struct server {
     handle_t
         device[PLAN_NODE_WINDOWS / DEVICE_WINDOWS]; /* of this incarnation; revoked when it dies */
     struct child child;
+    struct allowance allow; /* the shell: what it may; others: nothing */
     unsigned grant_step; /* how far starting came; a badge may still be busy */
     uint32_t incarnation;
     uint32_t restarts;
@@ -139,6 +152,7 @@ struct job {
     handle_t notify; /* of whoever started it; 0 */
     uint64_t notify_bits;
     uint32_t owner; /* its badge at our port */
+    struct allowance allow;
 };
 
 enum dma_kind {
@@ -194,6 +208,15 @@ static inline void set_remove(struct server_set *set, unsigned number)
 static inline bool set_has(const struct server_set *set, unsigned number)
 {
     return set->bits[number / 64] >> number % 64 & 1;
+}
+static inline bool set_within(const struct server_set *set, const struct server_set *all)
+{
+    for (unsigned i = 0; i < sizeof(set->bits) / sizeof(set->bits[0]); i++) {
+        if ((set->bits[i] & ~all->bits[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 /* The lowest member, -1 if empty. */
 static inline int set_first(const struct server_set *set)
@@ -298,7 +321,9 @@ void dma_incarnation_ended(struct init *init, const struct server *s);
 
 /* ---- job.c ---- */
 
-status_t job_spawn(struct init *init, uint32_t caller, struct msg *m) WARN_UNUSED;
+/* INIT_OP_SPAWN, from `caller`, which may do what `starter` says. */
+status_t job_spawn(struct init *init, uint32_t caller, const struct allowance *starter,
+                   struct msg *m) WARN_UNUSED;
 struct job *job_by_badge(struct init *init, uint32_t badge);
 struct job *job_by_id(struct init *init, uint64_t id);
 /* Ends a job's process, keeps the record, tells its owner. */
@@ -311,16 +336,18 @@ void jobs_end_owned(struct init *init, uint32_t owner);
 
 /* Answers one call: *m is request, then answer. */
 status_t names_serve(struct init *init, uint32_t caller, struct msg *m);
-/* What a program may do beside opening the console. */
-enum {
-    MAY_SPAWN = 1,
-    MAY_CONTROL = 2 /* kill, restart, power */,
-    MAY_INFO = 4 /* /chosen READ */,
-    MAY_CREATE = 8 /* processes of its own */
-};
 /* The next badge of a program for a session at a service; nobody who lives has it. E_LIMIT: it had SESSION_BLOCK. */
 status_t names_session(struct init *init, struct child *c, uint32_t *out) WARN_UNUSED;
 /* The service "console"; NULL: the plan has none. */
 struct server *names_console(struct init *init);
-unsigned program_may(const struct image *image);
-bool program_may_open(const struct image *image, const struct server *s);
+/* The server of a service, or of a node, by path or alias. NULL: neither has that name. */
+struct server *names_find(struct init *init, const char *name);
+
+/* ---- allow.c ---- */
+
+/* What the shell may. */
+struct allowance allow_shell(struct init *init);
+/* What a program made from `image` may, whose starter may do what `starter` says and lists these `count` strings. E_INVAL:
+ * one means nothing; E_FORMAT: one in the image does; E_RIGHTS: the starter may not itself. The log says which. */
+status_t allow_list(struct init *init, const struct allowance *starter, const struct image *image,
+                    const char *list, uint64_t count, struct allowance *out) WARN_UNUSED;

@@ -88,14 +88,23 @@ static bool strings_valid(const char *strings, uint64_t len, uint64_t count)
     return found == count && strings[len - 1] == '\0';
 }
 
+/* Behind the first `count` strings. */
+static const char *strings_skip(const char *strings, uint64_t count)
+{
+    for (; count > 0; count--) {
+        strings += strlen(strings) + 1;
+    }
+    return strings;
+}
+
 static status_t job_grant(struct init *init, struct job *job)
 {
-    uint32_t log_rights = RIGHT_WRITE | (program_may(job->image) & MAY_INFO ? RIGHT_READ : 0);
+    uint32_t log_rights = RIGHT_WRITE | (job->allow.may & MAY_INFO ? RIGHT_READ : 0);
     const struct server *console = names_console(init);
     status_t err = child_grant(&job->child, "init", init->port, RIGHT_CALL, BADGE_JOB + job->id);
 
     err = err ? err : child_grant(&job->child, "chosen", init->chosen, log_rights, 0);
-    if (!err && (program_may(job->image) & MAY_CREATE)) {
+    if (!err && (job->allow.may & MAY_CREATE)) {
         err = child_grant(&job->child, "self", job->child.process, RIGHT_MANAGE, 0);
     }
     if (!err && console != NULL && console->port != 0) {
@@ -122,12 +131,12 @@ static status_t job_afford(struct init *init, uint64_t pages)
     return pages <= left && left - pages >= servers_reserve(init) ? E_OK : E_BUDGET;
 }
 
-static status_t job_start(struct init *init, struct job *job, const struct msg *m,
-                          const char *strings)
+static status_t job_start(struct init *init, struct job *job, const struct allowance *starter,
+                          const struct msg *m, const char *strings)
 {
     char name[INIT_NAME_LEN + 8];
 
-    if (!strings_valid(strings, m->w[0], m->w[1] + m->w[2]) || m->w[1] == 0 ||
+    if (!strings_valid(strings, m->w[0], m->w[1] + m->w[2] + m->w[5]) || m->w[1] == 0 ||
         strlen(strings) >= INIT_NAME_LEN) {
         return E_INVAL;
     }
@@ -136,6 +145,7 @@ static status_t job_start(struct init *init, struct job *job, const struct msg *
     if (image == NULL || image->error) {
         return image == NULL ? E_NOTFOUND : image->error;
     }
+    const char *list = strings_skip(strings, m->w[1] + m->w[2]);
     struct child_spec spec = {
         .image = image,
         .pages = m->w[3] != 0 ? m->w[3] : JOB_PAGES,
@@ -149,24 +159,27 @@ static status_t job_start(struct init *init, struct job *job, const struct msg *
         .argc = (uint32_t)m->w[1],
         .envc = (uint32_t)m->w[2],
         .strings = strings,
-        .strings_len = m->w[0],
+        .strings_len = (size_t)(list - strings),
     };
     job->image = image;
-    status_t err = job_afford(init, spec.pages);
+    status_t err = allow_list(init, starter, image, list, m->w[5], &job->allow);
+    err = err ? err : job_afford(init, spec.pages);
     err = err ? err : child_create(init, &job->child, &spec);
     err = err ? err : job_grant(init, job);
     err = err ? err : child_run(&job->child);
     return err;
 }
 
-status_t job_spawn(struct init *init, uint32_t caller, struct msg *m)
+status_t job_spawn(struct init *init, uint32_t caller, const struct allowance *starter,
+                   struct msg *m)
 {
     unsigned handles = info_handles(m->info);
     struct job *job = job_free(init);
     handle_t notify = handles == 2 ? (handle_t)m->w[6] : 0;
     char *strings = NULL;
 
-    if (handles < 1 || handles > 2 || m->w[1] > INIT_ARGS_MAX || m->w[2] > INIT_ARGS_MAX) {
+    if (handles < 1 || handles > 2 || m->w[1] > INIT_ARGS_MAX || m->w[2] > INIT_ARGS_MAX ||
+        m->w[5] > INIT_ARGS_MAX) {
         return E_INVAL;
     }
     if (job == NULL) {
@@ -179,7 +192,7 @@ status_t job_spawn(struct init *init, uint32_t caller, struct msg *m)
     *job = (struct job){
         .id = job_next_id(init), .notify = notify, .notify_bits = m->w[4], .owner = caller
     };
-    err = job_start(init, job, m, strings);
+    err = job_start(init, job, starter, m, strings);
     free(strings);
     if (err) {
         child_destroy(&job->child);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * names - init as a server: finding services, starting programs, telling about nodes and servers (proto/init.h).
  *
- * Every request is answered at once. Who asks is known by badge; what a program may do beyond the console stands in one
- * table here, because its starter (init, for the shell; the shell, for the rest) is not asked yet: the names in the
- * archive cannot be forged. Servers got all they may call when they started.
+ * Every request is answered at once. Who asks is known by badge; what a program may open and do was decided when it was
+ * started (allow.c). Servers got all they may call when they started.
  */
 #include <cambium/client.h>
 #include <stdio.h>
@@ -12,54 +11,7 @@
 #include <tree.h>
 #include "init.h"
 
-/* ---- what a program may ---- */
-
-static const struct program_rights {
-    const char *image;
-    unsigned may;
-    const char *services; /* classes and services it may open, with blanks around each; "*": all */
-} program_rights[] = {
-    { "bin/shell", MAY_SPAWN | MAY_CONTROL | MAY_INFO, "*" },
-    { "bin/firmware", 0, " console firmware " },
-    { "bin/bench", MAY_SPAWN | MAY_CREATE | MAY_INFO, "*" },
-    { "bin/test", MAY_SPAWN | MAY_CREATE | MAY_CONTROL | MAY_INFO, "*" },
-};
-
-static const struct program_rights *rights_of(const struct image *image)
-{
-    static const struct program_rights none = { "", 0, " console " };
-
-    for (unsigned i = 0; i < sizeof(program_rights) / sizeof(program_rights[0]); i++) {
-        /* tests come in families: bin/test-... */
-        size_t len = strlen(program_rights[i].image);
-        if (strncmp(image->name, program_rights[i].image, len) == 0 &&
-            (image->name[len] == '\0' || image->name[len] == '-')) {
-            return &program_rights[i];
-        }
-    }
-    return &none;
-}
-
-unsigned program_may(const struct image *image)
-{
-    return rights_of(image)->may;
-}
-
-static bool word_in(const char *list, const char *word)
-{
-    char blanked[sizeof(((struct dev_match *)0)->compatible) + 3];
-
-    (void)snprintf(blanked, sizeof(blanked), " %s ", word); /* fits any name of a match table */
-    return word[0] != '\0' && strstr(list, blanked) != NULL;
-}
-
-bool program_may_open(const struct image *image, const struct server *s)
-{
-    const char *services = rights_of(image)->services;
-
-    return services[0] == '*' || word_in(services, s->plan->match->provides) ||
-           word_in(services, s->plan->match->compatible);
-}
+/* ---- sessions ---- */
 
 static bool sessions_in_use(const struct init *init, uint32_t first)
 {
@@ -115,12 +67,18 @@ static struct server *find_by_node(struct init *init, const char *path)
                : NULL;
 }
 
-/* A service, a tree path, an alias, or a class (then the first in rank). */
-static struct server *find_to_open(struct init *init, const char *name)
+struct server *names_find(struct init *init, const char *name)
 {
     struct server *s = find_service(init, name);
 
-    s = s != NULL ? s : find_by_node(init, name);
+    return s != NULL ? s : find_by_node(init, name);
+}
+
+/* A service, a tree path, an alias, or a class (then the first in rank). */
+static struct server *find_to_open(struct init *init, const char *name)
+{
+    struct server *s = names_find(init, name);
+
     for (unsigned i = 0; s == NULL && i < init->plan.service_count; i++) {
         if (strcmp(server_class(&init->servers[i]), name) == 0) {
             s = &init->servers[i];
@@ -157,8 +115,7 @@ static struct server *find_to_kill(struct init *init, const char *name)
             return s;
         }
     }
-    s = find_service(init, name);
-    return s != NULL ? s : find_by_node(init, name);
+    return names_find(init, name);
 }
 
 static struct job *find_job(struct init *init, const char *name)
@@ -182,7 +139,7 @@ static struct job *find_job(struct init *init, const char *name)
 struct caller {
     uint32_t badge;
     struct child *child;
-    const struct image *image;
+    const struct allowance *allow; /* servers: nothing */
     unsigned rank;
     bool is_program;
 };
@@ -192,20 +149,20 @@ static status_t caller_of(struct init *init, uint32_t badge, struct caller *out)
     struct job *job = job_by_badge(init, badge);
 
     if (job != NULL) {
-        *out = (struct caller){ badge, &job->child, job->image, UINT32_MAX, true };
+        *out = (struct caller){ badge, &job->child, &job->allow, UINT32_MAX, true };
         return E_OK;
     }
     if (badge == 0 || badge > init->server_count) {
         return E_RIGHTS;
     }
     struct server *s = &init->servers[badge - 1];
-    *out = (struct caller){ badge, &s->child, s->image, s->number, s->plan == NULL };
+    *out = (struct caller){ badge, &s->child, &s->allow, s->number, s->plan == NULL };
     return E_OK;
 }
 
 static bool caller_may(const struct caller *c, unsigned right)
 {
-    return c->is_program && (program_may(c->image) & right) != 0;
+    return (c->allow->may & right) != 0;
 }
 
 /* ---- requests ---- */
@@ -220,7 +177,7 @@ static status_t names_open(struct init *init, const struct caller *c, const char
     if (s == NULL) {
         return E_NOTFOUND;
     }
-    if (!c->is_program || c->rank <= s->number || !program_may_open(c->image, s)) {
+    if (c->rank <= s->number || !set_has(&c->allow->servers, s->number)) {
         return E_RIGHTS;
     }
     if (s->plan->is_waiting) {
@@ -381,7 +338,7 @@ static status_t names_dispatch(struct init *init, const struct caller *c, struct
     case INIT_OP_OPEN:
         return names_open(init, c, name, m);
     case INIT_OP_SPAWN:
-        return caller_may(c, MAY_SPAWN) ? job_spawn(init, c->badge, m) : E_RIGHTS;
+        return caller_may(c, MAY_SPAWN) ? job_spawn(init, c->badge, c->allow, m) : E_RIGHTS;
     case INIT_OP_JOB:
         return names_job(init, c, m);
     case INIT_OP_KILL:

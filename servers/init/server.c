@@ -102,6 +102,7 @@ status_t servers_create(struct init *init)
     init->shell = (int)count;
     init->servers[count] =
         (struct server){ .number = count, .image = shell, .state = SERVICE_WAITING };
+    init->servers[count].allow = allow_shell(init);
     init->server_count = count + 1;
     return E_OK;
 }
@@ -255,7 +256,7 @@ static status_t server_grant(struct init *init, struct server *s, unsigned step)
 /* The shell: a program whose starter is init. */
 static status_t shell_grant(struct init *init, struct server *s, unsigned step)
 {
-    uint32_t log_rights = RIGHT_WRITE | (program_may(s->image) & MAY_INFO ? RIGHT_READ : 0);
+    uint32_t log_rights = RIGHT_WRITE | (s->allow.may & MAY_INFO ? RIGHT_READ : 0);
     const struct server *console;
     uint32_t session;
     status_t err;
@@ -266,6 +267,10 @@ static status_t shell_grant(struct init *init, struct server *s, unsigned step)
     case 1:
         return child_grant(&s->child, "chosen", init->chosen, log_rights, 0);
     case 2:
+        return (s->allow.may & MAY_CREATE)
+                   ? child_grant(&s->child, "self", s->child.process, RIGHT_MANAGE, 0)
+                   : E_OK;
+    case 3:
         console = names_console(init);
         if (console == NULL) {
             return E_OK;

@@ -150,18 +150,20 @@ static void spawn_sends_arguments_and_leaves_nothing_behind(void **state)
     (void)state;
     static const char *const argv[] = { "hello", "one", NULL };
     static const char *const envp[] = { "A=b", NULL };
+    static const char *const allow[] = { "irq", "+info", NULL };
     uint32_t job = 0, console = 0;
 
     answers(E_OK, E_OK, 21);
     script[0].w1 = 31;
-    assert_int_equal(spawn(argv, envp, PORT, 0x40, &job, &console), E_OK);
+    assert_int_equal(spawn(argv, envp, allow, PORT, 0x40, &job, &console), E_OK);
     assert_int_equal(job, 21);
     assert_int_equal(console, 31);
     const struct msg *m = &script[0].asked;
     assert_int_equal(info_op(m->info), INIT_OP_SPAWN);
     assert_int_equal(info_handles(m->info), 2);
-    assert_true(m->w[0] == 14 && m->w[1] == 2 && m->w[2] == 1 && m->w[3] == 0 && m->w[4] == 0x40);
-    assert_memory_equal(script[0].memory, "hello\0one\0A=b", 14);
+    assert_true(m->w[0] == 24 && m->w[1] == 2 && m->w[2] == 1 && m->w[3] == 0 && m->w[4] == 0x40);
+    assert_int_equal(m->w[5], 2);
+    assert_memory_equal(script[0].memory, "hello\0one\0A=b\0irq\0+info", 24);
     assert_int_equal(open_handles | reserved | mapped, 0);
 }
 
@@ -172,9 +174,9 @@ static void spawn_without_port_and_failing_leaves_nothing_behind(void **state)
     uint32_t job = 5, console = 6;
 
     answers(E_OK, E_NOTFOUND, 21);
-    assert_int_equal(spawn(argv, NULL, 0, 0, &job, &console), E_NOTFOUND);
+    assert_int_equal(spawn(argv, NULL, NULL, 0, 0, &job, &console), E_NOTFOUND);
     assert_int_equal(info_handles(script[0].asked.info), 1);
-    assert_int_equal(spawn(none, NULL, 0, 0, &job, &console), E_INVAL);
+    assert_int_equal(spawn(none, NULL, NULL, 0, 0, &job, &console), E_INVAL);
     assert_true(job == 5 && console == 6);
     assert_int_equal(open_handles | reserved | mapped, 0);
 }

@@ -62,6 +62,18 @@ static inline status_t spawn_with(uint32_t from, const char *strings, uint64_t l
     return ask_with(from, INIT_OP_SPAWN, 1, out);
 }
 
+/* Spawns hello with a list: `words` strings of `len` bytes together. */
+static inline status_t spawn_list(uint32_t from, const char *list, uint64_t len, uint64_t words,
+                                  struct msg *out)
+{
+    char strings[64] = "hello";
+
+    memcpy(strings + 6, list, len);
+    *out = (struct msg){ 0, { 6 + len, 1, [5] = words, [7] = strings_handle(strings) } };
+    return ask_with(from, INIT_OP_SPAWN, 1, out);
+}
+#define LIST(words) words, sizeof(words)
+
 static inline status_t spawn_hello(uint32_t from, struct msg *out)
 {
     return spawn_with(from, STRINGS("hello"), 6, 1, 0, 0, out);

@@ -30,6 +30,8 @@ struct fake {
         handle_t process, handle;
         uint32_t rights, badge;
     } granted; /* the last sys_process_grant */
+    uint32_t log_rights; /* at /chosen, of the last child */
+    bool has_self;       /* it may create processes */
     struct fake_handle handles[FAKE_HANDLES];
     uint64_t next_pa;
     uint64_t pages_left; /* of init's budget, without the DMA pool */

@@ -38,6 +38,7 @@ static void strings_that_are_not_what_the_numbers_say_are_refused(void **state)
         { STRINGS("hello"), 6, UINT64_MAX, 2, E_INVAL }, /* their sum is 1 */
         { STRINGS("hello"), 6, 2, UINT64_MAX, E_INVAL },
         { STRINGS("hello"), 6, 1ull << 32 | 1, 0, E_INVAL }, /* 1 in 32 bits */
+        { STRINGS("hello\0x"), 8, 1, 0, E_INVAL },           /* its list is longer than it says */
         { STRINGS("hello"), 6, INIT_ARGS_MAX, 0, E_INVAL },
         { STRINGS("hello"), 0, 1, 0, E_LIMIT },
         { STRINGS("hello"), INIT_ARGS_MAX + 1, 1, 0, E_LIMIT },
@@ -126,7 +127,7 @@ static void jobs_end_with_whoever_started_them(void **state)
     struct msg m;
 
     (void)state;
-    assert_int_equal(spawn_with(FROM_SHELL, STRINGS("test-all"), 9, 1, 0, 0, &m), E_OK);
+    assert_int_equal(spawn_list(FROM_SHELL, LIST("+spawn"), 1, &m), E_OK);
     uint32_t test = BADGE_JOB + (uint32_t)m.w[0];
     m = (struct msg){
         0, { 6, 1, [6] = fake_handle(0, false, NULL), [7] = strings_handle(STRINGS("hello")) }

@@ -62,6 +62,193 @@ static void a_program_opens_what_its_list_says_and_no_more(void **state)
     assert_int_equal(ask_name(hello, INIT_OP_OPEN, "/intc@8000000"), E_RIGHTS);
 }
 
+/* A program started by `from` with this list: its badge. */
+static uint32_t listed(uint32_t from, const char *list, uint64_t len, uint64_t words)
+{
+    struct msg m;
+
+    assert_int_equal(spawn_list(from, list, len, words, &m), E_OK);
+    return BADGE_JOB + (uint32_t)m.w[0];
+}
+
+static void may_open(uint32_t from, bool gic, bool pl011)
+{
+    assert_int_equal(ask_name(from, INIT_OP_OPEN, "/intc@8000000"), gic ? E_OK : E_RIGHTS);
+    assert_int_equal(ask_name(from, INIT_OP_OPEN, "irq"), gic ? E_OK : E_RIGHTS);
+    assert_int_equal(ask_name(from, INIT_OP_OPEN, "/pl011@9000000"), pl011 ? E_OK : E_RIGHTS);
+    assert_int_equal(ask_name(from, INIT_OP_OPEN, "console"), E_OK);
+}
+
+static void a_list_names_services_classes_and_nodes(void **state)
+{
+    (void)state;
+    may_open(FROM_SHELL, true, true);
+    may_open(listed(FROM_SHELL, "", 0, 0), false, false);
+    may_open(listed(FROM_SHELL, LIST("console"), 1), false, false);
+    may_open(listed(FROM_SHELL, LIST("irq"), 1), true, false);
+    may_open(listed(FROM_SHELL, LIST("/pl011@9000000"), 1), false, true);
+    may_open(listed(FROM_SHELL, LIST("serial"), 1), false, true);
+    may_open(listed(FROM_SHELL, LIST("irq\0serial"), 2), true, true);
+    may_open(listed(FROM_SHELL, LIST("*"), 1), true, true);
+    may_open(listed(FROM_SHELL, LIST("i2c\0/none@0\0i"), 3), false, false); /* not on this board */
+    assert_int_equal(fake_open(), 0);
+}
+
+static void the_name_of_a_program_gives_it_nothing(void **state)
+{
+    static const char *const names[] = { "test-all", "shell" };
+    struct msg m;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        char strings[64] = { 0 };
+        memcpy(strings, names[i], strlen(names[i]));
+        assert_int_equal(spawn_with(FROM_SHELL, strings, strlen(names[i]) + 1, 1, 0, 0, &m), E_OK);
+        uint32_t it = BADGE_JOB + (uint32_t)m.w[0];
+        assert_true(fake.log_rights == RIGHT_WRITE && !fake.has_self);
+        may_open(it, false, false);
+        assert_int_equal(spawn_hello(it, &m), E_RIGHTS);
+        assert_int_equal(ask_name(it, INIT_OP_KILL, "pl011"), E_RIGHTS);
+        assert_int_equal(ask_number(it, INIT_OP_POWER, POWER_OFF, &m), E_RIGHTS);
+    }
+}
+
+static void rights_are_listed_one_by_one(void **state)
+{
+    struct msg m = { 0, { 0, [6] = LOG_INFO } };
+
+    (void)state;
+    uint32_t control = listed(FROM_SHELL, LIST("+control"), 1);
+    assert_true(fake.log_rights == RIGHT_WRITE && !fake.has_self);
+    assert_int_equal(ask_number(control, INIT_OP_POWER, POWER_OFF, &m), E_OK);
+    assert_int_equal(ask_name(control, INIT_OP_RESTART, "nobody"), E_NOTFOUND); /* it may ask */
+    assert_int_equal(spawn_hello(control, &m), E_RIGHTS);
+    (void)listed(FROM_SHELL, LIST("+info"), 1);
+    assert_true(fake.log_rights == (RIGHT_WRITE | RIGHT_READ) && !fake.has_self);
+    (void)listed(FROM_SHELL, LIST("+create"), 1);
+    assert_true(fake.log_rights == RIGHT_WRITE && fake.has_self);
+    uint32_t spawner = listed(FROM_SHELL, LIST("+spawn"), 1);
+    assert_int_equal(spawn_hello(spawner, &m), E_OK);
+    assert_int_equal(ask_number(spawner, INIT_OP_POWER, POWER_OFF, &m), E_RIGHTS);
+    assert_int_equal(ask_name(spawner, INIT_OP_KILL, "pl011"), E_RIGHTS);
+}
+
+static void nobody_lists_more_than_it_may_itself(void **state)
+{
+    static const char *const too_much[] = { "serial",   "/pl011@9000000", "*",
+                                            "+control", "+info",          "+create" };
+    struct msg m;
+
+    (void)state;
+    uint32_t child = listed(FROM_SHELL, LIST("irq\0+spawn"), 2);
+    unsigned creations = fake.creations;
+    for (unsigned i = 0; i < sizeof(too_much) / sizeof(too_much[0]); i++) {
+        memset(fake.log, 0, sizeof(fake.log));
+        assert_int_equal(spawn_list(child, too_much[i], strlen(too_much[i]) + 1, 1, &m), E_RIGHTS);
+        assert_non_null(strstr(fake.log, "its starter may not itself"));
+        assert_non_null(strstr(fake.log, too_much[i])); /* what was too much */
+    }
+    assert_int_equal(fake.creations, creations);
+    assert_int_equal(spawn_list(child, LIST("irq\0serial"), 2, &m), E_RIGHTS); /* one is enough */
+    uint32_t grandchild = listed(child, LIST("irq"), 1);
+    may_open(grandchild, true, false);
+    assert_int_equal(spawn_hello(grandchild, &m), E_RIGHTS);
+    grandchild = listed(child, LIST("+spawn"), 1);
+    may_open(grandchild, false, false);
+    assert_int_equal(spawn_list(grandchild, LIST("irq"), 1, &m),
+                     E_RIGHTS); /* its child's is out of reach */
+    may_open(listed(grandchild, LIST("console"), 1), false, false);
+    assert_int_equal(fake_open(), 0);
+}
+
+static void lists_that_mean_nothing_are_refused_with_the_word(void **state)
+{
+    static const struct {
+        const char *list;
+        uint64_t len, words;
+        const char *said;
+    } cases[] = {
+        { LIST(""), 1, "\"\"" },
+        { LIST("+"), 1, "\"+\"" },
+        { LIST("+all"), 1, "+all" },
+        { LIST("+spawn "), 1, "+spawn " },
+        { LIST("irq\0+spawned"), 2, "+spawned" },
+        { LIST("+needs "), 1, "+needs " },
+        { LIST("+x\n[init] y"), 1, "+x?[init] y" }, /* no line of its own */
+        { LIST("0123456789abcdef0123456789abcdef0123456789abcdef"), 1,
+          "0123456789abcdef" }, /* 48 */
+        { LIST("irq"), 0, "" },
+        { LIST("irq"), 2, "" },
+        { LIST("irq"), UINT64_MAX, "" },
+        { LIST("irq"), 1ull << 32 | 1, "" },
+        { "irq", 3, 1, "" }, /* no NUL at the end */
+    };
+    unsigned creations = fake.creations;
+    struct msg m;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memset(fake.log, 0, sizeof(fake.log));
+        status_t err = spawn_list(FROM_SHELL, cases[i].list, cases[i].len, cases[i].words, &m);
+        if (err != E_INVAL || strstr(fake.log, cases[i].said) == NULL) {
+            fail_msg("case %u: %d, %s", i, err, fake.log);
+        }
+    }
+    assert_int_equal(fake.creations, creations);
+    assert_int_equal(fake_open(), 0);
+}
+
+static void what_an_image_needs_counts_as_far_as_the_starter_says_so(void **state)
+{
+    struct image *hello = image_find(&fake.init, "bin/hello");
+    struct msg m;
+
+    (void)state;
+    hello->elf.needs = " irq  +spawn i2c +control ";
+    may_open(listed(FROM_SHELL, "", 0, 0), false, false); /* asking is not getting */
+    uint32_t all = listed(FROM_SHELL, LIST("+needs"), 1);
+    may_open(all, true, false);
+    assert_int_equal(ask_number(all, INIT_OP_POWER, POWER_OFF, &m), E_OK);
+    uint32_t some = listed(FROM_SHELL, LIST("serial\0+spawn"), 2);
+    uint32_t less = listed(some, LIST("+needs"), 1); /* the starter has no irq, no +control */
+    may_open(less, false, false);
+    assert_int_equal(ask_number(less, INIT_OP_POWER, POWER_OFF, &m), E_RIGHTS);
+    assert_int_equal(spawn_hello(less, &m), E_OK);
+    may_open(listed(some, LIST("+needs\0serial"), 2), false, true); /* and what is listed */
+    hello->elf.needs = "*";
+    may_open(listed(some, LIST("+needs"), 1), false, true);
+    static const char *const nonsense[] = { "irq +all", "+needs",
+                                            "0123456789abcdef0123456789abcdef0123456789abcdef" };
+    for (unsigned i = 0; i < 3; i++) {
+        hello->elf.needs = nonsense[i];
+        assert_int_equal(spawn_list(FROM_SHELL, LIST("+needs"), 1, &m), E_FORMAT);
+        assert_non_null(strstr(fake.log, "bin/hello: not started: "));
+    }
+    hello->elf.needs = NULL;
+    may_open(listed(FROM_SHELL, LIST("+needs"), 1), false, false);
+    assert_int_equal(fake_open(), 0);
+}
+
+static void the_list_is_not_among_the_programs_arguments(void **state)
+{
+    (void)state;
+    (void)listed(FROM_SHELL, LIST("irq\0+spawn"), 2);
+    assert_true(fake.spec.argc == 1 && fake.spec.envc == 0);
+    assert_int_equal(fake.spec.strings_len, 6);
+}
+
+static void the_shell_may_what_it_gives(void **state)
+{
+    (void)state;
+    may_open(listed(FROM_SHELL, LIST("*\0+spawn\0+control\0+info\0+create"), 5), true, true);
+    assert_true(fake.log_rights == (RIGHT_READ | RIGHT_WRITE) && fake.has_self);
+    supervise_restart(&fake.init, fake_server(SHELL));
+    supervise_turn(&fake.init);
+    assert_string_equal(fake.spec.image->name, "bin/shell");
+    assert_true(fake.log_rights == (RIGHT_READ | RIGHT_WRITE) && fake.has_self);
+    may_open(FROM_SHELL, true, true);
+}
+
 static void servers_open_nothing(void **state)
 {
     (void)state;
@@ -209,6 +396,14 @@ int main(void)
         TEST(handles_that_come_with_a_request_that_takes_none_are_closed),
         TEST(badges_that_nobody_has_are_refused),
         TEST(a_program_opens_what_its_list_says_and_no_more),
+        TEST(a_list_names_services_classes_and_nodes),
+        TEST(the_name_of_a_program_gives_it_nothing),
+        TEST(rights_are_listed_one_by_one),
+        TEST(nobody_lists_more_than_it_may_itself),
+        TEST(lists_that_mean_nothing_are_refused_with_the_word),
+        TEST(what_an_image_needs_counts_as_far_as_the_starter_says_so),
+        TEST(the_list_is_not_among_the_programs_arguments),
+        TEST(the_shell_may_what_it_gives),
         TEST(servers_open_nothing),
         TEST(names_without_an_end_or_a_meaning_are_not_found),
         TEST(a_level_of_the_log_is_told_at_once_and_to_each_new_incarnation),

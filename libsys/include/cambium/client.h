@@ -9,10 +9,12 @@
 /* Opens a service by name, alias, class or tree path: a handle with CALL. Errors as INIT_OP_OPEN. */
 status_t service_open(const char *name, handle_t *out) WARN_UNUSED;
 
-/* Starts a program of the archive; argv[0] is its name, argv ends with NULL. `event_bits` are set at `port` (0: none)
- * when it ends. *out_console is the badge of its console session. */
-status_t spawn(const char *const argv[], const char *const envp[], handle_t port,
-               uint64_t event_bits, uint32_t *out_job, uint32_t *out_console) WARN_UNUSED;
+/* Starts a program of the archive; argv[0] is its name; argv ends with NULL, and so do envp and allow, which may be NULL.
+ * `allow` lists what it may open and do beside the console, at most what we may (words: INIT_OP_SPAWN; "+needs": what it
+ * asks for). `event_bits` are set at `port` (0: none) when it ends. *out_console is the badge of its console session. */
+status_t spawn(const char *const argv[], const char *const envp[], const char *const allow[],
+               handle_t port, uint64_t event_bits, uint32_t *out_job,
+               uint32_t *out_console) WARN_UNUSED;
 /* State of a job; *out_code is the exit code or, for JOB_FAULTED, the FAULT_* cause. */
 status_t job_status(uint32_t job, enum job_state *out_state, int *out_code) WARN_UNUSED;
 

@@ -8,12 +8,15 @@
  */
 #include <cambium/client.h>
 #include <cambium/ipc.h>
+#include <cambium/match.h>
 #include <cambium/start.h>
 #include <cambium/thread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include "marker.h"
+
+PROGRAM_NEEDS("bench +spawn +create");
 
 struct bench {
     handle_t peer;       /* service; 0: none */
@@ -211,7 +214,6 @@ static status_t run_thread_life(struct bench *b)
 static status_t run_process_life(struct bench *b)
 {
     static const char *const argv[] = { "bench", "nothing", NULL };
-    static const char *const envp[] = { NULL };
     status_t err = E_OK;
 
     for (int i = 0; i < 5 && !err; i++) {
@@ -221,7 +223,7 @@ static status_t run_process_life(struct bench *b)
         int code;
 
         MARK(MARK_FROM);
-        err = spawn(argv, envp, b->own_notify, 4, &job, &console);
+        err = spawn(argv, NULL, NULL, b->own_notify, 4, &job, &console);
         while (!err && state == JOB_RUNNING) {
             err = sys_receive(b->port, &m, time_deadline(1000000000)) < 0 ? E_TIMEOUT : E_OK;
             err = err ? err : job_status(job, &state, &code);

@@ -9,11 +9,14 @@
  */
 #include <cambium/client.h>
 #include <cambium/firmware.h>
+#include <cambium/match.h>
 #include <cambium/thread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+PROGRAM_NEEDS("firmware");
 
 #define PATIENCE_NS           3000000000ull
 #define ASK(service, message) firmware_ask(service, message, time_deadline(PATIENCE_NS))

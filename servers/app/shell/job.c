@@ -99,6 +99,7 @@ static int job_wait(struct shell *sh, struct job *job)
 
 int job_run(struct shell *sh, int argc, char *argv[], bool background)
 {
+    static const char *const allow[] = { "+needs", NULL }; /* whoever types it, means it */
     struct job *job = sh->jobs;
 
     (void)argc;
@@ -111,8 +112,8 @@ int job_run(struct shell *sh, int argc, char *argv[], bool background)
     }
     sh->events &= ~job_bit(sh, job);
     fflush(stdout);
-    status_t err =
-        spawn((const char *const *)argv, NULL, sh->port, job_bit(sh, job), &job->id, &job->console);
+    status_t err = spawn((const char *const *)argv, NULL, allow, sh->port, job_bit(sh, job),
+                         &job->id, &job->console);
     if (err != E_OK) {
         job->name[0] = '\0';
         if (err == E_NOTFOUND) {

@@ -6,12 +6,16 @@
  * Not here: pipes, redirection, variables other than $?, scripts.
  */
 #include "shell.h"
+#include <cambium/match.h>
 #include <cambium/start.h>
 #include <stdio.h>
 #include <string.h>
 #include <tree.h>
 
 #define PROMPT "cambium> "
+
+PROGRAM_NEEDS(
+    "* +spawn +control +info +create"); /* when another shell starts it; init does not ask */
 
 status_t init_name_call(const struct shell *sh, uint32_t op, const char *name)
 {

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Calls the interrupt controller, the serial driver and the console in a loop, while a second thread waits for input of the
  * console that never comes. Says every second how many calls were answered, and how many of these with E_DEAD because
- * the server died over them. Any other answer ends it. In the archive it is bin/test-caller: init lets such programs
- * open every service.
+ * the server died over them. Any other answer ends it.
  */
 #include <cambium/client.h>
+#include <cambium/match.h>
 #include <cambium/proto/irq.h>
 #include <cambium/proto/serial.h>
 #include <cambium/thread.h>
 #include <inttypes.h>
 #include <stdio.h>
+
+PROGRAM_NEEDS("irq serial");
 
 enum { IRQ, SERIAL, CONSOLE, SERVICES };
 enum { LAPS = 64 /* between two looks at the time */, SECOND = 1000000000 };

@@ -3,9 +3,12 @@
  * driver say that its device was reset. Status 0 if the driver agreed.
  */
 #include <cambium/client.h>
+#include <cambium/match.h>
 #include <stdio.h>
 #include <string.h>
 #include "dma_proto.h"
+
+PROGRAM_NEEDS("/dma");
 
 enum { LEN = 16 * PAGE_SIZE };
 

@@ -10,15 +10,17 @@ enum { INIT_NAME_LEN = 48 };
 enum init_op {
     INIT_OP_OPEN = 1, /* name: a service ("console"), an alias ("serial0"), a class ("irq") or a tree path -> w7 = a handle
                        * with CALL and without TRANSFER, which init put into the caller's table (a word, not a message
-                       * handle). E_NOTFOUND; E_RIGHTS: not in the list that this process was started with, or its rank is
-                       * not above the server's; E_BROKEN, E_AGAIN (waiting); E_LIMIT: it opened 63 already; E_BUSY: try
+                       * handle). E_NOTFOUND; E_RIGHTS: not in the list that this program was started with, or the caller
+                       * is a server; E_BROKEN, E_AGAIN (waiting); E_LIMIT: it opened 63 already; E_BUSY: try
                        * again, a former program's session is still being closed; E_FULL, E_BUDGET: the caller's table */
     INIT_OP_SPAWN,    /* w0 = bytes used of the memory, w1 = argc, w2 = envc, w3 = pages of budget (0: default), w4 = event
-                       * bits set at the notify port when it ends; handles: w6 = NOTIFY of the caller's port, w7 = memory
-                       * holding the strings, NUL-terminated: program name = argv[0], ... -> w0 = job id, w1 = badge of the
-                       * program's console session. E_NOTFOUND: no such program in the archive; E_FORMAT, E_ABI as the
-                       * loader says; E_RIGHTS: the caller may start none; E_INVAL: not 1 or 2 handles, argc 0, not argc +
-                       * envc strings, a name of INIT_NAME_LEN bytes; E_LIMIT: no bytes, or above 32 KiB; E_RANGE: more
+                       * bits set at the notify port when it ends, w5 = words in its list; handles: w6 = NOTIFY of the
+                       * caller's port, w7 = memory holding the strings, NUL-terminated: program name = argv[0], ..., then
+                       * the environment, then the list (see "Lists") -> w0 = job id, w1 = badge of the program's console
+                       * session. E_NOTFOUND: no such program in the archive; E_FORMAT, E_ABI as the loader says, or what
+                       * the program needs is nonsense; E_RIGHTS: the caller may start none, or not itself what a word
+                       * allows; E_INVAL: a word means nothing, not 1 or 2 handles, argc 0, not argc + envc + w5 strings, a
+                       * name or word of INIT_NAME_LEN bytes (init's log names the word); E_LIMIT: no bytes, or above 32 KiB; E_RANGE: more
                        * than the memory has; E_TYPE: w7 is something else; E_FULL: 32 jobs, those included that ended and
                        * were not asked about; E_BUDGET: so many pages are not left, or servers that are down need them */
     INIT_OP_JOB,      /* w0 = job id -> w0 = JOB_*, w1 = exit code, or fault cause; a job that ended is forgotten by
@@ -61,6 +63,18 @@ enum init_op {
                        * included; E_INVAL: no such level */
 };
 enum { INIT_WHY_LEN = 56 }; /* bytes of one answer */
+
+/* Lists. What a program may open and do is what its starter lists, and its session at the console; a starter can list
+ * what it may itself, no more. init starts the first program, the shell, with everything.
+ *
+ *   NAME      as for INIT_OP_OPEN; a class: all its servers; one that nothing here has gives nothing
+ *   *         every server
+ *   +spawn    to start programs
+ *   +control  to kill and restart what others started, log levels, power
+ *   +info     to read log, trace and the kernel's statistics ("chosen" with READ)
+ *   +create   to make processes of its own ("self")
+ *   +needs    what its image asks for (PROGRAM_NEEDS), as far as the starter may: never too much. Not in PROGRAM_NEEDS
+ */
 
 /* DMA. A device goes on writing when its driver is dead, so init holds a handle to everything whose address a device was
  * told, until somebody who can know says that the device is done with it: the driver, after it has reset its device.
