@@ -4,6 +4,7 @@
 #include <cambium/command.h>
 #include <cambium/irq_server.h>
 #include <tree.h>
+#include "irq_shared.h"
 
 /* ---- the tree ---- */
 
@@ -79,8 +80,7 @@ static const struct irq_route *route_of(const struct irq_server *s, uint32_t nod
 
 /* ---- lines ---- */
 
-/* Nobody has the line. */
-static void line_clear(struct irq_line *line)
+void irq_line_clear(struct irq_line *line)
 {
     line->bits = 0;
     line->port = 0;
@@ -91,9 +91,12 @@ static void line_clear(struct irq_line *line)
 void irq_server_reset(struct irq_server *s)
 {
     for (uint32_t line = 0; line < s->line_count; line++) {
-        line_clear(&s->lines[line]);
+        irq_line_clear(&s->lines[line]);
+        s->watch[line] = (struct irq_watch){ 0 };
     }
-    line_clear(&s->lines[s->line_max]);
+    irq_line_clear(&s->lines[s->line_max]);
+    s->sharer_count = 0;
+    s->silent_ns = 0;
     s->recent = s->recent_table;
     for (uint32_t slot = 0; slot < IRQ_RECENT_LEN; slot++) {
         s->recent[slot] = &s->lines[s->line_max];
@@ -119,7 +122,7 @@ static void line_detach(struct irq_server *s, uint32_t number)
     s->ops->close(s, number);
     /* ours for certain; nothing could be done about an error either */
     (void)sys_handle_close(s->lines[number].port);
-    line_clear(&s->lines[number]);
+    irq_line_clear(&s->lines[number]);
 }
 
 void irq_server_closed(struct irq_server *s, uint32_t node)
@@ -127,14 +130,20 @@ void irq_server_closed(struct irq_server *s, uint32_t node)
     for (uint32_t at = route_search(s, node, 0); at < s->route_count && s->routes[at].node == node;
          at++) {
         const struct irq_route *route = &s->routes[at];
+        if (route->line == s->line_max) {
+            continue;
+        }
+        struct irq_sharer *sharer = irq_sharer_find(s, route->line, node, route->index);
         const struct irq_line *line = &s->lines[route->line];
-        if (line->port != 0 && line->key == irq_line_key(node, route->index)) {
+        if (sharer != NULL) {
+            irq_sharer_detach(s, sharer);
+        } else if (line->port != 0 && line->key == irq_line_key(node, route->index)) {
             line_detach(s, route->line);
         }
     }
 }
 
-/* The attached line of (node, index); NULL: none. */
+/* The attached line of (node, index), if it has it alone; NULL: none. */
 static struct irq_line *line_find(struct irq_server *s, uint32_t node, uint64_t index)
 {
     const struct irq_route *route = route_of(s, node, index);
@@ -149,7 +158,15 @@ static struct irq_line *line_find(struct irq_server *s, uint32_t node, uint64_t 
     return line;
 }
 
-static uint32_t line_number(struct irq_server *s, uint32_t line)
+/* What (node, index) has of a shared line; NULL: it has none. */
+static struct irq_sharer *sharer_find(struct irq_server *s, uint32_t node, uint64_t index)
+{
+    const struct irq_route *route = route_of(s, node, index);
+
+    return route != NULL ? irq_sharer_find(s, route->line, node, index) : NULL;
+}
+
+uint32_t irq_line_number(struct irq_server *s, uint32_t line)
 {
     return s->ops->number != NULL ? s->ops->number(s, line) : line;
 }
@@ -158,7 +175,9 @@ static uint32_t line_number(struct irq_server *s, uint32_t line)
 
 void irq_server_unclaimed(struct irq_server *s, uint32_t line)
 {
-    if (line == s->timer_line) {
+    if (irq_is_shared(s, line)) {
+        irq_shared_fire(s, line);
+    } else if (line == s->timer_line) {
         s->ops->release(s, line);
     } else {
         s->ops->close(s, line);
@@ -176,11 +195,34 @@ static void line_storm(struct irq_server *s, uint32_t number)
     char path[TREE_PATH_LEN];
 
     s->ops->close(s, number);
-    s->watch[number] = (struct irq_watch){ .flags = IRQ_STAT_STORM };
+    s->watch[number].flags = IRQ_STAT_STORM;
+    s->watch[number].samples = 0;
+    if (irq_is_shared(s, number)) {
+        log_warn("line %u, shared by %u, stays asserted: masked until a driver attaches again",
+                 (unsigned)irq_line_number(s, number), (unsigned)s->watch[number].sharers);
+        return;
+    }
     irq_server_sample(s, line); /* the short way of an ACK would open it where held means masked */
     tree_path(s->node.tree, (int)(uint32_t)line->key, path, sizeof(path));
     log_warn("line %u, interrupt %u of %s, stays asserted: masked until its driver attaches again",
-             (unsigned)line_number(s, number), (unsigned)(line->key >> 40), path);
+             (unsigned)irq_line_number(s, number), (unsigned)(line->key >> 40), path);
+}
+
+void irq_line_release(struct irq_server *s, uint32_t number)
+{
+    struct irq_watch *watch = &s->watch[number];
+
+    if ((watch->flags & IRQ_STAT_STORM) != 0) {
+        return; /* closed: where a held line is a masked one, release would open it */
+    }
+    s->ops->release(s, number);
+    if (s->lines[number].events % IRQ_SAMPLE_EVENTS != 0 || (watch->flags & IRQ_STAT_EDGE) != 0) {
+        return; /* a further edge is a further event */
+    }
+    watch->samples = s->ops->asserted(s, number) ? watch->samples + 1 : 0;
+    if (watch->samples == IRQ_STORM_SAMPLES) {
+        line_storm(s, number);
+    }
 }
 
 /* ---- requests ---- */
@@ -189,22 +231,14 @@ static void line_storm(struct irq_server *s, uint32_t number)
 static status_t serve_ack(struct irq_server *s, uint32_t node, uint64_t index)
 {
     struct irq_line *line = line_find(s, node, index);
+    struct irq_sharer *sharer = line == NULL ? sharer_find(s, node, index) : NULL;
 
-    if (line == NULL) {
+    if (line != NULL) {
+        irq_line_release(s, (uint32_t)(line - s->lines));
+    } else if (sharer != NULL) {
+        irq_sharer_ack(s, sharer);
+    } else {
         return E_NOTFOUND;
-    }
-    uint32_t number = (uint32_t)(line - s->lines);
-    struct irq_watch *watch = &s->watch[number];
-    if ((watch->flags & IRQ_STAT_STORM) != 0) {
-        return E_OK; /* closed: where a held line is a masked one, release would open it */
-    }
-    s->ops->release(s, number);
-    if (line->events % IRQ_SAMPLE_EVENTS != 0 || (watch->flags & IRQ_STAT_EDGE) != 0) {
-        return E_OK; /* a further edge is a further event */
-    }
-    watch->samples = s->ops->asserted(s, number) ? watch->samples + 1 : 0;
-    if (watch->samples == IRQ_STORM_SAMPLES) {
-        line_storm(s, number);
     }
     return E_OK;
 }
@@ -222,8 +256,11 @@ static status_t serve_attach(struct irq_server *s, uint32_t node, uint64_t index
         return E_RANGE;
     }
     struct irq_line *line = &s->lines[number];
-    if (number == s->timer_line || (line->port != 0 && line->key != irq_line_key(node, index))) {
+    if (number == s->timer_line) {
         return E_BUSY;
+    }
+    if (irq_is_shared(s, number) || (line->port != 0 && line->key != irq_line_key(node, index))) {
+        return irq_shared_attach(s, route, bits, port);
     }
     if (port == 0 || bits == 0) {
         return E_INVAL;
@@ -231,7 +268,7 @@ static status_t serve_attach(struct irq_server *s, uint32_t node, uint64_t index
     if (line->port != 0) {
         (void)sys_handle_close(line->port); /* attaching again replaces */
     }
-    line_clear(line);
+    irq_line_clear(line);
     s->ops->close(s, number);
     status_t err = s->ops->program(s, number, route->edge);
     if (err) {
@@ -250,42 +287,73 @@ static status_t serve_attach(struct irq_server *s, uint32_t node, uint64_t index
 static status_t serve_detach(struct irq_server *s, uint32_t node, uint64_t index)
 {
     const struct irq_line *line = line_find(s, node, index);
+    struct irq_sharer *sharer = line == NULL ? sharer_find(s, node, index) : NULL;
 
-    if (line == NULL) {
+    if (line != NULL) {
+        line_detach(s, (uint32_t)(line - s->lines));
+    } else if (sharer != NULL) {
+        irq_sharer_detach(s, sharer);
+    } else {
         return E_NOTFOUND;
     }
-    line_detach(s, (uint32_t)(line - s->lines));
     return E_OK;
 }
 
 static status_t serve_pend(struct irq_server *s, uint32_t node, uint64_t index)
 {
     const struct irq_line *line = line_find(s, node, index);
+    const struct irq_sharer *sharer = line == NULL ? sharer_find(s, node, index) : NULL;
 
     if (s->ops->pend == NULL) {
         return E_NOSYS;
     }
-    if (line == NULL) {
+    if (line == NULL && sharer == NULL) {
         return E_NOTFOUND;
     }
-    s->ops->pend(s, (uint32_t)(line - s->lines));
+    s->ops->pend(s, line != NULL ? (uint32_t)(line - s->lines) : sharer->line);
     return E_OK;
+}
+
+/* Of one who shares the line. */
+static void stat_sharer(struct irq_server *s, const struct irq_sharer *sharer, struct msg *m)
+{
+    const struct irq_watch *watch = &s->watch[sharer->line];
+    bool is_open = sharer->silent_ns != 0;
+
+    m->w[0] = irq_line_number(s, sharer->line);
+    m->w[1] = sharer->node;
+    m->w[2] = sharer->events;
+    m->w[3] = watch->flags | (is_open ? IRQ_STAT_ACTIVE : 0u);
+    m->w[4] = sharer->index;
+    m->w[5] = sharer->events - is_open;
+    m->w[6] = watch->sharers;
 }
 
 static status_t serve_stat(struct irq_server *s, struct msg *m)
 {
     for (uint32_t number = 0; number < s->line_count; number++) {
         const struct irq_line *line = &s->lines[number];
-        if (line->port == 0 || line_number(s, number) < m->w[0]) {
+        uint64_t skip = irq_line_number(s, number) == m->w[0] ? m->w[1] : 0;
+        if (irq_line_number(s, number) < m->w[0]) {
+            continue;
+        }
+        const struct irq_sharer *sharer =
+            irq_is_shared(s, number) ? irq_sharer_at(s, number, skip) : NULL;
+        if (sharer != NULL) {
+            stat_sharer(s, sharer, m);
+            return E_OK;
+        }
+        if (line->port == 0 || skip != 0) {
             continue;
         }
         bool held = s->ops->held(s, number);
-        m->w[0] = line_number(s, number);
+        m->w[0] = irq_line_number(s, number);
         m->w[1] = (uint32_t)line->key;
         m->w[2] = line->events;
         m->w[3] = s->watch[number].flags | (held ? IRQ_STAT_ACTIVE : 0u);
         m->w[4] = line->key >> 40;
         m->w[5] = line->events - (held && line->events > 0); /* it fires again only after its ACK */
+        m->w[6] = 0;
         return E_OK;
     }
     return E_NOTFOUND;
@@ -348,8 +416,11 @@ int64_t irq_server_event(struct irq_server *s, int64_t from, struct msg *m)
 
     if (from >> 32 == RECV_CLOSED) {
         irq_server_closed(s, (uint32_t)from);
-    } else if (from >> 32 == RECV_EVENTS && driver_command(&command)) {
-        event_done(&command, irq_server_command(s, &command.msg));
+    } else if (from >> 32 == RECV_EVENTS) {
+        irq_server_silent(s); /* whichever event it was */
+        if (driver_command(&command)) {
+            event_done(&command, irq_server_command(s, &command.msg));
+        }
     } /* else negative: the notify failed, the driver's port is gone, and *closed* follows */
     m->info = IRQ_TAKE_ONE;
     return sys_notify_receive(0, 0, s->port, m);

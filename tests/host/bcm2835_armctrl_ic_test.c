@@ -21,6 +21,7 @@ static struct model {
     bool
         shortcut_only; /* as the chip does: a source with a bit of its own does not raise bit 8 or 9 */
     bool forced;       /* everything is up for ever, whatever is written */
+    uint64_t look_ns; /* that each look at IRQ_BASIC_PENDING takes */
 } model;
 
 static int node_uart, node_mbox, node_many;
@@ -55,6 +56,7 @@ static uint32_t model_read(unsigned window, uint32_t offset)
     }
     switch (offset) {
     case IRQ_BASIC_PENDING:
+        fake.now_ns += model.look_ns;
         return model_basic();
     case IRQ_PENDING_1:
     case IRQ_PENDING_2: /* what is masked shows as well, which the manual does not exclude */
@@ -311,6 +313,48 @@ static void quiesce_masks_a_childs_sources_and_other_commands_are_answered(void 
     assert_int_equal(fake_count(FAKE_DONE, (uint64_t)E_NOSYS, EV_COMMAND), 1);
 }
 
+/* The uart and another node have a source; it was up, and the uart has answered. */
+static void shared_and_half_answered(void)
+{
+    attach(node_uart, 0, 0x10, PORT_A);
+    attach(node_many, 0, 0x20, PORT_B);
+    model.level[1] = BIT(29);
+    interrupt();
+    fake_call((uint32_t)node_uart, IRQ_OP_ACK, 0, 0);
+}
+
+static void a_shared_source_stays_masked_until_all_have_answered(void **state)
+{
+    (void)state;
+    shared_and_half_answered();
+    run();
+    assert_true(told(PORT_A, 0x10) == 2 && told(PORT_B, 0x20) == 2); /* attach's, and this */
+    assert_int_equal(model.enabled[1], 0);
+    shared_and_half_answered();
+    fake_call((uint32_t)node_many, IRQ_OP_ACK, 0, 0);
+    run();
+    assert_int_equal(model.enabled[1], BIT(29));
+}
+
+static void a_silent_sharer_is_detached_when_the_timer_says_so(void **state)
+{
+    struct event timer = { .kind = EV_NOTIFY, .bits = IRQ_EVENT_SILENT };
+
+    (void)state;
+    shared_and_half_answered();
+    fake_event(timer); /* too early */
+    run();
+    assert_int_equal(model.enabled[1], 0);
+    model.look_ns = IRQ_SILENT_NS;
+    shared_and_half_answered();
+    interrupt(); /* looks once more, a second later: nothing that is open is up */
+    fake_event(timer);
+    run();
+    assert_int_equal(model.enabled[1], BIT(29));
+    assert_non_null(strstr(fake.log, "waited a second for /many"));
+    assert_int_equal(fake_count(FAKE_CLOSE, PORT_B, 0), 1);
+}
+
 static void attach_is_refused_with_the_reason_and_the_handle_closed(void **state)
 {
     static const struct {
@@ -318,7 +362,6 @@ static void attach_is_refused_with_the_reason_and_the_handle_closed(void **state
         uint64_t index, bits;
         status_t expected;
     } cases[] = {
-        { &node_many, 0, 1, E_BUSY }, /* the uart has it */
         { &node_many, 4, 1, E_RANGE },    { &node_many, 5, 1, E_RANGE },
         { &node_many, 6, 1, E_RANGE },    { &node_many, 8, 1, E_NOTFOUND },
         { &node_mbox, 1, 1, E_NOTFOUND }, { &node_mbox, 0, 0, E_INVAL },
@@ -386,6 +429,8 @@ int main(void)
         T(a_held_source_waits_for_its_ack_and_fires_again_if_it_is_still_up),
         T(an_owners_death_masks_its_sources),
         T(quiesce_masks_a_childs_sources_and_other_commands_are_answered),
+        T(a_shared_source_stays_masked_until_all_have_answered),
+        T(a_silent_sharer_is_detached_when_the_timer_says_so),
         T(attach_is_refused_with_the_reason_and_the_handle_closed),
         T(a_storm_is_masked_and_said_and_attach_ends_it),
         T(registers_that_never_change_cannot_hold_it),

@@ -592,7 +592,6 @@ static void attach_is_refused_with_the_reason_and_the_handle_closed(void **state
         { 0, 0, 1, E_NOTFOUND },          /* a node without interrupts */
         { 0xfffffc, 0, 1, E_NOTFOUND },   /* no node */
         { node_uart, 1, 1, E_BUSY },      /* the kernel's timer line */
-        { node_edge, 1, 1, E_BUSY },      /* the UART's */
         { node_far, 0, 1, E_RANGE },      /* beyond the controller's lines */
         { node_far, 1, 1, E_NOTFOUND },   /* cells that mean nothing */
         { node_ppi, 1, 1, E_RANGE },      /* PPI 16 */
@@ -611,6 +610,28 @@ static void attach_is_refused_with_the_reason_and_the_handle_closed(void **state
     ask(node_edge, IRQ_OP_ATTACH, 0); /* without a handle */
     turn();
     assert_int_equal(fake.reply_status, E_INVAL);
+}
+
+static void a_line_of_two_nodes_stays_active_until_both_answered(void **state)
+{
+    (void)state;
+    (void)attached();
+    ask_attach(node_edge, 1, 0x20, PORT_B);
+    turn();
+    assert_int_equal(fake.reply_status, E_OK);
+    gic_model.level[UART] = true;
+    interrupt();
+    turn();
+    assert_int_equal(fake_count(FAKE_NOTIFY, PORT_A, 0x10), 1);
+    assert_int_equal(fake_count(FAKE_NOTIFY, PORT_B, 0x20), 2); /* and the spurious one */
+    gic_model.level[UART] = false;
+    ask(node_edge, IRQ_OP_ACK, 1);
+    turn();
+    assert_true(gic_model.active[UART]);
+    ask(node_uart, IRQ_OP_ACK, 0);
+    turn();
+    assert_false(gic_model.active[UART]);
+    assert_true(gic_model.enabled[UART]);
 }
 
 static void attaching_again_replaces(void **state)
@@ -928,6 +949,7 @@ int main(void)
         T(attach_keeps_a_pending_edge),
         T(private_line_has_no_target_to_write),
         T(attach_is_refused_with_the_reason_and_the_handle_closed),
+        T(a_line_of_two_nodes_stays_active_until_both_answered),
         T(attaching_again_replaces),
         T(acknowledge_opens_the_line_again),
         T(acknowledge_needs_an_attachment),

@@ -918,6 +918,28 @@ static void acknowledge_opens_each_kind_of_line_again(void **state)
     }
 }
 
+static void a_line_of_two_nodes_stays_active_until_both_answered(void **state)
+{
+    (void)state;
+    started();
+    attach(node_uart, 0, 0x10, PORT_A);
+    attach(node_edge, 1, 0x20, PORT_B);
+    assert_int_equal(fake.reply_status, E_OK);
+    hw.level[UART] = true;
+    assert_true(interrupt());
+    turn();
+    assert_int_equal(fake_count(FAKE_NOTIFY, PORT_A, 0x10), 1);
+    assert_int_equal(fake_count(FAKE_NOTIFY, PORT_B, 0x20), 1);
+    hw.level[UART] = false;
+    ask(node_edge, IRQ_OP_ACK, 1);
+    turn();
+    assert_true(hw.active[UART]);
+    ask(node_uart, IRQ_OP_ACK, 0);
+    turn();
+    assert_false(hw.active[UART]);
+    assert_true(hw.enabled[UART]);
+}
+
 static void refuse(int node, uint64_t index, status_t error)
 {
     fake_trace_clear();
@@ -934,7 +956,6 @@ static void attach_is_refused_with_the_reason(void **state)
     started();
     attach(node_uart, 0, 1, PORT_A);
     refuse(node_uart, 1, E_BUSY);      /* the kernel's */
-    refuse(node_edge, 1, E_BUSY);      /* the UART's */
     refuse(node_ppi, 1, E_RANGE);      /* PPI 16 */
     refuse(node_extended, 2, E_RANGE); /* ESPI 96 of 96 */
     refuse(node_extended, 3, E_RANGE); /* EPPI 64 of 64 */
@@ -1129,6 +1150,7 @@ int main(void)
         T(attach_makes_a_level_line_an_edge_line),
         T(a_line_whose_mask_does_not_arrive_is_not_programmed),
         T(acknowledge_opens_each_kind_of_line_again),
+        T(a_line_of_two_nodes_stays_active_until_both_answered),
         T(attach_is_refused_with_the_reason),
         T(extended_lines_need_a_controller_that_has_them),
         T(four_cells_mean_the_same_and_the_partition_nothing),

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-enum { LINES = 40, HAS = 32, TIMER = 3, PORT_A = 61, PORT_B = 62 };
+enum { LINES = 40, HAS = 32, TIMER = 3, PORT_A = 61, PORT_B = 62, PORT_C = 63 };
 
 struct toy {
     struct irq_server server;
@@ -128,6 +128,7 @@ static void toy_release(const void *hw, const struct irq_line *line)
 
 static uint8_t blob[65536] __attribute__((aligned(8)));
 static int node_first, node_second, node_a, node_b, node_both, node_odd, node_timer;
+static int node_c, node_edges;
 
 static void cells(const char *name, const uint32_t *values, unsigned count)
 {
@@ -173,6 +174,13 @@ static void build_tree(unsigned many)
     (void)fdt_begin_node(blob, "odd");
     CELLS("interrupts", 5);
     (void)fdt_end_node(blob);
+    (void)fdt_begin_node(blob,
+                         "c"); /* the line of a and b, twice; a's edge; b's other as an edge */
+    CELLS("interrupts", 5, 4, 5, 4, 6, 1, 7, 1);
+    (void)fdt_end_node(blob);
+    (void)fdt_begin_node(blob, "edges");
+    CELLS("interrupts", 6, 1);
+    (void)fdt_end_node(blob);
     for (unsigned i = 0; i < many; i++) {
         char name[] = { 'n', (char)('a' + i / 26 / 26), (char)('a' + i / 26 % 26),
                         (char)('a' + i % 26), 0 };
@@ -190,6 +198,8 @@ static void build_tree(unsigned many)
     node_both = fdt_path_offset(blob, "/both");
     node_timer = fdt_path_offset(blob, "/timer");
     node_odd = fdt_path_offset(blob, "/odd");
+    node_c = fdt_path_offset(blob, "/c");
+    node_edges = fdt_path_offset(blob, "/edges");
 }
 
 /* ---- two servers: the first is used as a root server, the second behind a frame ---- */
@@ -270,7 +280,7 @@ static status_t request(struct toy *t, int node, struct msg *m)
 static void each_server_knows_its_own_interrupts_only(void **state)
 {
     (void)state;
-    assert_int_equal(first.server.route_count, 3 + 4 + 2 + 1);
+    assert_int_equal(first.server.route_count, 3 + 4 + 2 + 1 + 4 + 1);
     assert_int_equal(first.server.timer_line, TIMER);
     assert_int_equal(second.server.route_count, 1);
     assert_int_equal(second.server.timer_line, LINES); /* not this one's */
@@ -442,8 +452,6 @@ static void attach_programs_a_closed_line_and_a_failure_leaves_it_free(void **st
     assert_false(first.edge[5]);
     ask_attach(node_a, 1, 1, PORT_A);
     assert_true(first.edge[6]);
-    ask_attach(node_a, 0, 1, PORT_A);
-    assert_int_equal(fake.reply_status, E_BUSY);
 }
 
 static void a_failing_second_attach_gives_the_first_ones_port_back_once(void **state)
@@ -519,6 +527,384 @@ static void the_loop_ends_when_its_port_does(void **state)
     fake_run(loop);
     assert_true(fake.main_returned);
     assert_int_equal(fake.main_result, E_HANDLE);
+}
+
+/* ---- lines of several nodes ---- */
+
+/* a and b have line 5; what attaching told is answered. */
+static void share_a_b(void)
+{
+    attach_a();
+    ask_attach(node_b, 0, 0x20, PORT_B);
+    assert_int_equal(fake.reply_status, E_OK);
+    assert_int_equal(fake_count(FAKE_NOTIFY, PORT_B, 0x20), 1); /* the spurious one */
+    ask(node_a, IRQ_OP_ACK, 0);
+    ask(node_b, IRQ_OP_ACK, 0);
+    assert_int_equal(fake.reply_status, E_OK);
+    assert_false(first.masked[5]);
+    fake_trace_clear();
+}
+
+static void fire(uint32_t line)
+{
+    fake_trace_clear();
+    first.level[line] = true;
+    interrupt();
+}
+
+static void ack_is(int node, uint64_t index, status_t status, bool is_shut)
+{
+    ask(node, IRQ_OP_ACK, index);
+    assert_int_equal(fake.reply_status, status);
+    assert_int_equal(first.masked[5], is_shut);
+}
+
+static void seconds_later(uint64_t seconds)
+{
+    fake.now_ns += seconds * IRQ_SILENT_NS;
+    fake_receive((int64_t)RECV_EVENTS << 32, 0, IRQ_EVENT_SILENT, 0, 0);
+    turn();
+}
+
+static void a_shared_line_is_told_to_all_and_shut_until_the_last_answer(void **state)
+{
+    (void)state;
+    share_a_b();
+    for (unsigned order = 0; order < 2; order++) {
+        int one = order == 0 ? node_a : node_b, other = order == 0 ? node_b : node_a;
+        fire(5);
+        assert_int_equal(fake_count(FAKE_NOTIFY, PORT_A, 0x10), 1);
+        assert_int_equal(fake_count(FAKE_NOTIFY, PORT_B, 0x20), 1);
+        assert_true(first.masked[5]);
+        first.level[5] = false;
+        ack_is(one, 0, E_OK, true);
+        ack_is(one, 0, E_OK, true); /* it does not answer for the other */
+        ack_is(other, 0, E_OK, false);
+        ack_is(other, 0, E_OK, false);
+    }
+    assert_int_equal(fake.log_lines, 0);
+}
+
+static void joining_leaves_a_held_line_held(void **state)
+{
+    (void)state;
+    attach_a();
+    fire(5);
+    ask_attach(node_b, 0, 0x20, PORT_B);
+    assert_int_equal(fake.reply_status, E_OK);
+    assert_true(first.masked[5]);
+    ack_is(node_b, 0, E_OK, true); /* of what attaching told: a's is still to come */
+    ack_is(node_a, 0, E_OK, false);
+    assert_int_equal(first.programs, 1);
+    fire(5);
+    ask_attach(node_c, 0, 0x40, PORT_C);
+    ack_is(node_a, 0, E_OK, true);
+    ack_is(node_b, 0, E_OK, false); /* c was not told of this one */
+}
+
+static void attaching_again_replaces_one_of_those_who_share(void **state)
+{
+    (void)state;
+    share_a_b();
+    fire(5);
+    ack_is(node_a, 0, E_OK, true);
+    ask_attach(node_b, 0, 0x80, PORT_C); /* whom the earlier b's driver need not tell any more */
+    assert_int_equal(fake.reply_status, E_OK);
+    assert_int_equal(fake_count(FAKE_CLOSE, PORT_B, 0), 1);
+    assert_false(first.masked[5]);
+    fire(5);
+    assert_int_equal(fake_count(FAKE_NOTIFY, PORT_C, 0x80), 1);
+    assert_int_equal(fake_count(FAKE_NOTIFY, PORT_B, 0x20), 0);
+    assert_int_equal(first.watch[5].sharers, 2);
+}
+
+static void who_dies_is_not_waited_for(void **state)
+{
+    (void)state;
+    for (unsigned answered = 0; answered < 2; answered++) {
+        for (unsigned who = 0; who < 2; who++) {
+            (void)setup(NULL);
+            share_a_b();
+            int dead = who == 0 ? node_a : node_b, other = who == 0 ? node_b : node_a;
+            fire(5);
+            first.level[5] = false;
+            if (answered) {
+                ack_is(other, 0, E_OK, true);
+            }
+            fake_receive((int64_t)RECV_CLOSED << 32 | dead, 0, 0, 0, 0);
+            turn();
+            assert_int_equal(fake_count(FAKE_CLOSE, who == 0 ? PORT_A : PORT_B, 0), 1);
+            assert_int_equal(first.masked[5], !answered);
+            ack_is(dead, 0, E_NOTFOUND, !answered);
+            ack_is(other, 0, E_OK, false);
+            assert_int_equal(first.server.sharer_count, 0); /* the other has it alone */
+            assert_int_equal(first.lines[5].port, who == 0 ? PORT_B : PORT_A);
+            fire(5);
+            ack_is(other, 0, E_OK, false);
+            ask_attach(dead, 0, 0x10, PORT_C); /* restarted */
+            assert_int_equal(fake.reply_status, E_OK);
+            fire(5);
+            ack_is(other, 0, E_OK, true);
+            ack_is(dead, 0, E_OK, false);
+        }
+    }
+}
+
+static void all_may_leave_and_the_line_is_shut(void **state)
+{
+    (void)state;
+    share_a_b();
+    fire(5);
+    ask(node_a, IRQ_OP_DETACH, 0);
+    assert_int_equal(fake.reply_status, E_OK);
+    ask(node_a, IRQ_OP_DETACH, 0);
+    assert_int_equal(fake.reply_status, E_NOTFOUND);
+    ask(node_b, IRQ_OP_DETACH, 0);
+    assert_int_equal(fake.reply_status, E_OK);
+    assert_true(first.masked[5]);
+    assert_int_equal(fake_count(FAKE_CLOSE, PORT_A, 0), 1);
+    assert_int_equal(fake_count(FAKE_CLOSE, PORT_B, 0), 1);
+    assert_true(first.server.sharer_count == 0 && first.lines[5].port == 0);
+    seconds_later(2);
+    assert_int_equal(fake.log_lines, 0);
+}
+
+static void who_is_silent_for_a_second_is_detached_and_said(void **state)
+{
+    (void)state;
+    share_a_b();
+    assert_int_equal(fake.timer_ns, 0); /* nobody is waited for */
+    fire(5);
+    assert_int_equal(fake.timer_ns, IRQ_SILENT_NS);
+    assert_int_equal(fake.timer_bits, IRQ_EVENT_SILENT);
+    ack_is(node_a, 0, E_OK, true);
+    fake.now_ns = IRQ_SILENT_NS - 1;
+    seconds_later(0); /* some other event */
+    assert_true(first.masked[5]);
+    fake.now_ns = IRQ_SILENT_NS;
+    first.level[5] = false;
+    seconds_later(0);
+    assert_false(first.masked[5]);
+    assert_int_equal(fake.log_lines, 1);
+    assert_non_null(strstr(fake.log, "line 5, which others share, waited a second for /b"));
+    assert_int_equal(fake_count(FAKE_CLOSE, PORT_B, 0), 1);
+    ack_is(node_b, 0, E_NOTFOUND, false); /* late */
+    fire(5);
+    assert_int_equal(fake_count(FAKE_NOTIFY, PORT_B, 0x20), 0);
+    ack_is(node_a, 0, E_OK, false);
+    ask_attach(node_b, 0, 0x20, PORT_B);
+    assert_int_equal(fake.reply_status, E_OK);
+    seconds_later(5); /* what attaching told may stay unanswered */
+    assert_int_equal(first.watch[5].sharers, 2);
+    assert_int_equal(fake.log_lines, 1);
+}
+
+static void each_event_has_its_own_second(void **state)
+{
+    (void)state;
+    share_a_b();
+    fire(5); /* at 0 */
+    ack_is(node_a, 0, E_OK, true);
+    fake.now_ns = IRQ_SILENT_NS / 2;
+    ack_is(node_b, 0, E_OK, false);
+    fake.timer_ns = 0;
+    fire(5); /* at a half: the timer of the first still runs */
+    ack_is(node_a, 0, E_OK, true);
+    assert_int_equal(fake.timer_ns, 0);
+    fake.now_ns = IRQ_SILENT_NS;
+    seconds_later(0);
+    assert_int_equal(fake.log_lines, 0);
+    assert_int_equal(fake.timer_ns, IRQ_SILENT_NS / 2 * 3);
+    fake.now_ns = IRQ_SILENT_NS / 2 * 3;
+    seconds_later(0);
+    assert_int_equal(fake.log_lines, 1);
+    assert_false(first.masked[5]);
+}
+
+static void of_two_silent_ones_the_last_has_the_line_alone(void **state)
+{
+    (void)state;
+    share_a_b();
+    fire(5);
+    seconds_later(1);
+    assert_int_equal(fake.log_lines, 1);
+    assert_int_equal(first.server.sharer_count, 0);
+    assert_int_equal(first.lines[5].port, PORT_B);
+    assert_true(first.masked[5]); /* nobody else waits for it */
+    seconds_later(9);
+    assert_int_equal(fake.log_lines, 1);
+    ack_is(node_b, 0, E_OK, false);
+}
+
+static void without_a_timer_a_shared_line_works_and_the_lack_is_said(void **state)
+{
+    (void)state;
+    share_a_b();
+    fake.timer_error = E_HANDLE;
+    fire(5);
+    assert_true(fake.log_lines >= 1 && strstr(fake.log, "no timer") != NULL);
+    ack_is(node_a, 0, E_OK, true);
+    ack_is(node_b, 0, E_OK, false);
+}
+
+static void a_node_may_have_a_line_twice(void **state)
+{
+    (void)state;
+    ask_attach(node_c, 0, 0x1, PORT_C);
+    ask_attach(node_c, 1, 0x2, PORT_C);
+    assert_int_equal(fake.reply_status, E_OK);
+    fire(5);
+    assert_int_equal(fake_count(FAKE_NOTIFY, PORT_C, 0x1), 1);
+    assert_int_equal(fake_count(FAKE_NOTIFY, PORT_C, 0x2), 1);
+    ack_is(node_c, 1, E_OK, true);
+    ack_is(node_c, 0, E_OK, false);
+    ask_attach(node_a, 0, 0x10, PORT_A);
+    fire(5);
+    irq_server_closed(&first.server, (uint32_t)node_c); /* both at once */
+    assert_true(first.masked[5]);
+    assert_int_equal(fake_count(FAKE_CLOSE, PORT_C, 0), 2);
+    ack_is(node_a, 0, E_OK, false);
+    irq_server_closed(&first.server, (uint32_t)node_a);
+    assert_true(first.masked[5]);
+    ask_attach(node_c, 0, 0x1, PORT_C);
+    ask_attach(node_c, 1, 0x2, PORT_C);
+    fake_trace_clear();
+    irq_server_closed(&first.server, (uint32_t)node_c); /* nobody is left */
+    assert_int_equal(fake_count(FAKE_CLOSE, PORT_C, 0), 2);
+    assert_true(first.masked[5] && first.lines[5].port == 0);
+}
+
+static void a_shared_edge_is_told_to_all_and_waits_for_nobody(void **state)
+{
+    (void)state;
+    ask_attach(node_a, 1, 0x10, PORT_A);
+    fire(6);
+    assert_true(first.masked[6]);
+    ask_attach(node_c, 2, 0x20, PORT_C); /* a has not answered: that is over */
+    assert_int_equal(fake.reply_status, E_OK);
+    assert_false(first.masked[6]);
+    for (unsigned i = 0; i < 3; i++) {
+        fire(6);
+        assert_int_equal(fake_count(FAKE_NOTIFY, PORT_A, 0x10), 1);
+        assert_int_equal(fake_count(FAKE_NOTIFY, PORT_C, 0x20), 1);
+        assert_false(first.masked[6]);
+    }
+    assert_int_equal(fake.timer_ns, 0);
+    ask(node_a, IRQ_OP_ACK, 1);
+    assert_int_equal(fake.reply_status, E_OK);
+    ask_attach(node_edges, 0, 0x40, PORT_B);
+    fire(6);
+    assert_int_equal(fake_count(FAKE_NOTIFY, PORT_B, 0x40), 1);
+}
+
+static void a_line_has_one_trigger(void **state)
+{
+    (void)state;
+    ask_attach(node_b, 1, 1, PORT_B);
+    ask_attach(node_c, 3, 1, PORT_C); /* the same line, called an edge */
+    assert_int_equal(fake.reply_status, E_BUSY);
+    assert_int_equal(fake_count(FAKE_CLOSE, PORT_C, 0), 1);
+    assert_int_equal(first.lines[7].port, PORT_B);
+    ask_attach(node_b, 0, 1, PORT_B);
+    ask_attach(node_c, 0, 0, PORT_C); /* no bits */
+    assert_int_equal(fake.reply_status, E_INVAL);
+    fake_receive((int64_t)RECV_CALL << 32 | node_c, msg_info(IRQ_OP_ATTACH, 0, 0), 0, 1, 0);
+    turn();
+    assert_int_equal(fake.reply_status, E_INVAL); /* no port */
+    assert_int_equal(first.lines[5].port, PORT_B);
+    assert_int_equal(first.server.sharer_count, 0);
+}
+
+static void storms_of_a_shared_line_end_with_the_next_attach(void **state)
+{
+    (void)state;
+    share_a_b();
+    for (unsigned i = 0; i < IRQ_SAMPLE_EVENTS * IRQ_STORM_SAMPLES; i++) {
+        assert_false(first.masked[5]);
+        fire(5);
+        ask(node_b, IRQ_OP_ACK, 0);
+        ask(node_a, IRQ_OP_ACK, 0);
+    }
+    assert_true(first.masked[5]);
+    assert_int_equal(fake.log_lines, 1);
+    assert_non_null(strstr(fake.log, "line 5, shared by 2, stays asserted"));
+    ack_is(node_a, 0, E_OK, true);
+    ask(node_a, IRQ_OP_STAT, 0);
+    assert_int_equal(fake.reply.w[3], IRQ_STAT_STORM);
+    first.server.recent[irq_recent_slot((uint32_t)node_a)] = &first.lines[5]; /* from before */
+    irq_server_closed(&first.server, (uint32_t)node_b);
+    ack_is(node_a, 0, E_OK, true); /* alone, it cannot open it either */
+    first.program_error = E_IO;
+    ask_attach(node_b, 0, 0x20, PORT_B);
+    assert_int_equal(fake.reply_status, E_IO);
+    assert_true(first.masked[5]);
+    first.program_error = E_OK;
+    ask_attach(node_b, 0, 0x20, PORT_B);
+    assert_int_equal(fake.reply_status, E_OK);
+    assert_false(first.masked[5]);
+    fire(5);
+    ack_is(node_a, 0, E_OK, true);
+    ack_is(node_b, 0, E_OK, false);
+    assert_int_equal(fake.log_lines, 1);
+}
+
+static void a_table_that_is_full_refuses_one_more(void **state)
+{
+    (void)state;
+    build_tree(IRQ_SHARERS_MAX + 1); /* all of line 10 */
+    set_up(&first, node_first);
+    char path[] = "/naaa";
+    for (unsigned i = 0; i <= IRQ_SHARERS_MAX; i++) {
+        path[3] = (char)('a' + i / 26);
+        path[4] = (char)('a' + i % 26);
+        ask_attach(fdt_path_offset(blob, path), 0, 1, PORT_A);
+        assert_int_equal(fake.reply_status, i < IRQ_SHARERS_MAX ? E_OK : E_FULL);
+    }
+    assert_int_equal(first.watch[10].sharers, IRQ_SHARERS_MAX);
+    assert_int_equal(fake_count(FAKE_CLOSE, PORT_A, 0), 1);
+    fire(10);
+    assert_int_equal(fake_count(FAKE_NOTIFY, PORT_A, 1), IRQ_SHARERS_MAX);
+    attach_a();
+    ask_attach(node_b, 0, 1, PORT_B); /* two more */
+    assert_int_equal(fake.reply_status, E_FULL);
+    fire(5);
+    ack_is(node_a, 0, E_OK, false); /* a's line is as before */
+}
+
+static void statistics_tell_each_who_shares(void **state)
+{
+    (void)state;
+    attach_a();
+    fire(5);
+    ack_is(node_a, 0, E_OK, false);
+    ask_attach(node_b, 0, 0x20, PORT_B);
+    fire(5);
+    ack_is(node_a, 0, E_OK, true);
+    ask(node_a, IRQ_OP_STAT, 0);
+    assert_true(fake.reply.w[0] == 5 && fake.reply.w[1] == (uint64_t)node_a);
+    assert_true(fake.reply.w[2] == 2 && fake.reply.w[5] == 2 && fake.reply.w[3] == 0);
+    assert_int_equal(fake.reply.w[6], 2);
+    for (uint64_t sharer = 1; sharer < 3; sharer++) {
+        fake_receive((int64_t)RECV_CALL << 32 | node_a, IRQ_OP_STAT, 5, sharer, 0);
+        turn();
+        assert_int_equal(fake.reply_status, sharer == 1 ? E_OK : E_NOTFOUND);
+    }
+    fake_receive((int64_t)RECV_CALL << 32 | node_a, IRQ_OP_STAT, 5, 1, 0);
+    turn();
+    assert_true(fake.reply.w[0] == 5 && fake.reply.w[1] == (uint64_t)node_b);
+    assert_true(fake.reply.w[2] == 1 && fake.reply.w[5] == 0);
+    assert_int_equal(fake.reply.w[3], IRQ_STAT_ACTIVE);
+    ask_attach(node_b, 1, 1, PORT_B);
+    fake_receive((int64_t)RECV_CALL << 32 | node_a, IRQ_OP_STAT, 5, 2, 0);
+    turn();
+    assert_true(fake.reply.w[0] == 7 && fake.reply.w[6] == 0);
+    fake_receive((int64_t)RECV_CALL << 32 | node_a, IRQ_OP_STAT, 7, UINT64_MAX, 0);
+    turn();
+    assert_int_equal(fake.reply_status, E_NOTFOUND);
+    ask(node_a, IRQ_OP_SET_PENDING, 0);
+    assert_int_equal(fake.reply_status, E_OK);
+    ask(node_odd, IRQ_OP_SET_PENDING, 0);
+    assert_int_equal(fake.reply_status, E_NOTFOUND);
 }
 
 /* ---- behind the frame ---- */
@@ -609,6 +995,21 @@ int main(void)
         T(closed_and_quiesce_take_one_nodes_lines),
         T(statistics_use_the_controllers_numbers),
         T(the_loop_ends_when_its_port_does),
+        T(a_shared_line_is_told_to_all_and_shut_until_the_last_answer),
+        T(joining_leaves_a_held_line_held),
+        T(attaching_again_replaces_one_of_those_who_share),
+        T(who_dies_is_not_waited_for),
+        T(all_may_leave_and_the_line_is_shut),
+        T(who_is_silent_for_a_second_is_detached_and_said),
+        T(each_event_has_its_own_second),
+        T(of_two_silent_ones_the_last_has_the_line_alone),
+        T(without_a_timer_a_shared_line_works_and_the_lack_is_said),
+        T(a_node_may_have_a_line_twice),
+        T(a_shared_edge_is_told_to_all_and_waits_for_nobody),
+        T(a_line_has_one_trigger),
+        T(storms_of_a_shared_line_end_with_the_next_attach),
+        T(a_table_that_is_full_refuses_one_more),
+        T(statistics_tell_each_who_shares),
         T(behind_the_frame_an_unwanted_handle_is_closed_once),
         T(behind_the_frame_a_fired_line_names_who_is_to_be_told),
         T(what_the_controller_cannot_is_said),

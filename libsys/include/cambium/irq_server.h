@@ -7,10 +7,15 @@
  * Two kinds of servers use it. A root server runs irq_server_run, masked and above everything: it calls nobody, and
  * no loop here waits for hardware; all are bounded by lines, or by a node's own interrupts. Any other controller's server
  * uses the driver frame: for EV_CALL irq_server_request, for EV_CLOSED irq_server_closed, for EV_COMMAND
- * irq_server_command, and for what its parent tells it irq_server_fire and sys_notify.
+ * irq_server_command, for what its parent tells it irq_server_fire and sys_notify, and for the event IRQ_EVENT_SILENT
+ * irq_server_silent.
  *
  * A line is *held* from the moment it fired until its driver's ACK: active where the controller has such a state, else
  * masked; `release` ends that. One thread uses a server.
+ *
+ * A line may be several nodes', if all call it level, or all edge. An edge is told to all and released at once. A level
+ * line is held until all have answered; who is silent for a second is detached and said. The kit uses the timer of the
+ * server's port for that. A line of one node takes not one instruction more for it.
  */
 #pragma once
 #include <assert.h>
@@ -26,8 +31,11 @@ enum {
     IRQ_ROUTES_MAX = 1024,     /* interrupts of all nodes below one controller */
     IRQ_RECENT_LEN = 1024,     /* a power of two */
     IRQ_SAMPLE_EVENTS = 4096,  /* of a line between two looks at whether its ACK left it asserted; a power of two */
-    IRQ_STORM_SAMPLES = 24     /* that did, in a row: a tenth of a second with nothing else */
+    IRQ_STORM_SAMPLES = 24,    /* that did, in a row: a tenth of a second with nothing else */
+    IRQ_SHARERS_MAX = 64       /* nodes that share lines of one controller; their number on one fits a byte */
 };
+#define IRQ_SILENT_NS      1000000000ull            /* without an answer: detached from a line that others share */
+#define IRQ_EVENT_SILENT   ((uint64_t)1 << 62)      /* set at the server's port by its timer: irq_server_silent */
 #define IRQ_NONE       (~0u)                                /* no line */
 #define IRQ_TAKE_ONE   ((uint64_t)1 << INFO_ACCEPT_SHIFT)   /* one handle per message: ATTACH's */
 #define IRQ_KEY_NONE   ((uint64_t)0x80 << 32)               /* no irq_line_key() has this: there is no such RECV_KIND */
@@ -47,6 +55,17 @@ static_assert(sizeof(struct irq_line) == 32, "lines are found by a shift");
 struct irq_watch {
     uint8_t flags;   /* IRQ_STAT_EDGE, IRQ_STAT_STORM */
     uint8_t samples; /* looks in a row that found the line asserted after its ACK */
+    uint8_t sharers; /* nodes that have the line, if it is more than one; then its irq_line names nobody */
+    uint8_t unanswered; /* of those: the line is held for them */
+};
+
+/* One of the nodes that have a line together. */
+struct irq_sharer {
+    uint32_t line, node, index;
+    uint32_t events;    /* told */
+    handle_t port;
+    uint64_t bits;
+    uint64_t silent_ns; /* when it will have been silent for too long; 0: it has answered */
 };
 
 /* What the tree says about one interrupt of one node. */
@@ -88,6 +107,9 @@ struct irq_server {
     struct irq_line **recent; /* whose ACK came last, by irq_recent_slot(); only a hint, never NULL */
     struct irq_line *recent_table[IRQ_RECENT_LEN]; /* what it points to */
     struct irq_route routes[IRQ_ROUTES_MAX];       /* ascending by node and index */
+    uint32_t sharer_count;
+    uint64_t silent_ns;       /* what the port's timer is set to; 0: nobody who shares a line has yet to answer */
+    struct irq_sharer sharers[IRQ_SHARERS_MAX];    /* in the order in which they attached */
 };
 
 /* Reads from the tree who may attach what, and which line is the kernel's. Takes long: before the server registers. */
@@ -100,14 +122,17 @@ status_t irq_server_open_timer(struct irq_server *s) WARN_UNUSED;
 /* Serves one request of `node` (the caller's badge); the answer's words end in m->w. A handle that came with it is the
  * server's after E_OK, and with an error still to be closed (event_done does). Errors: those of proto/irq.h; E_NOSYS. */
 status_t irq_server_request(struct irq_server *s, uint32_t node, struct msg *m) WARN_UNUSED;
+/* After IRQ_EVENT_SILENT, or any other event: who has shut a shared line for too long is detached. */
+void irq_server_silent(struct irq_server *s);
 /* The last handle of `node` is gone: so are its lines. */
 void irq_server_closed(struct irq_server *s, uint32_t node);
 /* COMMAND_IRQ_QUIESCE; E_NOSYS: another one. */
 status_t irq_server_command(struct irq_server *s, const struct msg *command) WARN_UNUSED;
 
 /* ---- parts of the inline functions below ---- */
-/* A line fired that nobody has: the kernel's own (it fired after the kernel had looked) is released at once and stays
- * open; were it left held, the tick would be dead for ever. Any other is closed. */
+/* A line fired that no node has alone. Who share it are told, here. One that nobody has is closed, but the kernel's own
+ * (it fired after the kernel had looked) is released at once and stays open: were it left held, the tick would be dead
+ * for ever. */
 void irq_server_unclaimed(struct irq_server *s, uint32_t line);
 /* Makes the next ACK of the line take the long way, which looks whether its driver has cleared the device. */
 void irq_server_sample(struct irq_server *s, const struct irq_line *line);
@@ -147,7 +172,7 @@ IRQ_INLINE const struct irq_line *irq_line_fire(struct irq_server *s, struct irq
     return line;
 }
 
-/* Line `number` fired and is held: whose port gets which bits. One with port 0: nobody is to be told. */
+/* Line `number` fired and is held: whose port gets which bits. One with port 0: nobody is to be told any more. */
 IRQ_INLINE const struct irq_line *irq_server_fire(struct irq_server *s, uint32_t number)
 {
     return irq_line_fire(s, &s->lines[number]);

@@ -95,8 +95,8 @@ int mem_command(struct shell *sh, int argc, char *argv[])
 /* The lines that one controller's clients have attached. */
 static status_t print_irq_lines(const struct shell *sh, handle_t irq)
 {
-    for (uint64_t line = 0;;) {
-        struct msg m = { .info = IRQ_OP_STAT, .w = { line } };
+    for (uint64_t line = 0, sharer = 0;;) {
+        struct msg m = { .info = IRQ_OP_STAT, .w = { line, sharer } };
         char path[TREE_PATH_LEN] = "?";
         status_t err = msg_call(irq, &m);
         if (err != E_OK) {
@@ -109,7 +109,12 @@ static status_t print_irq_lines(const struct shell *sh, handle_t irq)
                m.w[3] & IRQ_STAT_EDGE ? "edge" : "level", m.w[2], m.w[5], path,
                m.w[3] & IRQ_STAT_ACTIVE ? "  (being handled)" : "",
                m.w[3] & IRQ_STAT_STORM ? "  STORM: masked" : "");
-        line = m.w[0] + 1;
+        sharer = m.w[0] == line ? sharer + 1 : 1;
+        line = m.w[0];
+        if (sharer >= m.w[6]) { /* that was the last who has this line */
+            sharer = 0;
+            line++;
+        }
     }
 }
 

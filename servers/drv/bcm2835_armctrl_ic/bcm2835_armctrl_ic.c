@@ -5,7 +5,7 @@
  * Device:   Broadcom, BCM2835 ARM Peripherals, chapter 7; bcm2835_armctrl_ic_regs.h uses its names.
  * Binding:  README.md beside this file (one reg, one interrupt, two interrupt cells).
  * Protocol: <cambium/proto/irq.h>.
- * Not here: FIQ, being the root (BCM2835), lines shared by several nodes.
+ * Not here: FIQ, being the root (BCM2835).
  *
  * Who has which line and the requests are <cambium/irq_server.h>'s. There is neither acknowledge nor active state: a
  * line is held by masking it, from the moment it was seen until its driver's ACK. Only when all that was up is masked
@@ -212,9 +212,11 @@ int main(void)
         case EV_COMMAND:
             err = irq_server_command(&a->server, &ev.msg);
             break;
-        case EV_NOTIFY:
+        case EV_NOTIFY: /* IRQ_EVENT_SILENT */
+            irq_server_silent(&a->server);
+            break;
         case EV_INTERRUPT:
-            break; /* nobody sends these */
+            break; /* not for us */
         }
         event_done(&ev, err); /* answers, or opens the parent's line again */
         event_notify(last.port, last.bits);

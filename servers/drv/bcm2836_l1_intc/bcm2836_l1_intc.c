@@ -4,7 +4,7 @@
  * Device:   Broadcom QA7_rev3.4, chapter 4; bcm2836_l1_intc_regs.h.
  * Binding:  README.md beside this file (one reg; one or two interrupt cells).
  * Protocol: <cambium/proto/irq.h>, and the kernel's RECV_INTERRUPT.
- * Not here: cores other than the one that registers, doorbells, FIQ, the local timer, lines shared by several nodes.
+ * Not here: cores other than the one that registers, doorbells, FIQ, the local timer.
  *
  * Who has which line, requests and the loop are <cambium/irq_server.h>'s; here is what the controller does. Once
  * registered, its thread runs with interrupts masked whatever it serves, above everything else: so it reads the source

@@ -4,7 +4,7 @@
  * Device:   Arm IHI 0048B; gicv2_regs.h uses its names.
  * Binding:  README.md beside this file (reg: distributor, CPU interface; three interrupt cells).
  * Protocol: <cambium/proto/irq.h>, and the kernel's RECV_INTERRUPT.
- * Not here: cores other than the first, lines shared by several nodes, MSI frames, virtualization.
+ * Not here: cores other than the first, MSI frames, virtualization.
  *
  * Who has which line, requests and the loop are <cambium/irq_server.h>'s; here is what the controller does. Once
  * registered, its thread runs with interrupts masked whatever it serves, above everything else: nothing stops it if it

@@ -4,7 +4,7 @@
  * Device:   Arm IHI 0069H; gicv3_regs.h uses its names.
  * Binding:  README.md beside this file (reg: distributor, redistributor regions; three or four interrupt cells).
  * Protocol: <cambium/proto/irq.h>, and the kernel's RECV_INTERRUPT with the INTID in it (IRQ_ROOT_ICC).
- * Not here: cores other than the first, LPIs and the ITS, lines shared by several nodes, virtualization.
+ * Not here: cores other than the first, LPIs and the ITS, virtualization.
  *
  * Who has which line, requests and the loop are <cambium/irq_server.h>'s; here is what the controller does. The kernel
  * acknowledges and drops the priority. Once registered, its thread runs with interrupts masked whatever it serves,

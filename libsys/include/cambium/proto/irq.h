@@ -7,17 +7,22 @@
  * unmasks, and sets the bits once (a spurious event that every driver must bear). When it fires, the server sets the
  * bits and holds the line (active or masked) until ACK. A storm (many refires without progress) masks it: `irq`
  * shows it, the next ATTACH opens it again.
+ * Nodes may share a line, if all have the same trigger. When it fires, each gets its bits, for another's device too. A
+ * level line is held until all have sent ACK; who does not within a second is detached, and the log says so; its ACK then
+ * gets E_NOTFOUND. Joining a line that others have leaves it as it is, open or held.
  */
 #pragma once
 
 enum irq_op {
     IRQ_OP_ACK = 1,    /* w0 = index. The line may fire again. E_NOTFOUND: not attached */
     IRQ_OP_ATTACH,     /* w0 = index, w1 = bits; handle: NOTIFY of the driver's port. E_NOTFOUND: no such index in the
-                        * node; E_RANGE: the controller has no such line; E_BUSY: another node has it and it cannot be
-                        * shared. Attaching again replaces. */
+                        * node; E_RANGE: the controller has no such line; E_BUSY: it is the kernel's, or another
+                        * node has it with another trigger; E_FULL: too many nodes share lines; E_IO: the controller
+                        * does not react; E_INVAL: no bits, no handle. Attaching again replaces. */
     IRQ_OP_DETACH,     /* w0 = index */
-    IRQ_OP_STAT,       /* w0 = n: the first attached line >= n -> w0 line, w1 node offset, w2 events delivered,
-                        * w3 flags (IRQ_STAT_*), w4 index, w5 acknowledged. E_NOTFOUND: no more. For `irq`. */
+    IRQ_OP_STAT,       /* w0 = n: the first attached line >= n; w1 = k: if it is n, the k-th who shares it, from 0 -> w0 line,
+                        * w1 node offset, w2 events delivered, w3 flags (IRQ_STAT_*), w4 index, w5 acknowledged, w6 how
+                        * many share it (0: one has it alone). E_NOTFOUND: no more. For `irq`. */
     IRQ_OP_SET_PENDING /* w0 = index: makes the own line pending, as its device would (test and bench) */
 };
 enum { IRQ_STAT_EDGE = 1, IRQ_STAT_ACTIVE = 2, IRQ_STAT_STORM = 4 };

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The kit for interrupt controllers, inside: lines that several nodes have (irq_shared.c), and what its two files share.
+ */
+#pragma once
+#include <cambium/irq_server.h>
+
+static inline bool irq_is_shared(const struct irq_server *s, uint32_t line)
+{
+    return s->watch[line].sharers != 0;
+}
+
+/* The line fired and is held: everybody who has it is told. */
+void irq_shared_fire(struct irq_server *s, uint32_t line);
+/* Attaches one more node, or one that has it anew, to a line that somebody has. Errors as IRQ_OP_ATTACH. */
+status_t irq_shared_attach(struct irq_server *s, const struct irq_route *route, uint64_t bits,
+                           handle_t port) WARN_UNUSED;
+/* (node, index) of a shared line; NULL: it has not that. */
+struct irq_sharer *irq_sharer_find(struct irq_server *s, uint32_t line, uint32_t node, uint64_t index);
+/* The n-th that shares the line; NULL: fewer do. */
+struct irq_sharer *irq_sharer_at(struct irq_server *s, uint32_t line, uint64_t n);
+void irq_sharer_ack(struct irq_server *s, struct irq_sharer *sharer);
+void irq_sharer_detach(struct irq_server *s, struct irq_sharer *sharer);
+
+/* irq_server.c: nobody is at work on the line any more, it may fire again. Looks for storms. */
+void irq_line_release(struct irq_server *s, uint32_t line);
+/* Nobody has the line. */
+void irq_line_clear(struct irq_line *line);
+/* What people call the line. */
+uint32_t irq_line_number(struct irq_server *s, uint32_t line);
