@@ -5,6 +5,7 @@
  * What always holds. A line with a sharer has two or more of them; its irq_line names nobody (port 0, no key), so that
  * what is inlined for lines of one node never meets it and costs nothing for this. `unanswered` counts its sharers with a
  * `silent_ns`; while it is not 0, the line is held, and the port's timer is set to the earliest of all or before.
+ * tests/models/irq_shared.pml goes through the orders in which drivers come, answer, leave and hang.
  *
  * An edge is told and released at once: the device does not wait for anybody, and the next edge is the next event.
  */
