@@ -15,7 +15,10 @@ sys.dont_write_bytecode = True
 import build  # noqa: E402
 import machine  # noqa: E402
 
-BUILD = os.environ.get("CAMBIUM_BUILD", build.BUILD)
+MAIN = os.environ.get("CAMBIUM_BUILD", build.BUILD)  # any configured build directory
+CROSS = os.environ.get("CAMBIUM_CROSS", "aarch64.ini")  # the cross file of MAIN, for the variants that are made beside it
+VARIANT = os.environ.get("CAMBIUM_VARIANT")  # None, or "clang": the tests are about that build, which is made in MAIN
+BUILD = os.path.join(MAIN, f"variant-{VARIANT}") if VARIANT else MAIN
 IMAGE = os.path.join(BUILD, "kernel", "Image")
 ARCHIVE = os.path.join(BUILD, "servers", "archive.cpio")
 MKARCHIVE = os.path.join(ROOT, "tools", "mkarchive")
@@ -54,14 +57,26 @@ def save(folder, name, data):
     return path
 
 
-def kernel_built(level):
-    """The Image with the kernel built at another optimisation level ('0', '2', 's') and the default build's archive."""
-    folder = os.path.join(BUILD, f"variant-O{level}")
+def variant(name, targets, options=(), **how):
+    """MAIN's build directory for a variant, configured (with build.configure's arguments) and built. Tests that need the
+    same one may run side by side."""
+    folder = os.path.join(MAIN, f"variant-{name}")
     os.makedirs(folder, exist_ok=True)
     with open(folder + ".lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # tests that need the same one may run side by side
-        build.configure(folder, [f"-Dkernel_optimization={level}", f"-Darchive={ARCHIVE}"], tests=False)
-        build.compile_all(folder, ["kernel/Image"])
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        build.configure(folder, options, **{"cross": CROSS, **how})
+        build.compile_all(folder, targets)
+    return folder
+
+
+def clang_built():
+    """Everything built by Clang and lld; its build directory."""
+    return variant("clang", ["all"], cross="aarch64-clang.ini")
+
+
+def kernel_built(level):
+    """The Image with the kernel built at another optimisation level ('0', '2', 's') and the default build's archive."""
+    folder = variant(f"O{level}", ["kernel/Image"], [f"-Dkernel_optimization={level}", f"-Darchive={ARCHIVE}"], tests=False)
     return os.path.join(folder, "kernel", "Image")
 
 

@@ -9,6 +9,14 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import boot as boot_library  # noqa: E402
 
 
+@pytest.fixture(scope="session", autouse=True)
+def built():
+    """What CAMBIUM_VARIANT names is made when a test needs it first; the rest is there when tests start."""
+    if boot_library.VARIANT:
+        assert boot_library.VARIANT == "clang"
+        boot_library.clang_built()
+
+
 @pytest.fixture
 def boot():
     """boot(**options of boot.start) -> a running Machine; all are ended after the test."""

@@ -23,6 +23,6 @@ def test_the_same_source_elsewhere_gives_the_same_bytes(tmp_path):
                     ignore=lambda folder, names: {n for n in names if n in (".git", "__pycache__", "build")})
     build = elsewhere / "out"  # in the tree, as everywhere: asserts name files by their way from the build directory
     library.build.step("configuring", ["meson", "setup", str(build), str(elsewhere), "--cross-file",
-                                       str(elsewhere / "tools" / "aarch64.ini"), "-Dtests=false"])
+                                       str(elsewhere / "tools" / library.CROSS), "-Dtests=false"])
     library.build.step("building", ["ninja", "--quiet", "-C", str(build), *FILES])
     assert digests(build) == digests(library.BUILD)

@@ -9,7 +9,7 @@ import sys
 import boot as library
 import pytest
 
-FOLDER = os.path.join(library.BUILD, "variant-sanitized")
+FOLDER = os.path.join(library.MAIN, "variant-sanitized")
 IMAGE = os.path.join(FOLDER, "kernel", "Image")
 ARCHIVE = os.path.join(FOLDER, "tests", "target", "archive-test.cpio")
 RUN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "target", "run.py")
@@ -19,8 +19,7 @@ CALLS = 10_000_000
 
 @pytest.fixture(scope="module", autouse=True)
 def sanitized():
-    library.build.configure(FOLDER, ["-Duser_sanitize=true"])
-    library.build.compile_all(FOLDER, ["kernel/Image", "tests/target/archive-test.cpio"])
+    library.variant("sanitized", ["kernel/Image", "tests/target/archive-test.cpio"], ["-Duser_sanitize=true"])
 
 
 def run(*args, image=IMAGE):

@@ -96,10 +96,10 @@ def must_be_writable():
                              "of your own")
 
 
-def everything(install=True, tests=True, build=BUILD, options=(), targets=None):
+def everything(install=True, tests=True, build=BUILD, options=(), targets=None, cross="aarch64.ini"):
     """From nothing to a finished build. tests: with what only tests need; targets: only these (default: what tests and
-    the boot need)."""
+    the boot need); cross: as for configure."""
     must_be_writable()
     setup(install, tests)
-    configure(build, options, tests)
+    configure(build, options, tests, cross)
     compile_all(build, targets or (["all", "meson-test-prereq"] if tests else ["kernel/Image"]))

@@ -20,6 +20,7 @@ TAP_LINE = re.compile(r"^(not )?ok\b\s*\d*\s*-?\s*(.*)$", re.M)
 TAP_SKIP = re.compile(r"#\s*(?:skip|todo)\S*\s*(.*)$", re.I)
 
 
+CLANG = os.path.join(build.BUILD, "variant-clang")  # the same that tests/system makes
 STOCK = os.path.join(os.path.dirname(build.ROOT), "shared", "dtb", "stock")
 
 
@@ -37,14 +38,16 @@ def options():
     parser.add_argument("-k", metavar="WORD", help="only tests with WORD in their name")
     parser.add_argument("--fast", action="store_true",
                         help="under three minutes: the suites host and lint, and the short ones of the others")
+    parser.add_argument("--compiler", choices=["gcc", "clang"], default="gcc",
+                        help="clang: the suites target and system with everything built by Clang and lld")
     parser.add_argument("--no-install", action="store_true", help="never install packages; stop if one is missing")
     parser.add_argument("-v", "--verbose", action="store_true", help="show what the tests print")
     return parser.parse_args()
 
 
-def chosen(args):
+def chosen(args, folder):
     """Names of the tests to run, as `meson test` wants them; the tests that exist are Meson's to say."""
-    listing = subprocess.run(["meson", "introspect", "--tests", build.BUILD], cwd=build.ROOT, check=True,
+    listing = subprocess.run(["meson", "introspect", "--tests", folder], cwd=build.ROOT, check=True,
                              stdout=subprocess.PIPE, text=True).stdout
     names = []
     for test in json.loads(listing):
@@ -55,6 +58,8 @@ def chosen(args):
             continue
         if args.fast and not suites & {"host", "lint", "fast"}:
             continue
+        if args.compiler == "clang" and not suites & {"target", "system"}:
+            continue  # runs on this machine: no other with another cross compiler
         names.append(test["name"])
     return names
 
@@ -105,16 +110,18 @@ def summary(log, names=()):
 
 def main():
     args = options()
-    build.everything(install=not args.no_install)
-    names = chosen(args)
+    clang = args.compiler == "clang"
+    folder = CLANG if clang else build.BUILD
+    build.everything(install=not args.no_install, build=folder, cross="aarch64-clang.ini" if clang else "aarch64.ini")
+    names = chosen(args, folder)
     if not names:
         print("no test has that name", file=sys.stderr)
         print("0 passed, 0 failed")
         return 1
-    log = os.path.join(build.BUILD, "meson-logs", "testlog.json")
+    log = os.path.join(folder, "meson-logs", "testlog.json")
     if os.path.exists(log):
         os.remove(log)
-    subprocess.run(["meson", "test", "-C", build.BUILD, "--no-rebuild", "--num-processes", "2", "--print-errorlogs",
+    subprocess.run(["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", "2", "--print-errorlogs",
                     *(["--verbose"] if args.verbose else []), *names], cwd=build.ROOT, env=environment())
     return summary(log, names)
 
