@@ -115,9 +115,9 @@ void event_notify(handle_t target, uint64_t bits);
 status_t event_keep(struct event *ev, handle_t *out_reply) WARN_UNUSED;
 /* Gives a kept answer, with the next event_wait: one entry into the kernel for both. The reply is used up. */
 void event_answer(handle_t reply, status_t status, struct msg *m);
-/* The client that event_signal tells, in place of the former (whose handle is closed): bit k arrives at `port` as
- * base << k. Nothing counts as told yet. `port` 0: nobody. */
-void event_subscribe(handle_t port, uint64_t base);
+/* The client that event_signal tells, in place of the former (whose handle is closed): bit k arrives at `client` as
+ * base << k. Nothing counts as told yet. `client` 0: nobody. */
+void event_subscribe(handle_t client, uint64_t base);
 /* Tells the subscribed client (class protocols; see proto/serial.h) that `bits` hold. Signals changes only,
  * with the next event_wait: one entry into the kernel for both. */
 void event_signal(uint32_t bits);

@@ -64,7 +64,7 @@ __attribute__((always_inline)) static inline status_t run_ipc(struct bench *b, i
     for (int i = 0; i <= BENCH_LAPS && !err; i++) {
         MARK(MARK_LAP);
         for (int w = 0; w < words; w++) {
-            m.w[w] = (uint64_t)(w + 1);
+            m.w[w] = (uint64_t)w + 1;
         }
         m.info = 0;
         err = ipc_call(port, &m);

@@ -47,7 +47,7 @@ static int sleep_command(struct shell *sh, int argc, char *argv[])
     if (argc != 2 || !parse_seconds(argv[1], &ns)) {
         return shell_usage(builtin_find("sleep"));
     }
-    fflush(stdout);
+    (void)fflush(stdout); /* without a console nobody sees an error either */
     return console_wait(sh, SHELL_EVENT_INTERRUPT, time_deadline(ns)) != 0 ? STATUS_INTERRUPTED
                                                                            : STATUS_OK;
 }
@@ -80,7 +80,7 @@ static int name_command(struct shell *sh, int argc, char *argv[], uint32_t op)
     }
     (void)snprintf(name, sizeof(name), "%s%s%s", argv[1], argc == 3 ? " " : "",
                    argc == 3 ? argv[2] : "");
-    fflush(stdout);
+    (void)fflush(stdout); /* without a console nobody sees an error either */
     status_t err = init_name_call(sh, op, name);
     if (err == E_RIGHTS) {
         printf("%s: %s: not allowed (E_RIGHTS)\n", argv[0], name);
@@ -105,7 +105,7 @@ static int restart_command(struct shell *sh, int argc, char *argv[])
 
 static int power_command(const char *name, uint32_t how)
 {
-    fflush(stdout);
+    (void)fflush(stdout); /* without a console nobody sees an error either */
     status_t err = machine_power(how);
     return shell_fail(name, "not possible", err != E_OK ? err : E_AGAIN);
 }

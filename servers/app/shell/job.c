@@ -111,7 +111,7 @@ int job_run(struct shell *sh, int argc, char *argv[], bool background)
         return STATUS_NOT_STARTED;
     }
     sh->events &= ~job_bit(sh, job);
-    fflush(stdout);
+    (void)fflush(stdout); /* without a console nobody sees an error either */
     status_t err = spawn((const char *const *)argv, NULL, allow, sh->port, job_bit(sh, job),
                          &job->id, &job->console);
     if (err != E_OK) {

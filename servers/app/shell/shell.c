@@ -102,7 +102,7 @@ int shell_run(struct shell *sh, const char *line)
 static void send_picture(struct edit *e)
 {
     (void)fwrite(e->out, 1, e->out_len, stdout); /* without a console nobody sees an error either */
-    fflush(stdout);
+    (void)fflush(stdout);
     e->out_len = 0;
 }
 
