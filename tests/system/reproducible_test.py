@@ -21,7 +21,8 @@ def test_the_same_source_elsewhere_gives_the_same_bytes(tmp_path):
     elsewhere = tmp_path / "a longer path" / "and another name"
     shutil.copytree(library.ROOT, elsewhere, symlinks=True,
                     ignore=lambda folder, names: {n for n in names if n in (".git", "__pycache__", "build")})
-    build = elsewhere / "out"  # in the tree, as everywhere: asserts name files by their way from the build directory
+    # as deep in the tree as the other: asserts name files by their way from the build directory
+    build = elsewhere.joinpath(*["out"] * len(os.path.relpath(library.BUILD, library.ROOT).split(os.sep)))
     library.build.step("configuring", ["meson", "setup", str(build), str(elsewhere), "--cross-file",
                                        str(elsewhere / "tools" / library.CROSS), "-Dtests=false"])
     library.build.step("building", ["ninja", "--quiet", "-C", str(build), *FILES])
