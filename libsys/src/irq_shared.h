@@ -22,7 +22,7 @@ void irq_sharer_ack(struct irq_server *s, struct irq_sharer *sharer);
 void irq_sharer_detach(struct irq_server *s, struct irq_sharer *sharer);
 
 /* irq_server.c: nobody is at work on the line any more, it may fire again. Looks for storms. */
-void irq_line_release(struct irq_server *s, uint32_t line);
+void irq_line_release(struct irq_server *s, uint32_t number);
 /* Nobody has the line. */
 void irq_line_clear(struct irq_line *line);
 /* What people call the line. */

@@ -335,7 +335,7 @@ void jobs_end_owned(struct init *init, uint32_t owner);
 /* ---- names.c ---- */
 
 /* Answers one call: *m is request, then answer. */
-status_t names_serve(struct init *init, uint32_t caller, struct msg *m);
+status_t names_serve(struct init *init, uint32_t badge, struct msg *m);
 /* The next badge of a program for a session at a service; nobody who lives has it. E_LIMIT: it had SESSION_BLOCK. */
 status_t names_session(struct init *init, struct child *c, uint32_t *out) WARN_UNUSED;
 /* The service "console"; NULL: the plan has none. */

@@ -43,7 +43,7 @@ enum { DOMAINS = sizeof(domain_names) / sizeof(domain_names[0]) };
 
 static int fail(const char *what, status_t err)
 {
-    fprintf(stderr, "firmware: %s: %s (%s)\n", what, err_text(err), err_name(err));
+    (void)fprintf(stderr, "firmware: %s: %s (%s)\n", what, err_text(err), err_name(err));
     return 1;
 }
 
@@ -282,6 +282,6 @@ int main(int argc, char *argv[])
     if ((argc == 3 || argc == 4) && strcmp(argv[1], "clock") == 0) {
         return clock_command(service, argv[2], argc == 4 ? argv[3] : NULL);
     }
-    fprintf(stderr, "usage: firmware [clock NAME [HZ]]\n");
+    (void)fprintf(stderr, "usage: firmware [clock NAME [HZ]]\n");
     return 2;
 }
