@@ -80,6 +80,19 @@ static void print_memory(const void *fdt)
     print_range("initrd", 0, tree_initrd(fdt, &range), &range);
 }
 
+/* Early output, for a CPU that reaches 48 bits. */
+static void print_console(const void *fdt)
+{
+    struct tree_console c = { 0 };
+    status_t err = tree_console(fdt, 1ull << 48, &c);
+
+    printf("console 0 %d", err);
+    if (err == E_OK) {
+        printf(" %s %" PRIx64, path_of(fdt, c.node), c.reg.base);
+    }
+    printf("\n");
+}
+
 int main(int argc, char **argv)
 {
     FILE *file = argc == 2 ? fopen(argv[1], "rb") : NULL;
@@ -94,6 +107,7 @@ int main(int argc, char **argv)
     printf("check %d\n", err);
     if (err == E_OK) {
         print_memory(fdt);
+        print_console(fdt);
         for (int node = tree_next(fdt, -1, &depth); node >= 0;
              node = tree_next(fdt, node, &depth)) {
             print_node(fdt, node);

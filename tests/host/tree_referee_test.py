@@ -5,6 +5,7 @@ good trees of dts/trees, and over every blob in the folder $CAMBIUM_DTB_DIR (Ras
 import glob
 import itertools
 import os
+import shutil
 import struct
 import subprocess
 
@@ -16,6 +17,9 @@ DUMP = os.environ["CAMBIUM_TREE_DUMP"]
 STOCK = os.environ.get("CAMBIUM_DTB_DIR", "")
 E_OK, E_NOSYS, E_RANGE, E_NOTFOUND, E_FORMAT = 0, -12, -14, -18, -20
 TOP = 1 << 64
+UARTS = {"arm,pl011", "arm,pl011-axi", "arm,sbsa-uart", "brcm,bcm2835-aux-uart", "ns16550a", "snps,dw-apb-uart"}
+OVERLAYS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dts", "overlays")
+MINI_UART, PL011 = "/soc/serial@7e215040", "/soc/serial@7e201000"
 
 
 class Bad(Exception):
@@ -215,6 +219,32 @@ class Tree:
                           for child in node.children if child.okay for base, length in self.pairs(child) if length]
         return found
 
+    # ---- the console ----
+
+    def find(self, path):
+        """The node of a path, which may begin with an alias and end with options; None."""
+        first, _, rest = path.partition(":")[0].partition("/")
+        aliases = next((n.props for n in self.root.children if n.name == "aliases"), {})
+        start = aliases.get(first, b"").rstrip(b"\0").decode() if first else ""
+        names = [name for name in f"{start}/{rest}".split("/") if name] if start or not first else [None]
+        node = self.root
+        for name in names:
+            node = node and next((n for n in node.children if name in (n.name, n.name.partition("@")[0])), None)
+        return node
+
+    def console(self):
+        def usable(node):
+            if node is None or not UARTS & set(node.text("compatible").split("\0")) or not all(n.okay for n in node.line()):
+                return False
+            status, *window = self.reg(node)[0]
+            return status == E_OK and window[1] >= 8 and sum(window) <= 1 << 48 and not any(
+                window[0] < base + length and base < sum(window) for _, base, length in self.memory())
+        chosen = next((n for n in self.root.children if n.name == "chosen"), self.root)
+        named = chosen.text("stdout-path") or chosen.text("linux,stdout-path")
+        ways = [self.find(named)] * bool(named) + [self.find("serial0"), *self.nodes]
+        node = next((node for node in ways if usable(node)), None)
+        return (E_OK, node.path, self.reg(node)[0][1]) if node else (E_NOTFOUND,)
+
 
 # ---- both opinions as the same lines ----
 
@@ -250,6 +280,7 @@ def referee(path):
     chosen = next((n for n in tree.root.children if n.name == "chosen"), tree.root)
     start, end = (number(chosen.cells(f"linux,initrd-{name}") or [0]) for name in ("start", "end"))
     yield f"initrd 0 {E_OK} {start:x} {end - start:x}" if end > start else f"initrd 0 {E_NOTFOUND}"
+    yield next(indexed("console", [tree.console()]))
     for node in tree.nodes:
         line = node.line()
         yield f"node {node.path} {int(all(n.okay for n in line))} {int(any(n.name.startswith('__') for n in line[1:]))}"
@@ -271,6 +302,7 @@ def compare(path):
         node = left if left.startswith("node") else node
         assert left == right, f"{os.path.basename(path)}: {node}"
     assert len(ours) == len(theirs)
+    return ours
 
 
 @pytest.mark.parametrize("name", sorted(os.path.basename(p)[:-4] for p in glob.glob(f"{TREES}/good-*.dtb")))
@@ -283,3 +315,66 @@ def test_stock(name):
     if not name:
         pytest.skip("CAMBIUM_DTB_DIR names no folder of stock trees")
     compare(f"{STOCK}/{name}.dtb")
+
+
+def console_of(path):
+    return next(line for line in compare(path) if line.startswith("console")).split()[3]
+
+
+def put(tree, kind, *arguments):
+    """fdtput's way of setting a property ("s": strings, "x": cells), or of taking it away ("d")."""
+    subprocess.run(["fdtput", *(["-d"] if kind == "d" else ["-t", kind]), tree, *arguments], check=True)
+
+
+def patched(tree, folder):
+    """The tree with VideoCore's share taken from the RAM, as the firmware hands it over: upstream's for Pi 3 give all of
+    the first GiB, registers included, to RAM."""
+    out = shutil.copy(tree, os.path.join(str(folder), "patched.dtb"))
+    if "bcm2837" in tree:
+        put(out, "x", "/memory@0", "reg", "0", "3c000000")
+    return out
+
+
+def overlaid(tree, overlay, folder):
+    """The tree with dts/overlays/OVERLAY.dts applied, as the firmware would."""
+    out, blob = os.path.join(str(folder), "out.dtb"), os.path.join(str(folder), "overlay.dtbo")
+    subprocess.run(["dtc", "-I", "dts", "-O", "dtb", "-o", blob, os.path.join(OVERLAYS, overlay + ".dts")], check=True)
+    subprocess.run(["fdtoverlay", "-i", tree, "-o", out, blob], check=True)
+    return out
+
+
+PI_3_AND_4 = sorted(path for family in ("2710", "2711", "2837") for path in glob.glob(f"{STOCK}/bcm{family}-*.dtb"))
+
+
+@pytest.mark.parametrize("path", PI_3_AND_4 if STOCK and PI_3_AND_4 else [""], ids=os.path.basename)
+def test_overlays_move_the_console_to_the_pl011(path, tmp_path):
+    if not path:
+        pytest.skip("CAMBIUM_DTB_DIR names no folder of stock trees")
+    path = patched(path, tmp_path)
+    has_bluetooth = any(n.path == PL011 + "/bluetooth" and n.okay for n in Tree(path).nodes)
+    assert console_of(path) == (MINI_UART if has_bluetooth else PL011)
+    for overlay, mini_uart_stays in (("disable-bt", False), ("miniuart-bt", True)):
+        moved = overlaid(path, overlay, tmp_path)
+        assert console_of(moved) == PL011
+        tree = Tree(moved)
+        assert tree.find("serial0").path == tree.find(tree.find("/chosen").text("stdout-path")).path == PL011
+        assert tree.find(MINI_UART).okay == mini_uart_stays
+        assert not tree.find(PL011 + "/bluetooth").okay
+        assert bool(tree.find(MINI_UART + "/bluetooth") and tree.find(MINI_UART + "/bluetooth").okay
+                    and tree.find(MINI_UART).okay) == mini_uart_stays
+
+
+@pytest.mark.parametrize("path", PI_3_AND_4[:1] + [p for p in PI_3_AND_4 if "bcm2837" in p][:1] if STOCK else [""],
+                         ids=os.path.basename)
+def test_after_an_overlay_the_other_ways_to_name_the_console_still_count(path, tmp_path):
+    if not path:
+        pytest.skip("CAMBIUM_DTB_DIR names no folder of stock trees")
+    moved = overlaid(patched(path, tmp_path), "miniuart-bt", tmp_path)
+    put(moved, "s", "/chosen", "linux,stdout-path", "serial1")
+    assert console_of(moved) == PL011
+    put(moved, "d", "/chosen", "stdout-path")
+    assert console_of(moved) == MINI_UART
+    put(moved, "d", "/chosen", "linux,stdout-path")
+    assert console_of(moved) == PL011  # the alias serial0
+    put(moved, "s", PL011, "status", "disabled")
+    assert console_of(moved) == MINI_UART  # the first that is enabled
