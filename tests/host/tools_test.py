@@ -127,6 +127,7 @@ def test_trees_are_looked_for_in_the_folder_named_and_then_in_the_cache(tmp_path
     named.mkdir(), cache.mkdir()
     monkeypatch.setenv("CAMBIUM_DTB_DIR", str(named))
     monkeypatch.setattr(trees, "CACHE", str(cache))
+    monkeypatch.setattr(trees, "DEBIAN", str(tmp_path / "debian"))
     assert trees.find(["a.dtb", "b.dtb"]) is None
     (cache / "a.dtb").touch()
     assert trees.find(["a.dtb", "b.dtb"]) == str(cache / "a.dtb")
@@ -136,6 +137,9 @@ def test_trees_are_looked_for_in_the_folder_named_and_then_in_the_cache(tmp_path
     assert trees.find(["a.dtb", "b.dtb"]) == str(named / "a.dtb")
     monkeypatch.delenv("CAMBIUM_DTB_DIR")
     assert trees.find(["b.dtb"]) is None and str(cache) in trees.missing(["b.dtb"])
+    (tmp_path / "debian").mkdir(), (tmp_path / "debian" / "b.dtb").touch(), (tmp_path / "debian" / "a.dtb").touch()
+    assert trees.find(["b.dtb"]) == str(tmp_path / "debian" / "b.dtb")
+    assert trees.find(["a.dtb"]) == str(cache / "a.dtb")
 
 
 def test_terminal_sequences_are_removed():

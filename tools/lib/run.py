@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 import build
+import firmware
 import machine
 import trees
 
@@ -35,7 +36,7 @@ def options(argv):
     parser.add_argument("--smp", type=int, metavar="N", help="virt's cores (default: 1; only the first is used yet)")
     parser.add_argument("--memory", metavar="SIZE", help="virt's RAM, for example 128M or 6G (default: 1G)")
     parser.add_argument("--dtb", metavar="FILE", help="boot with this device tree instead of QEMU's own, or, with a "
-                        "Raspberry Pi, of the board's from the folder CAMBIUM_DTB_DIR or from what tools/firmware fetched")
+                        "Raspberry Pi, of the board's from the folder CAMBIUM_DTB_DIR or from what tools/firmware fetches")
     parser.add_argument("--gdb", action="store_true",
                         help="wait for a debugger on port 1234 before the first instruction")
     parser.add_argument("--add", metavar="FILE.elf", action="append", default=[],
@@ -58,8 +59,9 @@ def options(argv):
         if reason:
             parser.error(f"{path}: {reason}")
     if args.machine in machine.BOARDS:
-        args.dtb = args.dtb or trees.find(machine.BOARDS[args.machine]["trees"])
-        reason = trees.missing(machine.BOARDS[args.machine]["trees"]) if args.dtb is None else no_board_tree(args.dtb)
+        names = machine.BOARDS[args.machine]["trees"]
+        args.dtb = args.dtb or trees.find(names) or (None if args.no_install else firmware.bring(names, build.say))
+        reason = trees.missing(names) if args.dtb is None else no_board_tree(args.dtb)
         if reason:
             parser.error(f"--machine {args.machine}: {reason}")
     if args.timeout is not None and not args.timeout > 0:

@@ -4,13 +4,14 @@ tests/system."""
 import ctypes
 import os
 
-# What tools/firmware fills: files as in the folder boot/ of Raspberry Pi's firmware repository.
-CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "cambium", "firmware")
+# What tools/firmware fills: files as in the folder boot/ of Raspberry Pi's firmware repository, and Debian's.
+OWN = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "cambium")
+CACHE, DEBIAN = os.path.join(OWN, "firmware"), os.path.join(OWN, "debian")
 
 
 def folders():
     """Where trees are looked for, in this order."""
-    return [folder for folder in (os.environ.get("CAMBIUM_DTB_DIR"), CACHE) if folder]
+    return [folder for folder in (os.environ.get("CAMBIUM_DTB_DIR"), CACHE, DEBIAN) if folder]
 
 
 def find(names):
@@ -21,9 +22,9 @@ def find(names):
 
 def missing(names):
     """What a person can do who has no such tree."""
-    looked = " and ".join(folders())
-    return (f"no device tree: {' or '.join(names)} is not in {looked}. Give one with --dtb, name a folder that has it in "
-            "CAMBIUM_DTB_DIR, or run tools/firmware, which fetches it")
+    looked = ", ".join(folders())
+    return (f"no device tree: {' or '.join(names)} is in none of {looked}. Give one with --dtb, name a folder that has it in "
+            "CAMBIUM_DTB_DIR, or run tools/firmware (tools/firmware --debian where only a Debian mirror is in reach)")
 
 
 class Odd(Exception):
