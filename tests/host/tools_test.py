@@ -243,3 +243,10 @@ def test_an_option_of_a_build_directory_is_read(tmp_path):
     own = configured_for(tmp_path / "own", ROOT)
     assert build.asked(own, "tests") is False
     assert build.asked(own, "of a later version") is None
+
+
+def test_setup_asks_for_the_cards_tools_where_a_card_is_made(tmp_path):
+    for folder, options, asked in (("a", ["--boot-only"], False), ("b", ["--boot-only", "--card"], True), ("c", [], True)):
+        (tmp_path / folder).mkdir()
+        said = setup_on(tmp_path / folder, "--no-install", *options)[1]
+        assert ("mtools" in said) == asked and ("spin" in said) == (folder == "c"), said

@@ -26,9 +26,9 @@ def step(what, command, shown=60, hint=""):
         raise SystemExit(f"{what} failed: {' '.join(command)}" + (f"\n{hint}" if hint else ""))
 
 
-def setup(install=True, tests=True):
+def setup(install=True, tests=True, card=False):
     """Installs what is missing (or, with install=False, stops if something is)."""
-    options = ([] if install else ["--no-install"]) + ([] if tests else ["--boot-only"])
+    options = ([] if install else ["--no-install"]) + ([] if tests else ["--boot-only"]) + (["--card"] if card else [])
     code = subprocess.run([os.path.join(TOOLS, "setup"), *options]).returncode
     if code:
         raise SystemExit(code)
@@ -96,10 +96,10 @@ def must_be_writable():
                              "of your own")
 
 
-def everything(install=True, tests=True, build=BUILD, options=(), targets=None, cross="aarch64.ini"):
+def everything(install=True, tests=True, build=BUILD, options=(), targets=None, cross="aarch64.ini", card=False):
     """From nothing to a finished build. tests: with what only tests need; targets: only these (default: what tests and
-    the boot need); cross: as for configure."""
+    the boot need); cross: as for configure; card: with what tools/sdcard needs."""
     must_be_writable()
-    setup(install, tests)
+    setup(install, tests, card)
     configure(build, options, tests, cross)
     compile_all(build, targets or (["all", "meson-test-prereq"] if tests else ["kernel/Image"]))

@@ -31,6 +31,8 @@ tools/run --machine raspi3b and tools/sdcard take both from here: first what is 
 DEBIAN_TREES = r".*/broadcom/bcm(2837|2711)-rpi-[^/]*\.dtb"
 DEBIAN_BOOT = r".*/raspi-firmware/(bootcode\.bin|(start|fixup)4?\.(elf|dat)|copyright)"
 
+INSTALLED, INSTALLED_DOC = "/usr/lib/raspi-firmware", "/usr/share/doc/raspi-firmware"
+
 
 class Failed(Exception):
     """A file could not be had; the text says from where, and why."""
@@ -158,17 +160,43 @@ def bring(names, say):
     _, files = pins()
     try:
         if fetch_pinned([name for name in names if name in files], trees.CACHE, say=say):
-            fetch_debian(only_trees=True, say=say)
+            fetch_debian(with_boot=False, say=say)
     except (debian.Failed, OSError) as what:
         say(f"tools/firmware: {what}")
     return trees.find(names)
 
 
-def fetch_debian(only_trees=False, say=print):
+LICENCES = ("LICENCE.broadcom", "copyright")  # Raspberry Pi's, or Debian's with the same text
+
+
+def find_boot(names):
+    """The paths of the firmware's files `names` and of their licence, all of one release: what is pinned, what Debian's
+    package has installed, or what tools/firmware --debian fetched. None if no place has them all."""
+    for folder, licences in ((trees.CACHE, trees.CACHE), (INSTALLED, INSTALLED_DOC), (trees.DEBIAN, trees.DEBIAN)):
+        paths = [os.path.join(folder, name) for name in names]
+        licence = next((path for path in (os.path.join(licences, name) for name in LICENCES) if os.path.isfile(path)), None)
+        if licence and all(os.path.isfile(path) for path in paths):
+            return paths, licence
+    return None
+
+
+def bring_boot(names, say):
+    """As bring(), for the firmware: what find_boot() says then."""
+    say("The firmware is not here; fetching it, as tools/firmware would.")
+    try:
+        if fetch_pinned([*names, "LICENCE.broadcom"], trees.CACHE, say=say):
+            fetch_debian(with_trees=False, say=say)
+    except (debian.Failed, OSError) as what:
+        say(f"tools/firmware: {what}")
+    return find_boot(names)
+
+
+def fetch_debian(with_trees=True, with_boot=True, say=print):
     """Fetches trees, and the firmware, out of Debian's packages. debian.Failed: why not."""
     with debian.Apt(say) as apt:
-        apt.fetch(apt.kernel(), DEBIAN_TREES, store, trees.DEBIAN)
-        if not only_trees:
+        if with_trees:
+            apt.fetch(apt.kernel(), DEBIAN_TREES, store, trees.DEBIAN)
+        if with_boot:
             apt.fetch("raspi-firmware", DEBIAN_BOOT, store, trees.DEBIAN)
 
 
@@ -209,7 +237,7 @@ def main():
         return 0
     try:
         if args.debian:
-            fetch_debian(args.trees)
+            fetch_debian(with_boot=not args.trees)
             print(f"Trees{'' if args.trees else ' and firmware'} out of Debian's packages are in {trees.DEBIAN}.")
             return 0
         failed = fetch_pinned(names, trees.CACHE, args.places)
