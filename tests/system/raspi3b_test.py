@@ -2,16 +2,13 @@
 """The same Image as everywhere else, on QEMU's Raspberry Pi 3 with the boards' own trees: the prompt on the UART that the
 tree names, interrupts through two controllers, windows smaller than a page, the death of every server, and VideoCore's
 memory untouched. Without a source of the trees (tools/lib/trees.py) the tests of them are skipped."""
-import os
-import random
 import re
 import time
 
 import boot as library
 import pytest
-from paste_test import paste, posix_cksum
-
-import trees
+import raspi
+from raspi import events, restarts, tree_of
 
 MINI_UART, PL011 = r"^ +61 +level [ \d]+/soc/serial@7e215040", r"^ +89 +level [ \d]+/soc/serial@7e201000"
 BOARD = "bcm2710-rpi-3-b"
@@ -22,59 +19,23 @@ ROOT, SECOND, UART = "bcm2836_l1_intc", "bcm2835_armctrl_ic", "bcm2835_aux_uart"
 SERVERS = [ROOT, SECOND, "bcm2835_aux", UART, "pl011", "serial"]
 
 
-def tree_of(name):
-    path = trees.find([name + ".dtb"])
-    if path is None:
-        pytest.skip(f"{name}.dtb is in none of {', '.join(trees.folders())}")
-    return path
-
-
 @pytest.fixture
 def pi(boot):
     """pi(**options of boot.start, tree=path) -> a machine at its prompt."""
-    def start(tree=None, **options):
-        machine = boot(board="raspi3b", dtb=tree or tree_of(BOARD), **options)
-        machine.prompt(timeout=120)
-        return machine
-    return start
+    return raspi.starter(boot, "raspi3b", BOARD)
 
 
 def edited(folder, edit):
     """The board's tree after edit(python3-libfdt object)."""
-    import libfdt
-    with open(tree_of(BOARD), "rb") as f:
-        tree = libfdt.Fdt(f.read())
-    tree.resize(tree.totalsize() + 4096)
-    edit(tree)
-    return library.save(folder, "edited.dtb", library.blob(tree))
-
-
-def restarts(machine, server):
-    match = re.search(rf" {server} +running(?:, restarted (\d+) times?)?\n", machine.run("tree", timeout=20))
-    return int(match.group(1) or 0) if match else -1
-
-
-def events(machine, node):
-    """Events of the line of the node whose path ends so, as `irq` shows them; the sum if it has several."""
-    return sum(int(n) for n in re.findall(rf"^ +\d+ +level +(\d+) +\d+  \S*{node}", machine.run("irq", timeout=20), re.M))
+    return raspi.edited(folder, BOARD, edit)
 
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_the_prompt_comes_with_the_tree_of(pi, name):
     machine = pi(tree=tree_of(name))
-    assert "entered at EL2" in machine.text
-    assert re.search(r"RAM 960 MiB in 1 range", machine.text), machine.text  # as QEMU, in the firmware's place, wrote it
-    assert "PANIC" not in machine.text and "error:" not in machine.text, machine.text
-    tree = machine.run("tree")
-    for server in (ROOT, SECOND, "bcm2835_aux", "serial", UART if BOARDS[name] == MINI_UART else "pl011"):
-        assert re.search(rf" {server} +running\n", tree), tree
-    assert not re.search("waiting|FAILED|BROKEN|REFUSED", tree), tree
-    assert machine.status() == 0
-    for line, shown in (("ps", ROOT), ("mem", "KiB"), ("irq", BOARDS[name])):
-        assert re.search(shown, machine.run(line), re.M), line
-        assert machine.status() == 0
-    assert re.search(r"real +0\.[2-9]|0\.[2-9]\d* s", machine.run("time sleep 0.2"))
-    assert "Hello from Cambium." in machine.run("hello")
+    tree = raspi.check_session(machine, [ROOT, SECOND, "bcm2835_aux", "serial",
+                                         UART if BOARDS[name] == MINI_UART else "pl011"], BOARDS[name])
+    assert "REFUSED" not in tree, tree
 
 
 def test_the_console_is_where_stdout_path_says(pi, tmp_path):
@@ -122,30 +83,11 @@ def test_a_storm_below_the_second_controller_is_masked_and_said(pi, tmp_path):
 
 
 def test_a_paste_arrives_complete(pi):
-    random.seed(3)
-    data = bytes(random.choice(b"abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(65536))
-    machine = pi()
-    machine.run("stream 200 &")
-    machine.send(f"cksum -r {len(data)}\r")
-    machine.expect(f"cksum -r {len(data)}\r+\n")
-    time.sleep(0.5)
-    text = paste(machine, data) + machine.prompt(timeout=60)
-    assert re.search(rf"\b{posix_cksum(data)} {len(data)}\b", text), text[-500:]
+    raspi.check_paste(pi())
 
 
 def test_every_server_may_die(pi):
-    machine = pi()
-    for server in 2 * SERVERS:
-        before = restarts(machine, server)
-        machine.send(f"kill {server}\r")
-        machine.prompt(timeout=20)
-        machine.send("\r")  # the answer may have gone down with the console
-        machine.prompt(timeout=20)
-        assert library.machine.wait_until(lambda: restarts(machine, server) == before + 1), server  # noqa: B023
-        assert "Hello from Cambium." in machine.run("hello", timeout=20), server
-        assert machine.status() == 0
-        assert re.search(r"\d", machine.run("time sleep 0.1", timeout=20))
-    assert "broken" not in machine.text and "PANIC" not in machine.text
+    raspi.check_deaths(pi(), SERVERS)
 
 
 def test_servers_die_under_load(pi):
@@ -185,31 +127,20 @@ def test_the_timer_ticks_on_after_the_root_controller_died(pi, tmp_path):
 @pytest.mark.parametrize("node, own", [("aux@7e215000", 8), ("mailbox@7e00b880", 64)])
 def test_the_holder_of_a_window_reaches_nothing_else_in_its_page(pi, tmp_path, node, own):
     """The same page has the mini UART, or the interrupt controller, through which the prompt comes all the same."""
-    path = edited(tmp_path, lambda tree: tree.setprop_str(tree.path_offset(f"/soc/{node}"), "compatible",
-                                                          "cambium,test-neighbour"))
+    path = edited(tmp_path, lambda tree: raspi.make_neighbour(tree, f"/soc/{node}"))
     contents = {**library.entries(), "drv/neighbour": library.program("neighbour")}
     machine = pi(tree=path, initrd=library.archive(tmp_path, contents))
-    said = re.search(rf"\[neighbour\] /soc/{node}: ([^\r\n]*)", machine.run("log"))
-    others = 2 * 4096 // 4 - own // 4 + 6
-    assert said and said.group(1) == (f"checked, own: {own // 4} of {own // 4}, others': 0 of {others}, odd: 0, "
-                                      "map E_RANGE, derive E_RIGHTS"), said and said.group(1)
+    raspi.check_neighbour(machine, f"/soc/{node}", own)
     assert "Hello from Cambium." in machine.run("hello")
 
 
 def test_videocores_memory_is_never_written(boot, tmp_path):
     """Between the RAM that the tree names and the registers: filled before the start, compared after a session."""
-    share, size = 0x3c000000, 0x3000000
-    pattern = library.save(tmp_path, "pattern", random.Random(4).randbytes(size))
     monitor = library.Monitor(tmp_path)
-    fill = ["-device", f"loader,file={pattern},addr={share:#x},force-raw=on"]
-    machine = boot(board="raspi3b", dtb=tree_of(BOARD), extra=[*monitor.options, *fill])
-    machine.prompt(timeout=60)
-    for line in ("hello", "threads", "prodcons", "mem"):
-        machine.run(line, timeout=60)
-    now = os.path.join(tmp_path, "now")
-    assert not monitor.ask(f"pmemsave {share:#x} {size:#x} \"{now}\"")
-    with open(now, "rb") as a, open(pattern, "rb") as b:
-        assert a.read() == b.read()
+    share = raspi.Untouched(tmp_path, monitor, 0x3c000000, 0x3000000)
+    machine = raspi.starter(boot, "raspi3b", BOARD)(extra=[*monitor.options, *share.options])
+    raspi.use_memory(machine)
+    share.check()
 
 
 def test_a_register_that_nothing_answers_costs_only_its_driver(pi, tmp_path):

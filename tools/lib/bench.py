@@ -16,8 +16,9 @@ import trees
 DESCRIPTION = """\
 Builds, boots Cambium on QEMU's virt machine (GICv2, cortex-a72, one core, -icount shift=0,sleep=off) under a plugin that
 counts every executed instruction, runs bin/bench at the prompt, and prints a table; then once more with a GICv3, and on
-raspi3b if there is a tree for it, for irq_to_driver_gicv3 and irq_to_driver_raspi3b alone. Barriers, TLB maintenance and
-device accesses each count as one instruction here and far more on silicon, so they are also shown apart.
+raspi3b and raspi4b if there is a tree for it, for irq_to_driver_gicv3, irq_to_driver_raspi3b and irq_to_driver_raspi4b alone.
+Barriers, TLB maintenance and device accesses each count as one instruction here and far more on silicon, so they are also
+shown apart.
 """
 COUNTERS = ("user", "kernel", "isb", "dsb", "tlbi", "mmio")
 UNUSED_SPI = 100  # of QEMU's virt machine
@@ -57,9 +58,10 @@ def tree_with_peer(folder, gic):
     return path, address
 
 
-# Of QEMU's raspi3b: the console is the PL011, and the mini UART's place is bench-peer's. Its interrupt, through both
-# controllers, is up while "transmit FIFO empty" is enabled (IER).
-BOARD_UART, BOARD_CONSOLE, BOARD_PEER = 0x3f201000, "/soc/serial@7e201000", "/soc/serial@7e215040"
+# Of QEMU's Raspberry Pis: the console is the PL011, and the mini UART's place is bench-peer's. Its interrupt (raspi3b: through
+# both controllers) is up while "transmit FIFO empty" is enabled (IER).
+BOARD_CONSOLE, BOARD_PEER = "/soc/serial@7e201000", "/soc/serial@7e215040"
+BOARD_UART = {"raspi3b": 0x3f201000, "raspi4b": 0xfe201000}
 BOARD_REGISTER = {"at": 0x04, "raise": 0x02, "lower": 0x00}
 
 
@@ -80,7 +82,7 @@ def board_tree_with_peer(folder, board):
     path = os.path.join(folder, "board.dtb")
     with open(path, "wb") as f:
         f.write(bytes(tree.as_bytearray()))
-    return path, BOARD_UART
+    return path, BOARD_UART[board]
 
 
 def compile_plugin():
@@ -206,7 +208,8 @@ def measure(timeout):
             values = series.get(goals.SERIES_OF.get(key, key), [])
             value = reduced(values, how)
             results[key] = {"measured": value["total"], **value, "values": len(values)} if value else {"measured": None}
-    for key, elsewhere in (("irq_to_driver_gicv3", {"gic": 3}), ("irq_to_driver_raspi3b", {"board": "raspi3b"})):
+    for key, elsewhere in (("irq_to_driver_gicv3", {"gic": 3}), ("irq_to_driver_raspi3b", {"board": "raspi3b"}),
+                           ("irq_to_driver_raspi4b", {"board": "raspi4b"})):
         values = parse(count(timeout, **elsewhere)[0])[0].get("irq_to_driver", [])
         value = reduced(values, "median")
         results[key] = {"measured": value["total"], **value, "values": len(values)} if value else {"measured": None}

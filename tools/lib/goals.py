@@ -17,6 +17,7 @@ GOALS = {
     "irq_to_driver": ("interrupt taken to the driver's first instruction, GICv2 in user space", 240, "median"),
     "irq_to_driver_gicv3": ("the same with GICv3, whose CPU registers the kernel reads", 240, None),
     "irq_to_driver_raspi3b": ("the same through a controller below another, BCM2837's", 350, None),
+    "irq_to_driver_raspi4b": ("the same on BCM2711, with its GIC-400", 240, None),
     "irq_ack": ("driver's acknowledge until the line can fire again", 100, "first"),
     "irq_ack_whole": ("the whole acknowledge call", 190, "second"),
     "timer_tick": ("timer interrupt, same thread goes on", 80, "spikes"),

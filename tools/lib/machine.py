@@ -18,13 +18,14 @@ PROMPT = "cambium> "
 MACHINES = {
     "virt": None,
     "raspi3b": None,
-    "raspi4b": "the machine is not supported yet",
+    "raspi4b": None,
     "raspi5b": "the machine is not supported yet",
 }
 
 # Machines whose cores and memory are fixed, and which take a board's own device tree: by these names, the best first.
 BOARDS = {
     "raspi3b": {"smp": 4, "memory": "1G", "trees": ["bcm2710-rpi-3-b.dtb", "bcm2837-rpi-3-b.dtb"]},
+    "raspi4b": {"smp": 4, "memory": "2G", "trees": ["bcm2711-rpi-4-b.dtb"]},
 }
 
 

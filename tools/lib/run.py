@@ -30,7 +30,7 @@ def options(argv):
                                      formatter_class=argparse.RawDescriptionHelpFormatter,
                                      usage="tools/run [options] [-- QEMU-OPTION...]")
     parser.add_argument("--machine", choices=list(machine.MACHINES), default="virt",
-                        help="the board (default: virt; raspi4b and raspi5b are not supported yet)")
+                        help="the board (default: virt; raspi5b is not supported yet)")
     parser.add_argument("--gic", type=int, choices=[2, 3],
                         help="version of virt's interrupt controller (default: 2)")
     parser.add_argument("--smp", type=int, metavar="N", help="virt's cores (default: 1; only the first is used yet)")
