@@ -19,7 +19,6 @@
 #include <tree_ranges.h>
 
 enum { WHY_LEN = 1024, SHARED_MAX = 16, ARCHIVE_MAX = 1 << 30 };
-#define PHYSICAL_END (1ull << 48) /* as the kernel looks for its early console */
 
 _Noreturn static void die(const char *path, const char *format, ...)
 {
@@ -517,7 +516,7 @@ static void print_console(const struct plan *p)
             json_path("node", p->fdt, node);
         }
     }
-    if (tree_console(p->fdt, PHYSICAL_END, &early) == E_OK) {
+    if (tree_console(p->fdt, PLAN_PHYSICAL_END, &early) == E_OK) {
         json_open("early", '{');
         json_path("node", p->fdt, early.node);
         json_string("kind", kinds[early.kind]);

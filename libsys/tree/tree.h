@@ -106,7 +106,19 @@ struct tree_dma {
  * E_RANGE: that one wraps or does not reach the CPU's addresses - ask for the next; E_LIMIT. */
 status_t tree_dma(const void *fdt, int node, unsigned index, struct tree_dma *out) WARN_UNUSED;
 
-/* ---- the early console ---- */
+/* ---- the console ---- */
+
+/* The one order in which kernel and init look for the console's UART. Each takes the first that it can use: the kernel for
+ * early output what tree_console accepts, init what a server of class "serial" claims. Starts as { 0 }. */
+struct tree_console_walk {
+    unsigned next;    /* of the places that name one; behind them all nodes */
+    int node;         /* the last one given, while they are gone through */
+    const char *from; /* "stdout-path", "linux,stdout-path" (of /chosen), "serial0" (alias), or NULL: it is one of all */
+};
+
+/* The next node to try: those that the three names lead to, then every node from the root on. A node may come again.
+ * Negative: there are no more. */
+int tree_console_next(const void *fdt, struct tree_console_walk *walk);
 
 /* How a UART takes a character. */
 enum tree_console_kind {
@@ -123,9 +135,8 @@ struct tree_console {
     unsigned width; /* of an access in bytes: reg-io-width where it is 1 or 4, else 1 for an 8250 and 4 for others */
 };
 
-/* The UART for early output: the node of /chosen's stdout-path (without one, linux,stdout-path); if that cannot be used,
- * of alias serial0; else the tree's first. It can be used if it is enabled, of a kind above, and its first reg entry has
- * 8 bytes at least, lies below `end` and not over RAM. E_NOTFOUND: there is none. */
+/* The UART for early output: the first node of that walk that is enabled, of a kind above, and whose first reg entry has 8
+ * bytes at least, lies below `end` and not over RAM. E_NOTFOUND: there is none. */
 status_t tree_console(const void *fdt, uint64_t end, struct tree_console *out) WARN_UNUSED;
 
 /* ---- references ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Which UART shows what is said before any server runs. What the tree says is followed as far as it can be; a boot
- * without any sign of life is worse than one on another UART.
+ * Which UART is the console: the order of the candidates for all, and which of them shows what is said before any server
+ * runs. What the tree says is followed as far as it can be; a boot without any sign of life is worse than one on another
+ * UART.
  */
 #include "tree_chain.h"
 
@@ -55,20 +56,34 @@ static bool console_node(const void *fdt, int node, uint64_t end, struct tree_co
     return true;
 }
 
-status_t tree_console(const void *fdt, uint64_t end, struct tree_console *out)
+int tree_console_next(const void *fdt, struct tree_console_walk *walk)
 {
-    const char *path = NULL;
+    static const char *const names[] = { "stdout-path", "linux,stdout-path", "serial0" };
+    enum { ALIAS = 2, NAMES = 3 };
     int chosen, node;
 
-    if (tree_find(fdt, "/chosen", &chosen) == E_OK) {
-        path = tree_string(fdt, chosen, "stdout-path");
-        path = path ? path : tree_string(fdt, chosen, "linux,stdout-path");
+    while (walk->next < NAMES) {
+        const char *path = walk->from = names[walk->next];
+
+        if (walk->next++ != ALIAS) {
+            path =
+                tree_find(fdt, "/chosen", &chosen) == E_OK ? tree_string(fdt, chosen, path) : NULL;
+        }
+        if (path != NULL && tree_find(fdt, path, &node) == E_OK) {
+            return node;
+        }
     }
-    if ((path && tree_find(fdt, path, &node) == E_OK && console_node(fdt, node, end, out)) ||
-        (tree_find(fdt, "serial0", &node) == E_OK && console_node(fdt, node, end, out))) {
-        return E_OK;
-    }
-    for (node = tree_next(fdt, -1, NULL); node >= 0; node = tree_next(fdt, node, NULL)) {
+    walk->node = tree_next(fdt, walk->next++ == NAMES ? -1 : walk->node, NULL);
+    walk->from = NULL;
+    return walk->node;
+}
+
+status_t tree_console(const void *fdt, uint64_t end, struct tree_console *out)
+{
+    struct tree_console_walk walk = { .next = 0 };
+    int node;
+
+    while ((node = tree_console_next(fdt, &walk)) >= 0) {
         if (console_node(fdt, node, end, out)) {
             return E_OK;
         }

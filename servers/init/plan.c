@@ -10,9 +10,6 @@
 #include <string.h>
 #include <tree_chain.h>
 
-/* Physical addresses have 48 bits at most (with 4 KiB pages), and the kernel derives nothing in the last page. */
-#define PHYSICAL_END ((1ull << 48) - PAGE_SIZE)
-
 static bool is_one_of(const char *const *list, unsigned count, const char *name)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -228,7 +225,7 @@ const char *plan_window_flaw(const struct plan *p, uint64_t base, uint64_t len)
     if (len == 0) {
         return "is empty";
     }
-    if (base + len > PHYSICAL_END) {
+    if (base + len > PLAN_PHYSICAL_END) {
         return "lies above what a CPU can address";
     }
     return overlaps_memory(p, base, len) ? "lies over RAM or a reservation" : NULL;

@@ -19,6 +19,9 @@ enum {
     PLAN_NODE_REFS = 16      /* indexes of one property that get a handle */
 };
 
+/* Physical addresses have 48 bits at most (with 4 KiB pages), and the kernel derives nothing in the last page. */
+#define PLAN_PHYSICAL_END ((1ull << 48) - PAGE_SIZE)
+
 /* An image and what it claims. */
 struct plan_image {
     const char *name; /* in the archive: "drv/pl011" */

@@ -5,7 +5,7 @@
  * `requires` of a match entry is a list of references separated by blanks: a property, then an index or a name of the
  * property's names list; without either the first is meant: "interrupts", "clocks 1", "resets bridge". What the tree does
  * not write down is named by class: "service firmware" (the first server that provides it), "uses firmware" (the same,
- * if there is one). A service without a node names a /chosen property that holds a path ("stdout-path").
+ * if there is one). A service without a node can require "stdout-path": the console's UART, wherever it is found.
  *
  * Two steps, because providers are services: first every claimed node becomes a service, then references are resolved.
  */
@@ -238,28 +238,36 @@ static void plan_resolve_node(struct plan *p, struct plan_service *s)
     }
 }
 
-/* A service without a node: its references are paths in /chosen. */
-static void plan_resolve_chosen(struct plan *p, struct plan_service *s)
+/* The console's UART: of all that libsys/tree lists, the best first, the first that has a server of the console's class.
+ * One whose server waits is taken all the same: the early console is there too, and goes on saying why. */
+static void plan_resolve_console(struct plan *p, struct plan_service *s, const struct need *need)
 {
-    static const char *const known[] = { "stdout-path" }; /* plan_ref.property outlives the image */
+    struct tree_console_walk walk = { .next = 0 };
+    int offset, named = -1;
+
+    while ((offset = tree_console_next(p->fdt, &walk)) >= 0) {
+        int node = plan_node_index(p, offset);
+        int service = node >= 0 ? p->nodes[node].service : -1;
+
+        if (service >= 0 && strcmp(p->services[service].match->provides, s->match->provides) == 0) {
+            plan_add_ref(p, s, walk.from != NULL ? walk.from : "first UART", 0, true, service);
+            return;
+        }
+        named = named < 0 && walk.from != NULL ? node : named;
+    }
+    plan_unmet(s, need, named);
+}
+
+/* A service without a node: all that it can require is the console's UART. */
+static void plan_resolve_service(struct plan *p, struct plan_service *s)
+{
     struct need need;
-    int chosen = -1;
 
     for (const char *at = s->match->requires; need_next(p, -1, &at, &need);) {
-        const char *property = word_is(need.text, known[0]) ? known[0] : NULL;
-        const char *path = NULL;
-        int offset;
-
-        if (property != NULL && tree_find(p->fdt, "/chosen", &chosen) == E_OK) {
-            path = tree_string(p->fdt, chosen, property);
-        }
-        int node = path != NULL && tree_find(p->fdt, path, &offset) == E_OK
-                       ? plan_node_index(p, offset)
-                       : -1;
-        if (node < 0 || p->nodes[node].service < 0) {
-            plan_unmet(s, &need, node);
+        if (word_is(need.text, "stdout-path")) {
+            plan_resolve_console(p, s, &need);
         } else {
-            plan_add_ref(p, s, property, 0, true, p->nodes[node].service);
+            plan_unmet(s, &need, -1);
         }
     }
 }
@@ -391,7 +399,7 @@ void plan_resolve(struct plan *p)
         if (s->node >= 0) {
             plan_resolve_node(p, s);
         } else {
-            plan_resolve_chosen(p, s);
+            plan_resolve_service(p, s);
         }
     }
 }

@@ -33,6 +33,27 @@ void report_server_name(struct init *init, const struct server *s, char *out, si
     }
 }
 
+/* The early console falls silent when the mux has taken over. Said before that, so that it is said there. */
+static void report_moved_console(struct init *init, const struct plan_service *s)
+{
+    const struct plan *p = &init->plan;
+    char early_path[TREE_PATH_LEN], path[TREE_PATH_LEN];
+    struct tree_console early;
+
+    if (s->node >= 0 || s->is_waiting || s->ref_count == 0 ||
+        tree_console(p->fdt, PLAN_PHYSICAL_END, &early) != E_OK) {
+        return;
+    }
+    const struct plan_ref *ref = &p->refs[s->ref];
+    int node = p->services[ref->provider].node;
+    if (node >= 0 && p->nodes[node].offset != early.node) {
+        tree_path(p->fdt, early.node, early_path, sizeof(early_path));
+        tree_path(p->fdt, p->nodes[node].offset, path, sizeof(path));
+        report(init, LOG_WARN, "the early console is on %s, the prompt will be on %s (%s)",
+               early_path, path, ref->property);
+    }
+}
+
 void report_plan(struct init *init)
 {
     const struct plan *p = &init->plan;
@@ -64,6 +85,9 @@ void report_plan(struct init *init)
             report_server_name(init, s, path, sizeof(path));
             plan_why_waiting(p, s->plan, why, sizeof(why));
             report(init, LOG_WARN, "%s: %s waits for %s", path, s->image->name, why);
+        }
+        if (s->plan != NULL) {
+            report_moved_console(init, s->plan);
         }
     }
     report(init, LOG_INFO, "%u nodes, %u servers, %u devices without one", p->node_count,

@@ -191,6 +191,60 @@ static void check_window(const struct fixture *f, const char *path, unsigned ind
     assert_int_equal(got_len, len);
 }
 
+/* The console's UART after `path`'s property is gone, and by what it was found. */
+static void check_console(struct fixture *f, const char *path, const char *property,
+                          const char *found, const char *by)
+{
+    assert_int_equal(fdt_nop_property(f->fdt, tree_node(f->fdt, path), property), 0);
+    free(f->arena);
+    size_t len = plan_arena_len(f->fdt);
+    f->arena = malloc(len);
+    assert_int_equal(plan_make(f->fdt, images, IMAGES, f->arena, len, &f->plan), E_OK);
+    const struct plan_service *console = console_of(f);
+    assert_int_equal(console->ref_count, 1);
+    const struct plan_ref *ref = &f->plan.refs[console->ref];
+    assert_true(ref->is_required);
+    assert_int_equal(f->plan.services[ref->provider].node,
+                     plan_node_index(&f->plan, tree_node(f->fdt, found)));
+    assert_string_equal(ref->property, by);
+}
+
+static void the_console_is_the_first_of_the_walk_with_a_driver(void **state)
+{
+    struct fixture f = plan_load("good-plan");
+
+    (void)state;
+    check_console(&f, "/soc", "ranges", "/uart@1000", "stdout-path");
+    check_console(&f, "/chosen", "stdout-path", "/owner@7000", "linux,stdout-path");
+    check_console(&f, "/owner@7000", "compatible", "/uart@1000", "serial0");
+    /* a clock server is no console, wherever it stands */
+    check_console(&f, "/aliases", "serial0", "/uart@1000", "first UART");
+    check_console(&f, "/uart@1000", "compatible", "/shared@6000", "first UART");
+    /* its driver waits, and it is the console all the same: the early console is there too */
+    assert_false(console_of(&f)->is_waiting);
+    check_console(&f, "/shared@6000", "interrupts", "/shared@6000", "first UART");
+    assert_true(console_of(&f)->is_waiting);
+    plan_unload(&f);
+}
+
+static void without_any_driver_the_console_waits_for_what_the_tree_names(void **state)
+{
+    struct fixture f = plan_load("good-plan");
+    char why[300];
+
+    (void)state;
+    assert_int_equal(plan_make(f.fdt, images, 1, f.arena, plan_arena_len(f.fdt), &f.plan), E_OK);
+    plan_why_waiting(&f.plan, console_of(&f), why, sizeof(why));
+    assert_string_equal(why, "stdout-path of /uart@1000, which no server claims");
+    assert_int_equal(fdt_nop_property(f.fdt, tree_node(f.fdt, "/chosen"), "stdout-path"), 0);
+    assert_int_equal(fdt_nop_property(f.fdt, tree_node(f.fdt, "/chosen"), "linux,stdout-path"), 0);
+    assert_int_equal(fdt_nop_property(f.fdt, tree_node(f.fdt, "/aliases"), "serial0"), 0);
+    assert_int_equal(plan_make(f.fdt, images, 1, f.arena, plan_arena_len(f.fdt), &f.plan), E_OK);
+    plan_why_waiting(&f.plan, console_of(&f), why, sizeof(why));
+    assert_string_equal(why, "stdout-path of /chosen, which leads nowhere");
+    plan_unload(&f);
+}
+
 static void windows_grow_to_pages_only_where_nobody_else_is(void **state)
 {
     struct fixture f = plan_load("good-plan");
@@ -404,6 +458,8 @@ int main(void)
         cmocka_unit_test(a_class_is_a_reference_that_the_tree_does_not_write_down),
         cmocka_unit_test(every_reference_with_a_server_gets_an_entry),
         cmocka_unit_test(the_console_stands_above_its_driver),
+        cmocka_unit_test(the_console_is_the_first_of_the_walk_with_a_driver),
+        cmocka_unit_test(without_any_driver_the_console_waits_for_what_the_tree_names),
         cmocka_unit_test(windows_grow_to_pages_only_where_nobody_else_is),
         cmocka_unit_test(overlapping_windows_have_one_owner),
         cmocka_unit_test(windows_over_ram_or_outside_the_bus_are_refused),

@@ -246,6 +246,8 @@ static bool matters(const char *name)
                                          "compatible",
                                          "device_type",
                                          "stdout-path",
+                                         "linux,stdout-path",
+                                         "serial0",
                                          "clocks",
                                          "#clock-cells" };
 

@@ -176,6 +176,14 @@ def test_a_board_has_its_uart_mailbox_and_controller_where_its_soc_has_them(path
 
 
 @stock
+def test_kernel_and_init_choose_the_same_console(path):
+    plan = planned(path, "0+1000000")
+    reference, = next(s for s in plan.data["services"] if s["name"] == "console")["references"]
+    assert reference["node"] == plan.data["console"]["early"]["node"]
+    assert reference["property"] == "stdout-path"
+
+
+@stock
 def test_every_interrupt_has_a_way_to_the_cpu(path):
     plan = planned(path)
     for node in filter(plan_tool.is_enabled, plan.nodes):

@@ -50,6 +50,34 @@ static void choice_goes_from_chosen_to_the_first_that_can_be_used(void **state)
     free(fdt);
 }
 
+static void the_walk_names_three_and_then_all(void **state)
+{
+    static const char *const named[] = { "/soc/serial@5000", "/soc/serial@4000",
+                                         "/soc/serial@3000" };
+    static const char *const from[] = { "stdout-path", "linux,stdout-path", "serial0" };
+    void *fdt = tree_load("good-console");
+
+    (void)state;
+    for (unsigned without = 0; without <= 3; without++) { /* that many of the names are gone */
+        struct tree_console_walk walk = { .next = 0 };
+        int node = -1;
+
+        for (unsigned i = without; i < 3; i++) {
+            assert_int_equal(tree_console_next(fdt, &walk), tree_node(fdt, named[i]));
+            assert_string_equal(walk.from, from[i]);
+        }
+        do {
+            node = tree_next(fdt, node, NULL);
+            assert_int_equal(tree_console_next(fdt, &walk), node);
+            assert_null(walk.from);
+        } while (node >= 0);
+        if (without < 3) {
+            drop(fdt, without < 2 ? "/chosen" : "/aliases", from[without]);
+        }
+    }
+    free(fdt);
+}
+
 static void every_reason_to_refuse_a_node_is_one(void **state)
 {
     /* each is refused for one thing alone: without that it is the first that can be used */
@@ -95,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(choice_goes_from_chosen_to_the_first_that_can_be_used),
+        cmocka_unit_test(the_walk_names_three_and_then_all),
         cmocka_unit_test(every_reason_to_refuse_a_node_is_one),
         cmocka_unit_test(disabled_choice_is_not_used),
     };

@@ -209,8 +209,9 @@ def console_text(plan):
         return "no server of the archive provides one"
     if "why" in service:
         return f"{service['server']} waits for {service['why']}"
-    on = next((ref["node"] for ref in service["references"] if "node" in ref), console.get("node", "?"))
-    return f"{service['server']} on {on}" + (f" (stdout-path \"{path}\")" if path else "")
+    on, by = next(((ref["node"], ref["property"]) for ref in service["references"] if "node" in ref), ("?", "?"))
+    named = f"stdout-path \"{path}\"" if path else "no stdout-path"
+    return f"{service['server']} on {on} (" + (named if by == "stdout-path" else f"{by}; {named}") + ")"
 
 
 def head(plan):

@@ -53,12 +53,19 @@ class Tree:
         value = ctypes.string_at(at, length.value) if at else b""
         return value.partition(b"\0")[0].decode(errors="replace") if b"\0" in value else None
 
+    def is_usable(self, path):
+        """Whether such a node is there, and not disabled. (Of a bus above that is disabled nothing is known here.)"""
+        return self.node(path) >= 0 and self.string(path, "status") in (None, "okay", "ok")
+
     def is_compatible(self, path, name):
         return self.fdt.fdt_node_check_compatible(self.blob, self.node(path), name.encode()) == 0
 
 
 def console_is(path, compatible):
-    """Whether the tree's console (/chosen stdout-path, else the alias serial0) is such a device."""
+    """Whether the tree's console (what /chosen's stdout-path or linux,stdout-path names, or the alias serial0) is such a
+    device."""
     tree = Tree(path)
-    console = tree.string("/chosen", "stdout-path") or "serial0"
-    return tree.is_compatible(console.partition(":")[0], compatible)
+    names = [tree.string("/chosen", "stdout-path"), tree.string("/chosen", "linux,stdout-path"), "serial0"]
+    paths = [name.partition(":")[0] for name in names if name]
+    console = next((path for path in paths if tree.is_usable(path)), paths[-1])
+    return tree.is_compatible(console, compatible)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * serial - the service "console": shares the serial port that /chosen stdout-path names among all programs.
+ * serial - the service "console": shares the console's serial port (init chose it) among all programs.
  *
  * Protocol: <cambium/proto/serial.h>; clients are sessions by badge (session.c). Reads wait as kept replies.
  * Output:   several writers by line (out.c), then to the driver (upstream.c); nobody waits in here for anybody.
