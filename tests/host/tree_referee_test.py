@@ -240,8 +240,8 @@ class Tree:
             return status == E_OK and window[1] >= 8 and sum(window) <= 1 << 48 and not any(
                 window[0] < base + length and base < sum(window) for _, base, length in self.memory())
         chosen = next((n for n in self.root.children if n.name == "chosen"), self.root)
-        named = chosen.text("stdout-path") or chosen.text("linux,stdout-path")
-        ways = [self.find(named)] * bool(named) + [self.find("serial0"), *self.nodes]
+        named = [chosen.text("stdout-path"), chosen.text("linux,stdout-path"), "serial0"]
+        ways = [*(self.find(path) for path in named if path), *self.nodes]
         node = next((node for node in ways if usable(node)), None)
         return (E_OK, node.path, self.reg(node)[0][1]) if node else (E_NOTFOUND,)
 
@@ -372,6 +372,8 @@ def test_after_an_overlay_the_other_ways_to_name_the_console_still_count(path, t
     moved = overlaid(patched(path, tmp_path), "miniuart-bt", tmp_path)
     put(moved, "s", "/chosen", "linux,stdout-path", "serial1")
     assert console_of(moved) == PL011
+    put(moved, "s", "/chosen", "stdout-path", "/nothing")
+    assert console_of(moved) == MINI_UART
     put(moved, "d", "/chosen", "stdout-path")
     assert console_of(moved) == MINI_UART
     put(moved, "d", "/chosen", "linux,stdout-path")
