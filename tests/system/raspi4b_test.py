@@ -57,6 +57,29 @@ def test_both_uarts_have_their_line_of_the_gic(pi, tmp_path):
         raspi.check_paste(machine)
 
 
+def test_five_pl011s_share_a_page_and_a_line(pi, tmp_path):
+    """The console is on the first, the one that QEMU has; the others, which the stock tree has disabled, are told each time."""
+    uarts = [f"/soc/serial@7e20{at}" for at in ("1000", "1400", "1600", "1800", "1a00")]
+
+    def edit(tree):
+        tree.setprop_str(tree.path_offset("/chosen"), "stdout-path", "serial1:115200n8")
+        for uart in uarts:
+            tree.setprop_str(tree.path_offset(uart), "status", "okay")
+    machine = pi(tree=raspi.edited(tmp_path, BOARD, edit))
+    tree = machine.run("tree")
+    assert len(re.findall(r" pl011 +running\n", tree)) == 5, tree
+    assert re.findall(r"^ +153 +level .*?(/soc/serial@\w+)", machine.run("irq"), re.M) == uarts
+    before = [events(machine, uart) for uart in uarts]
+    for number in range(10):
+        assert machine.run(f"echo {number}") == f"{number}\n"
+    assert all(events(machine, uart) >= count + 10 for uart, count in zip(uarts, before))
+    raspi.check_paste(machine)
+    machine.run(f"kill {uarts[1]}")
+    assert library.machine.wait_until(lambda: re.search(r" pl011 +running, restarted 1 time\n", machine.run("tree")))
+    assert machine.run("echo here") == "here\n"
+    assert "STORM" not in machine.run("irq")
+
+
 def test_every_server_may_die(pi):
     raspi.check_deaths(pi(), SERVERS)
 
