@@ -184,6 +184,16 @@ def test_kernel_and_init_choose_the_same_console(path):
 
 
 @stock
+def test_8_gib_on_both_sides_of_the_registers_cost_no_device(path):
+    if "bcm2711" not in name_of(path):
+        pytest.skip("Raspberry Pi 4 is the one with registers between its RAM")
+    # as its firmware writes them: #size-cells is 1, so 4 GiB are two entries
+    plan = planned(path, "0+3b400000", "40000000+bc000000", "100000000+80000000", "180000000+80000000")
+    assert [n["state"] for n in plan.nodes] == [n["state"] for n in planned(path, "0+1000000").nodes]
+    assert all("second root" in n["why"] for n in plan.nodes if n["state"] == "refused")
+
+
+@stock
 def test_every_interrupt_has_a_way_to_the_cpu(path):
     plan = planned(path)
     for node in filter(plan_tool.is_enabled, plan.nodes):
