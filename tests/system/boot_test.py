@@ -50,6 +50,14 @@ def test_boots_at_el2(boot, gic):
     assert machine.ended() == 0
 
 
+def test_boots_at_el3_without_firmware(boot, tmp_path):
+    machine = {"properties": ["secure=on"]}
+    tree = library.blob(library.qemu_tree(tmp_path, **machine))
+    running = boot(**machine, **library.loaded_by_hand(tmp_path, tree=tree), dtb=library.save(tmp_path, "packed.dtb", tree))
+    running.prompt()
+    assert "entered at EL3" in log_of(running)
+
+
 def test_power_off_ends_qemu_with_status_0(shell):
     shell.send("poweroff\r")
     assert shell.ended() == 0
