@@ -4,6 +4,7 @@ import fcntl
 import importlib.machinery
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -78,6 +79,13 @@ def kernel_built(level):
     """The Image with the kernel built at another optimisation level ('0', '2', 's') and the default build's archive."""
     folder = variant(f"O{level}", ["kernel/Image"], [f"-Dkernel_optimization={level}", f"-Darchive={ARCHIVE}"], tests=False)
     return os.path.join(folder, "kernel", "Image")
+
+
+def kernel_symbols():
+    """Where in the image each symbol of this build's kernel is."""
+    listing = subprocess.run(["aarch64-linux-gnu-nm", os.path.join(BUILD, "kernel", "kernel.elf")], check=True,
+                             stdout=subprocess.PIPE, text=True).stdout
+    return {name: int(at, 16) for at, name in re.findall(r"^([0-9a-f]+) \w (\w+)$", listing, re.M)}
 
 
 # ---- trees ----

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The Image boots with QEMU's own tree, at EL1 and EL2, to a prompt; the log says what it found; power-off is clean."""
-import os
 import re
-import subprocess
 
 import boot as library
 import pytest
@@ -24,9 +22,7 @@ def test_the_log_names_what_was_found(shell_of, gic):
 
 
 def test_boot_code_and_the_page_below_the_stack_are_not_mapped_after_the_boot(boot, tmp_path):
-    listing = subprocess.run(["aarch64-linux-gnu-nm", os.path.join(library.BUILD, "kernel", "kernel.elf")], check=True,
-                             stdout=subprocess.PIPE, text=True).stdout
-    offsets = {name: int(at, 16) for at, name in re.findall(r"^([0-9a-f]+) \w (\w+)$", listing, re.M)}
+    offsets = library.kernel_symbols()
     monitor = library.Monitor(tmp_path)
     machine = boot(extra=monitor.options, properties=["dtb-randomness=off"])
     machine.prompt()

@@ -56,11 +56,11 @@ def test_the_kernel_lies_where_its_seed_says_and_nowhere_else(boot, tmp_path, se
     def mapped(address):
         return "gpa:" in monitor.ask(f"gva2gpa {address:#x}")
 
-    ram = library.RAM + 512 * MIB
-    assert library.machine.wait_until(lambda: mapped(image + 0x8000), timeout=20)  # EL1: the kernel idles
+    ram, text = library.RAM + 512 * MIB, library.kernel_symbols()["panic"]
+    assert library.machine.wait_until(lambda: mapped(image + text), timeout=20)  # EL1: the kernel idles
     assert f"gpa: {ram:#x}" in monitor.ask(f"gva2gpa {linear + ram:#x}")
     if image != IMAGE:
-        assert not mapped(IMAGE + 0x8000)
+        assert not mapped(IMAGE + text)
     if linear != LINEAR:
         assert not mapped(LINEAR + ram)
     # the tree's window, of the boot only, and what lies behind it: 11 tables from the image on
