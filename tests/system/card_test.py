@@ -93,7 +93,7 @@ def test_the_card_has_exactly_its_files_byte_for_byte_and_is_the_same_each_time(
         code, out, err = make(tmp_path / name, board, XDG_CACHE_HOME=cache, CAMBIUM_DTB_DIR=folder, TZ=f"UTC+{name}")
         assert code == 0 and not err, err
     assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
-    files = {"kernel8.img": library.IMAGE, "archive.cpio": library.ARCHIVE, sdcard.BOARDS[board][0][0][0]: tree}
+    files = {"kernel8.img": library.machine.IMAGE, "archive.cpio": library.machine.ARCHIVE, sdcard.BOARDS[board][0][0][0]: tree}
     files.update({n: f"{cache}/cambium/firmware/{n}" for n in [*sdcard.BOARDS[board][1], "LICENCE.broadcom"]})
     for name, path in files.items():
         with open(path, "rb") as f:
@@ -183,9 +183,9 @@ def load(machine, board, address, name, size):
 def booted(machine, card, board):
     """All three files come from the card; then the kernel is entered."""
     tree = sdcard.BOARDS[board][0][0][0]
-    load(machine, board, "${kernel_addr_r}", "kernel8.img", os.path.getsize(library.IMAGE))
+    load(machine, board, "${kernel_addr_r}", "kernel8.img", os.path.getsize(library.machine.IMAGE))
     load(machine, board, "${fdt_addr_r}", tree, len(content(card, tree)))
-    load(machine, board, "${ramdisk_addr_r}", "archive.cpio", os.path.getsize(library.ARCHIVE))
+    load(machine, board, "${ramdisk_addr_r}", "archive.cpio", os.path.getsize(library.machine.ARCHIVE))
     machine.send("booti ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${fdt_addr_r}\r")
     machine.expect("Starting kernel")
 
@@ -195,7 +195,7 @@ FIRST_LINES = (r"(?s)\[kernel\] Cambium on {model}.*entered at EL2, image at 0x\
 
 
 def first_lines(board):
-    return FIRST_LINES.format(model=MODEL[board][2], kib=os.path.getsize(library.ARCHIVE) >> 10)
+    return FIRST_LINES.format(model=MODEL[board][2], kib=os.path.getsize(library.machine.ARCHIVE) >> 10)
 
 
 @pytest.fixture
