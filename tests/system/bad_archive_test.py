@@ -58,7 +58,7 @@ def test_an_init_that_faults_is_a_panic_that_says_where(boot, tmp_path):
     entry, = struct.unpack_from("<Q", contents["init"], 24)  # also its offset in the file: the first segment begins both
     contents["init"] = contents["init"][:entry] + bytes(4) + contents["init"][entry + 4:]
     machine = boot_with(boot, tmp_path, contents)
-    found = machine.expect(r"PANIC: init faulted: cause \d+, [^\n]*pc (0x[0-9a-f]+)", timeout=20)
+    found = machine.expect(r"PANIC: init faulted: cause \d+, [^\n]*pc (0x[0-9a-f]+), ESR", timeout=20)
     assert int(found.group(1), 16) % 4096 == entry % 4096
     machine.expect("process init", timeout=5)
 
