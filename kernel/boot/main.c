@@ -60,38 +60,23 @@ static BOOT_CODE void *tree_open(uint64_t tree_pa)
     return fdt;
 }
 
-/* MIDR_EL1.PartNum of implementer 'A'. */
-static BOOT_CODE const char *cpu_name(unsigned part)
-{
-    static const struct {
-        unsigned part;
-        const char *name;
-    } cpus[] = { { 0xd03, "Cortex-A53" }, { 0xd05, "Cortex-A55" }, { 0xd07, "Cortex-A57" },
-                 { 0xd08, "Cortex-A72" }, { 0xd0b, "Cortex-A76" }, { 0xd0c, "Neoverse-N1" } };
-
-    for (unsigned i = 0; i < sizeof(cpus) / sizeof(cpus[0]); i++) {
-        if (cpus[i].part == part) {
-            return cpus[i].name;
-        }
-    }
-    return "unknown core";
-}
-
 static BOOT_CODE void say_hardware(const void *fdt, uint64_t entry_level, uint64_t image_pa)
 {
     const char *model = tree_string(fdt, 0, "model");
-    uint64_t mmfr0 = sysreg_read(id_aa64mmfr0_el1), midr = sysreg_read(midr_el1);
+    uint64_t mmfr0 = sysreg_read(id_aa64mmfr0_el1);
 
     model = model != NULL ? model : tree_string(fdt, 0, "compatible");
     kprintf("Cambium on %s", model != NULL ? model : "a machine without a model");
-    kprintf("%s (MIDR %#lx), entered at EL%lu, image at %#lx, counter %lu kHz",
-            cpu_name(midr >> 4 & 0xfff), midr, entry_level, image_pa,
-            sysreg_read(cntfrq_el0) / 1000);
-    kprintf("features: %s-bit ASID%s%s%s%s", (mmfr0 >> 4 & 15) == 2 ? "16" : "8",
+    kprintf("MIDR %#lx, entered at EL%lu, image at %#lx", sysreg_read(midr_el1), entry_level,
+            image_pa);
+    kprintf("counter %lu kHz, %s-bit ASID%s%s%s", sysreg_read(cntfrq_el0) / 1000,
+            (mmfr0 >> 4 & 15) == 2 ? "16" : "8",
             (sysreg_read(id_aa64mmfr1_el1) >> 20 & 15) != 0 ? ", PAN" : "",
             (sysreg_read(id_aa64isar0_el1) >> 20 & 15) != 0 ? ", LSE" : "",
-            (sysreg_read(id_aa64pfr0_el1) >> 24 & 15) != 0 ? ", GIC system registers" : "",
-            boot_seeds[0] == 0 ? "; /chosen has no kaslr-seed: addresses are fixed" : "");
+            (sysreg_read(id_aa64pfr0_el1) >> 24 & 15) != 0 ? ", GIC system registers" : "");
+    if (boot_seeds[0] == 0) {
+        kprintf("/chosen has no kaslr-seed: addresses are fixed");
+    }
 }
 
 static BOOT_CODE void timer_init(void)

@@ -16,7 +16,7 @@ def test_boots_to_the_prompt(shell_of):
 
 def test_the_log_names_what_was_found(shell_of, gic):
     log = log_of(shell_of)
-    for what in (r"Cortex-A72", r"entered at EL1", r"features:", r"RAM 1024 MiB", rf"/intc@\w+: drv/gicv{gic}",
+    for what in (r"MIDR 0x41[0-9a-f]+, entered at EL1", r"counter [0-9]+ kHz, 16-bit ASID", r"RAM 1024 MiB", rf"/intc@\w+: drv/gicv{gic}",
                  r"console: mux/serial \(.*/pl011@\w+\)"):
         assert re.search(what, log), f"{what} is not in the log:\n{log}"
 
