@@ -293,7 +293,7 @@ static status_t names_node(struct init *init, struct msg *m)
 
 static status_t names_why(const struct init *init, struct msg *m)
 {
-    char why[TREE_PATH_LEN * 2] = "";
+    char why[TREE_PATH_LEN * 4] = "";
     int index = m->w[0] <= TREE_MAX_LEN ? plan_node_index(&init->plan, (int)m->w[0]) : -1;
 
     if (index < 0) {
@@ -302,6 +302,8 @@ static status_t names_why(const struct init *init, struct msg *m)
     const struct plan_node *n = &init->plan.nodes[index];
     if (n->state == NODE_WAITING) {
         plan_why_waiting(&init->plan, &init->plan.services[n->service], why, sizeof(why));
+    } else if (n->state == NODE_SERVED) {
+        plan_references(&init->plan, &init->plan.services[n->service], why, sizeof(why));
     } else {
         plan_why_refused(&init->plan, n, why, sizeof(why));
     }

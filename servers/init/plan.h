@@ -108,6 +108,8 @@ bool plan_is_image(const char *name);
 int plan_node_index(const struct plan *p, int offset);
 /* One line that says why a service waits, cut at len: "interrupts of /intc@8000000, which no server claims". */
 void plan_why_waiting(const struct plan *p, const struct plan_service *s, char *out, size_t len);
+/* The servers that one refers to, cut at len: "interrupts 0 -> /intc@8000000, clocks 1 -> /apb-pclk"; empty: none. */
+void plan_references(const struct plan *p, const struct plan_service *s, char *out, size_t len);
 /* One line that says why a node is refused ("reg 0 lies over RAM or a reservation: ...") or "covered by PATH"; empty for
  * any other. */
 void plan_why_refused(const struct plan *p, const struct plan_node *n, char *out, size_t len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * plan_why - why a node is refused or covered, in a sentence for the log and the command tree. The plan keeps an error
+ * plan_why - why a node is refused or covered, and what a server refers to, in a sentence for the log and the command tree. The plan keeps an error
  * code only; what exactly is wrong is looked up again when somebody asks. (Why one waits: plan_order.c.)
  */
 #include "plan.h"
@@ -54,5 +54,31 @@ void plan_why_refused(const struct plan *p, const struct plan_node *n, char *out
         (void)snprintf(out, len, "it has no reg, which %s needs", n->image->name);
     } else {
         plan_why_reg(p, n, out, len);
+    }
+}
+
+void plan_references(const struct plan *p, const struct plan_service *s, char *out, size_t len)
+{
+    char path[TREE_PATH_LEN];
+    size_t at = 0;
+
+    if (len > 0) {
+        out[0] = '\0';
+    }
+    for (unsigned i = 0; i < s->ref_count && at + 1 < len; i++) {
+        const struct plan_ref *ref = &p->refs[s->ref + i];
+        const struct plan_service *to = &p->services[ref->provider];
+
+        (void)snprintf(path, sizeof(path), "%s",
+                       to->match->provides); /* fits: shorter than a path */
+        if (to->node >= 0) {
+            tree_path(p->fdt, p->nodes[to->node].offset, path, sizeof(path));
+        }
+        const char *separator = at > 0 ? ", " : "";
+        int n = s->node >= 0 && ref->property != plan_service_property
+                    ? snprintf(out + at, len - at, "%s%s %u -> %s", separator, ref->property,
+                               ref->index, path)
+                    : snprintf(out + at, len - at, "%s%s -> %s", separator, ref->property, path);
+        at += n > 0 ? (size_t)n : 0;
     }
 }

@@ -67,7 +67,12 @@ void report_plan(struct init *init)
         if ((n->state == NODE_REFUSED || n->state == NODE_COVERED) && wrong++ < REPORT_NODES_MAX) {
             tree_path(p->fdt, n->offset, path, sizeof(path));
             plan_why_refused(p, n, why, sizeof(why));
-            report(init, LOG_WARN, "%s: %s%s", path, n->state == NODE_REFUSED ? "refused: " : "",
+            /* a board may have an older controller beside the one that it uses: nothing is wrong */
+            bool is_spare = n->state == NODE_REFUSED && n->error == E_BUSY;
+            report(init, is_spare ? LOG_INFO : LOG_WARN, "%s: %s%s", path,
+                   is_spare                   ? "not used: "
+                   : n->state == NODE_REFUSED ? "refused: "
+                                              : "",
                    why);
         }
     }
@@ -94,29 +99,23 @@ void report_plan(struct init *init)
            p->service_count, unclaimed);
 }
 
+/* One line of a terminal; what a node's server refers to, `tree PATH` shows. Of a server without a node it says which device
+ * it was given, and why that one. */
 void report_started(struct init *init, const struct server *s)
 {
     char path[TREE_PATH_LEN];
     char refs[REPORT_LINE] = "";
-    size_t at = 0;
-    const struct plan_ref *ref;
-    const struct server *provider;
 
-    for (unsigned i = 0;
-         (provider = server_provider(init, s, i, &ref)) != NULL && at + 1 < sizeof(refs); i++) {
-        report_server_name(init, provider, path, sizeof(path));
-        int n = s->plan->node >= 0 && ref->property != plan_service_property
-                    ? snprintf(refs + at, sizeof(refs) - at, ", %s %u -> %s", ref->property,
-                               ref->index, path)
-                    : snprintf(refs + at, sizeof(refs) - at, ", %s -> %s", ref->property, path);
-        at += n > 0 ? (size_t)n : 0;
-    }
     report_server_name(init, s, path, sizeof(path));
     if (s->plan == NULL) {
         report(init, LOG_INFO, "%s: started", path);
-    } else {
-        report(init, LOG_INFO, "%s: %s (rank %u%s)", path, s->image->name, s->number + 1, refs);
+        return;
     }
+    if (s->plan->node < 0) {
+        plan_references(&init->plan, s->plan, refs, sizeof(refs));
+    }
+    report(init, LOG_INFO, "%s: %s (rank %u%s%s)", path, s->image->name, s->number + 1,
+           refs[0] != '\0' ? ", " : "", refs);
 }
 
 static const char *fault_text(uint64_t cause)

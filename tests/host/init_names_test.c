@@ -367,7 +367,7 @@ static void questions_beyond_the_end_are_answered(void **state)
     assert_string_equal((const char *)m.w, "hello");
 }
 
-static void why_a_node_has_no_server_is_told_in_pieces(void **state)
+static void why_a_node_has_no_server_or_what_that_refers_to_is_told_in_pieces(void **state)
 {
     static const char why[] = "covered by /intc@8000000";
     int node = tree_node(fake.init.fdt, "/pl011@9000000");
@@ -376,7 +376,8 @@ static void why_a_node_has_no_server_is_told_in_pieces(void **state)
 
     (void)state;
     assert_int_equal(ask_number(FROM_SHELL, INIT_OP_WHY, (uint64_t)node, &m), E_OK);
-    assert_int_equal(m.w[0], 0); /* it has one */
+    assert_int_equal(m.w[0], strlen("interrupts 0 -> /intc@8000000")); /* it has one */
+    assert_string_equal((const char *)&m.w[1], "interrupts 0 -> /intc@8000000");
     n->state = NODE_COVERED;
     n->other = plan_node_index(&fake.init.plan, tree_node(fake.init.fdt, "/intc@8000000"));
     for (unsigned from = 0; from <= sizeof(why); from++) {
@@ -410,7 +411,7 @@ int main(void)
         TEST(a_program_kills_its_own_jobs_only),
         TEST(what_was_given_up_is_refused_and_starts_when_it_is_told_to),
         TEST(questions_beyond_the_end_are_answered),
-        TEST(why_a_node_has_no_server_is_told_in_pieces),
+        TEST(why_a_node_has_no_server_or_what_that_refers_to_is_told_in_pieces),
     };
     return TREE_RUN(tests);
 }

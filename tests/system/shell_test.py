@@ -11,6 +11,13 @@ def test_every_command_of_the_contract_is_listed(shell):
     assert shell.status() == 0
 
 
+def test_tree_of_a_path_tells_what_the_node_is_and_refers_to(shell):
+    lines = shell.run("tree /pl011@9000000").splitlines()
+    assert re.fullmatch(r"pl011@9000000 +pl011 +running", lines[0])
+    assert lines[1:] == ["  compatible arm,pl011, arm,primecell", "  reg 0: 0x9000000, 0x1000 bytes",
+                         "  interrupts 0 -> /intc@8000000"]
+
+
 def test_tree_ps_irq_and_mem_show_the_system(shell):
     assert re.search(r"pl011@\w+ .*pl011 +running", shell.run("tree"))
     assert shell.status() == 0

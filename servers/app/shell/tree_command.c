@@ -84,20 +84,32 @@ static void print_server(const struct server_view *s)
     }
 }
 
-/* init's sentence, in pieces. */
-static void print_why(const struct tree_view *v, int node)
+/* init's sentence, which comes in pieces; of a list, ", " ends a line if `is_list`. */
+static void print_why(const struct tree_view *v, int node, bool is_list)
 {
-    uint64_t at = 0;
     struct msg m;
+    uint64_t at = 0, len = 0;
+    char last = '\0';
 
     do {
         m = (struct msg){ .info = INIT_OP_WHY, .w = { (uint64_t)node, at } };
         if (msg_call(v->sh->init, &m) != E_OK) {
             return;
         }
-        printf("%.*s", INIT_WHY_LEN, (const char *)&m.w[1]);
-        at += INIT_WHY_LEN;
-    } while (at < m.w[0]);
+        len = m.w[0];
+        for (const char *c = (const char *)&m.w[1]; at < len && c < (const char *)&m.w[8];
+             c++, at++) {
+            if (is_list && (at == 0 || (last == ',' && *c == ' '))) {
+                printf(at == 0 ? "  %c" : "\n  ", *c);
+            } else if (!(is_list && *c == ',')) {
+                putchar(*c);
+            }
+            last = *c;
+        }
+    } while (at < len);
+    if (is_list && len > 0) {
+        putchar('\n');
+    }
 }
 
 static void print_state(const struct tree_view *v, int node, const struct node_view *n)
@@ -114,7 +126,7 @@ static void print_state(const struct tree_view *v, int node, const struct node_v
     case NODE_COVERED:
     case NODE_REFUSED:
         printf("%s", state_names[n->state]);
-        print_why(v, node);
+        print_why(v, node, false);
         break;
     default:
         if (n->state < sizeof(state_names) / sizeof(state_names[0])) {
@@ -222,6 +234,29 @@ static void view_nodes(struct tree_view *v, int top)
     }
 }
 
+/* What the tree says of a node, and what its server, if it has one, refers to. */
+static void print_details(const struct tree_view *v, int node)
+{
+    const void *tree = v->sh->tree;
+    const char *compatible;
+    struct tree_range r;
+    struct node_view n;
+
+    for (unsigned i = 0; (compatible = tree_string_at(tree, node, "compatible", i)) != NULL; i++) {
+        printf("%s %s", i == 0 ? "  compatible" : ",", compatible);
+    }
+    if (tree_string_at(tree, node, "compatible", 0) != NULL) {
+        printf("\n");
+    }
+    for (unsigned i = 0; tree_reg(tree, node, i, &r) == E_OK; i++) {
+        printf("  reg %u: %#llx, %#llx bytes\n", i, (unsigned long long)r.base,
+               (unsigned long long)r.len);
+    }
+    if (node_view(v, node, &n) && n.state == NODE_SERVED) {
+        print_why(v, node, true);
+    }
+}
+
 int tree_command(struct shell *sh, int argc, char *argv[])
 {
     bool all = argc >= 2 && strcmp(argv[1], "-a") == 0;
@@ -242,6 +277,7 @@ int tree_command(struct shell *sh, int argc, char *argv[])
     }
     view_nodes(&v, top);
     if (path != NULL) {
+        print_details(&v, top);
         return STATUS_OK;
     }
     view_services(&v);

@@ -57,7 +57,8 @@ enum init_op {
                              * node */
 
     INIT_OP_WHY,      /* w0 = node offset, w1 = n -> w0 = bytes of the sentence that says why the node is refused, covered
-                       * or waiting (0: it is not), w1..w7 = its bytes from n on. E_NOTFOUND: no such node */
+                       * or waiting, or if it is served what its server refers to ("clocks 0 -> PATH, ..."; 0: nothing to
+                       * say), w1..w7 = its bytes from n on. E_NOTFOUND: no such node */
     INIT_OP_LOG_LEVEL /* name of a server as for KILL, w6 = enum log_level: the least severe that it and its later
                        * incarnations log (LOG_INFO where nobody asked). E_RIGHTS; E_NOTFOUND: no such server, programs
                        * included; E_INVAL: no such level */
