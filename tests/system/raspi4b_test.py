@@ -36,6 +36,11 @@ def test_the_prompt_comes_with_the_tree_of(pi, name):
     assert "0 of them while no interrupt server waited" in machine.run("irq")
     firmware = machine.run("firmware")
     assert re.search(r"revision +0xb03115 +\(revision 1\.5, 2048 MiB\)", firmware), firmware
+    if name == BOARD:
+        machine.send("reboot\r")
+        machine.expect("entered at EL2")
+        machine.prompt()
+    assert "warn:" not in machine.text
     machine.send("poweroff\r")
     assert machine.ended() == 0
 
