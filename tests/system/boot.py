@@ -29,6 +29,7 @@ PROGRAMS = os.path.join(BUILD, "tests", "system")
 # Where this QEMU machine has RAM, for loading by hand. (Tests may know boards; the system may not.)
 RAM = 0x40000000
 STUB_AT, IMAGE_AT, TREE_AT = RAM + 0x3f00000, RAM + 0x200000, RAM + 0x8000000
+DEVICE_AT = RAM + 0x20000000  # in RAM too: with_node()
 
 
 def start(timeout=60, **options):
@@ -118,6 +119,23 @@ def subnode(tree, parent, prefix):
 def blob(tree):
     tree.pack()
     return bytes(tree.as_bytearray())
+
+
+def with_node(folder, name, compatibles, registers=(), length=0x1000, **properties):
+    """Options for start(): QEMU's tree with one node more, `name` at DEVICE_AT, whose registers are RAM that the tree does not
+    tell of. They hold `registers` ({offset: value}, else zero) and then what is written to them: a device that does nothing.
+    `properties`: more of the node, each a list of cells (`_` for `-`), such as interrupts=[0, 100, 4]."""
+    tree = qemu_tree(folder)
+    tree.setprop(subnode(tree, 0, "memory"), "reg", struct.pack(">QQ", RAM, DEVICE_AT - RAM))
+    node = tree.add_subnode(0, f"{name}@{DEVICE_AT:x}")
+    tree.setprop(node, "compatible", b"".join(compatible.encode() + b"\0" for compatible in compatibles))
+    tree.setprop(node, "reg", struct.pack(">QQ", DEVICE_AT, length))
+    for key, cells in properties.items():
+        tree.setprop(node, key.replace("_", "-"), struct.pack(f">{len(cells)}I", *cells))
+    options = loaded_by_hand(folder, blob(tree))
+    for offset, value in dict(registers).items():
+        options["extra"] += ["-device", f"loader,addr={DEVICE_AT + offset:#x},data={value:#x},data-len=4"]
+    return options
 
 
 # ---- archives ----

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""tools/new-server: writes a driver server that builds and passes its tests, for a person to make a driver of; or takes one
+away. The texts are in new_server/*.in. Everything is looked at before anything is written."""
+import argparse
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+DESCRIPTION = """\
+Writes a new driver server, which builds and passes its tests at once: the
+folder servers/drv/NAME (driver, registers, binding page, meson.build), a host
+test against recorded registers, a system test that boots it, and its line in
+servers/drv/meson.build. Nothing else has to be edited by hand.
+servers/README.md tells how it becomes a driver.
+
+CLASS is the noun by which clients find it (service_open, PROGRAM_NEEDS), and
+names their protocol, libsys/include/cambium/proto/CLASS.h: say what the device
+is for, as in rtc/pl031 or gpio/pl061. Several servers may be of one class.
+NAME is the device: its folder, its image drv/NAME, its process in `ps`.
+"""
+EPILOG = """\
+status: 0 done; 1 a file could not be written, and nothing is changed;
+2 it cannot be done, and why
+"""
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+TEMPLATES = os.path.join(os.path.dirname(os.path.realpath(__file__)), "new_server")
+LIST = "servers/drv/meson.build"
+VIRT = "dts/trees/good-virt-gicv2.dts"  # the tree that QEMU makes for its virt
+MATCH = re.compile(r'\bDEV_MATCH\(\s*"([^"]+)"\s*,\s*"([^"]+)"[^)]*?\)', re.S)
+KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long main
+register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while""".split()
+
+
+class Refused(Exception):
+    """It cannot be done; the sentence says what to do."""
+
+
+def path_of(name):
+    return os.path.join(ROOT, name)
+
+
+def exists(name):
+    return os.path.exists(path_of(name))
+
+
+def read(name):
+    with open(path_of(name), encoding="utf-8") as file:
+        return file.read()
+
+
+def files(*patterns):
+    """Names of the files of the checkout that match, sorted."""
+    found = [p for pattern in patterns for p in glob.glob(path_of(pattern), recursive=True)]
+    return sorted(os.path.relpath(p, ROOT) for p in found if os.path.isfile(p))
+
+
+def must_be_a_checkout():
+    for name in (LIST, VIRT, "kernel/abi/abi.h", "libsys/include/cambium/match.h", "tests/host/meson.build",
+                 "tests/system/meson.build"):
+        if not exists(name):
+            raise Refused(f"{path_of(name)} is not there: run the tools/new-server of a checkout of Cambium, which has the "
+                          "servers and their tests")
+
+
+def limit(header, pattern):
+    """The most characters that fit into an array of the ABI: its length, less the NUL where there is one."""
+    return int(re.search(pattern, read(header))[1])
+
+
+# ---- what may be asked for ----
+
+def split_name(text):
+    """CLASS/NAME as a pair, both fit for C, the archive and `ps`."""
+    if text.count("/") != 1:
+        raise Refused(f"{text} is not CLASS/NAME, such as rtc/pl031")
+    longest = {"class": limit("libsys/include/cambium/match.h", r"provides\[(\d+)\]") - 1,
+               "name": limit("kernel/abi/abi.h", r"PROCESS_NAME_LEN\s*=?\s*(\d+)")}
+    for what, word in zip(("class", "name"), text.split("/")):
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", word):
+            raise Refused(f"{text!r}: the {what} {word!r} must be made of small letters, digits and _, with a letter first")
+        if len(word) > longest[what]:
+            where = "a match table has room for" if what == "class" else "ps shows of a process"
+            raise Refused(f"{text}: the {what} {word} has {len(word)} characters, and {longest[what]} are what {where}: "
+                          "shorten it")
+        if word in KEYWORDS:
+            raise Refused(f"{text}: {word} is a word of C: take another {what}")
+    return text.split("/")
+
+
+def name_must_be_free(name):
+    """No folder, program, test or C name has it."""
+    for folder in [f"servers/{name}"] + [f"servers/{group}/{name}" for group in ("drv", "mux", "app")]:
+        if exists(folder):
+            raise Refused(f"{folder} is there already: take another name" +
+                          (f", or first away with it: tools/new-server --remove {removal_name(name)}"
+                           if folder.startswith("servers/drv/") else ", since an image's name is that of its process"))
+    for test in files(f"tests/*/{name}_test.c", f"tests/*/{name}_test.py"):
+        raise Refused(f"{test} is there already, which is what the new server's test would be called: take another name")
+    for listing in files("tests/*/meson.build", "tests/meson.build"):
+        if re.search(rf"'(system )?{name}'", read(listing)):
+            raise Refused(f"{listing} has something called {name} already: take another name")
+    for header in files("libsys/include/**/*.h", "kernel/abi/*.h", "libsys/tree/*.h"):
+        taken = re.search(rf"\b(struct|enum) {name}\b|\b{name}_(start|serve|match)\b", read(header))
+        if taken:
+            raise Refused(f"{header} has {taken[0]}, which the driver would define too: take another name")
+
+
+def removal_name(name):
+    """CLASS/NAME of a driver that is there, for a hint."""
+    return next((f"{kind}/{name}" for _, kind in tables().get(f"servers/drv/{name}/{name}.c", [])), f"CLASS/{name}")
+
+
+def tables():
+    """{file: [(compatible, class)]} of every match table."""
+    found = {name: MATCH.findall(read(name)) for name in files("servers/**/*.c")}
+    return {name: entries for name, entries in found.items() if entries}
+
+
+def kernels_compatibles():
+    """What the kernel drives by itself: init gives it to nobody."""
+    table = re.search(r"compatibles\[\] = \{(.*?)\};", read("servers/init/plan.c"), re.S)
+    return re.findall(r'"([^"]+)"', table[1])
+
+
+def compatible_must_be_free(compatible):
+    longest = limit("libsys/include/cambium/match.h", r"compatible\[(\d+)\]") - 1
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9,._+-]*", compatible):
+        raise Refused(f"{compatible!r} is no compatible string: letters, digits and ,._+- such as arm,pl031")
+    if len(compatible) > longest:
+        raise Refused(f"{compatible} has {len(compatible)} characters, and a match table has room for {longest}")
+    if compatible in kernels_compatibles():
+        raise Refused(f"{compatible} is the kernel's own, says servers/init/plan.c: no server gets such a node")
+    for name, entries in tables().items():
+        if compatible in [entry[0] for entry in entries]:
+            raise Refused(f"{compatible} is claimed by {name} already: init would give the node to the first of them in the "
+                          "archive. Name what only the new server knows, or change that one")
+
+
+def pci_compatible(text):
+    match = re.fullmatch(r"(?:0x)?([0-9a-fA-F]{4}):(?:0x)?([0-9a-fA-F]{4})", text)
+    if not match:
+        raise Refused(f"--pci {text}: not VVVV:DDDD, vendor and device as four hexadecimal digits each, such as 1b36:0005")
+    return f"pci{match[1].lower()},{match[2].lower()}"
+
+
+def class_must_be_a_class(kind):
+    """Not the name of a service, by which something else is found."""
+    for name in files("servers/**/*.c"):
+        if re.search(rf'DEV_MATCH\("{kind}"[^)]*MATCH_SERVICE', read(name)):
+            raise Refused(f"{kind} is the name of a service, says {name}: take another class")
+
+
+# ---- the texts ----
+
+def virt_compatibles():
+    """Of the nodes that QEMU's virt has; dtc writes the NUL between two of a node as \\0."""
+    listed = re.findall(r'\bcompatible = ([^;]*);', read(VIRT))
+    return {one for text in listed for string in re.findall(r'"([^"]+)"', text) for one in string.split("\\0")}
+
+
+def protocol(kind):
+    return f"libsys/include/cambium/proto/{kind}.h"
+
+
+def texts(kind, name, compatibles, pci):
+    """{file: text} of the server."""
+    on_virt = bool(set(compatibles) & virt_compatibles())
+    has_protocol = exists(protocol(kind))
+    words = {
+        "NAME": name, "UPPER": name.upper(), "CLASS": kind,
+        "MATCHES": "\n".join(f'    DEV_MATCH("{c}", "{kind}", "reg", 0),' for c in compatibles),
+        "COMPATIBLES": ", ".join(f"`{c}`" for c in compatibles),
+        "COMPATIBLES_PY": ", ".join(f'"{c}"' for c in compatibles),
+        "PROTOCOL": f"<cambium/proto/{kind}.h>." if has_protocol else f"none yet; it will be <cambium/proto/{kind}.h>.",
+        "PROTOCOL_MD": f"`<cambium/proto/{kind}.h>`" if has_protocol else f"whose protocol will be `<cambium/proto/{kind}.h>`",
+        "PCI_README": PCI_README.format(name=name) if pci else "",
+        "PCI_TEST": PCI_TEST if pci else "",
+    }
+    templates = {
+        f"servers/drv/{name}/{name}.c": "driver.c", f"servers/drv/{name}/{name}_regs.h": "regs.h",
+        f"servers/drv/{name}/README.md": "README.md", f"servers/drv/{name}/meson.build": "meson.build",
+        f"tests/host/{name}_test.c": "host_test.c",
+        f"tests/system/{name}_test.py": "system_test_virt.py" if on_virt else "system_test.py",
+    }
+    return {target: filled(template, words) for target, template in templates.items()}
+
+
+PCI_README = """
+A binding only: no server enumerates PCI yet, so no function of a PCI bus is driven by this one. Until there is, the system
+test hands it a node of its own, in the tree, whose `reg` is what BAR 0 will be.
+"""
+PCI_TEST = " No server enumerates PCI yet: a node in the tree stands for the function."
+
+
+def filled(template, words):
+    with open(os.path.join(TEMPLATES, template + ".in"), encoding="utf-8") as file:
+        return re.sub(r"@([A-Z_]+)@", lambda match: words[match[1]], file.read())
+
+
+def list_with(name):
+    """The list of drivers with one more line, sorted."""
+    lines = read(LIST).splitlines()
+    return "\n".join(sorted([*lines, f"subdir('{name}')"])) + "\n"
+
+
+def list_without(name):
+    return "".join(line for line in read(LIST).splitlines(True) if line != f"subdir('{name}')\n")
+
+
+# ---- doing it ----
+
+def write(name, text):
+    os.makedirs(os.path.dirname(path_of(name)), exist_ok=True)
+    with open(path_of(name), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+ABOUT = {".c": "the driver", "_regs.h": "its registers", "README.md": "its binding page", "meson.build": "",
+         "_test.c": "its host test", "_test.py": "its system test"}
+
+
+def about(name):
+    return next(text for end, text in sorted(ABOUT.items(), key=lambda e: -len(e[0])) if name.endswith(end))
+
+
+def create(kind, name, compatibles, pci):
+    class_must_be_a_class(kind)
+    name_must_be_free(name)
+    for number, compatible in enumerate(compatibles):
+        compatible_must_be_free(compatible)
+        if compatible in compatibles[:number]:
+            raise Refused(f"{compatible} is given twice")
+    written = texts(kind, name, compatibles, pci)
+    before = read(LIST)
+    try:
+        for target, text in written.items():
+            write(target, text)
+        write(LIST, list_with(name))
+    except OSError as error:
+        shutil.rmtree(path_of(f"servers/drv/{name}"), ignore_errors=True)
+        for target in filter(exists, written):
+            os.remove(path_of(target))
+        if read(LIST) != before:
+            write(LIST, before)
+        raise SystemExit(f"tools/new-server: {error.filename}: {error.strerror}; nothing is changed") from None
+    width = max(map(len, written))
+    for target in written:
+        print(f"wrote  {target:{width}}  {about(target)}".rstrip())
+    print(f"added  {LIST:{width}}  its line")
+    if not exists(protocol(kind)):
+        print(f"\nClass {kind} has no protocol yet: what clients may ask comes into\n{protocol(kind)}.")
+    if pci:
+        print("\nA binding only: no server enumerates PCI yet.")
+    print(f"\n`tools/test -k {name}` builds and tests it.\nservers/README.md shows how it becomes a driver.")
+
+
+def git(*words):
+    """Output of git; None if it cannot say anything of this checkout."""
+    try:
+        done = subprocess.run(["git", "-C", ROOT, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def must_be_as_written_or_committed(kind, name, targets, force):
+    """What --remove takes away, git or new-server can bring back."""
+    entries = tables()[f"servers/drv/{name}/{name}.c"]
+    compatibles = [compatible for compatible, _ in entries]
+    pci = any(re.fullmatch(r"pci[0-9a-f]{4},[0-9a-f]{4}", c) for c in compatibles)
+    fresh = texts(kind, name, compatibles, pci)
+    for target in [] if force else targets:
+        if target in fresh and read(target) == fresh[target]:
+            continue
+        if git("ls-files", "--error-unmatch", target) is None or git("status", "--porcelain", "--", target) != "":
+            raise Refused(f"{target} has work in it that git does not have: commit it, or say --force to lose it")
+
+
+def nobody_else_uses(name, targets):
+    for user in files(*(f"{top}/**/{end}" for top in ("libsys", "servers", "tests", "tools") for end in ("*.[ch]", "meson.build"))):
+        if user not in targets and f"drv/{name}/" in read(user):
+            raise Refused(f"{user} uses servers/drv/{name}: take that away first")
+
+
+def remove(kind, name, force):
+    source = f"servers/drv/{name}/{name}.c"
+    entries = tables().get(source)
+    if not entries:
+        raise Refused(f"servers/drv/{name} is no driver: {source} with a match table is not there")
+    classes = sorted({entry[1] for entry in entries})
+    if kind not in classes:
+        raise Refused(f"{source} is of class {' and '.join(classes)}, not {kind}: say --remove {classes[0]}/{name}")
+    tests = [f"tests/host/{name}_test.c", f"tests/system/{name}_test.py"]
+    if "'tests'" not in read(f"servers/drv/{name}/meson.build") or f"subdir('{name}')\n" not in read(LIST):
+        raise Refused(f"servers/drv/{name}/meson.build lists no tests: tools/new-server did not write that server, and would "
+                      "leave half of it behind")
+    targets = files(f"servers/drv/{name}/**") + [test for test in tests if exists(test)]
+    nobody_else_uses(name, targets)
+    must_be_as_written_or_committed(kind, name, targets, force)
+    for target in targets:
+        os.remove(path_of(target))
+        print(f"removed  {target}")
+    shutil.rmtree(path_of(f"servers/drv/{name}"))
+    write(LIST, list_without(name))
+    print(f"removed  its line in {LIST}")
+
+
+def options():
+    parser = argparse.ArgumentParser(prog="tools/new-server", description=DESCRIPTION, epilog=EPILOG,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("server", metavar="CLASS/NAME", help="what it is for, and which device it is")
+    what = parser.add_argument_group("what it drives, one at least").add_argument
+    what("--compatible", metavar="STR", action="append", default=[],
+         help="a string of the nodes' `compatible`, as the binding has it; may be repeated")
+    what("--pci", metavar="VVVV:DDDD", action="append", default=[],
+         help="vendor and device of a PCI function, in hexadecimal. A binding only, until a server enumerates PCI")
+    parser.add_argument("--remove", action="store_true",
+                        help="instead: delete the server, its tests and its line, as they were written. Refused if something "
+                        "else uses it, or if there is work in it that git does not have")
+    parser.add_argument("--force", action="store_true", help="with --remove: even then")
+    return parser.parse_args()
+
+
+def main():
+    args = options()
+    try:
+        must_be_a_checkout()
+        kind, name = split_name(args.server)
+        if args.remove:
+            if args.compatible or args.pci:
+                raise Refused("--remove takes no --compatible and no --pci")
+            remove(kind, name, args.force)
+        else:
+            if args.force:
+                raise Refused("--force belongs to --remove")
+            if not args.compatible and not args.pci:
+                raise Refused(f"which nodes is {args.server} for? --compatible STR says it, such as arm,pl031; --pci VVVV:DDDD a "
+                              "PCI function")
+            create(kind, name, args.compatible + [pci_compatible(pci) for pci in args.pci], bool(args.pci))
+    except Refused as why:
+        print(f"tools/new-server: {why}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
