@@ -154,8 +154,18 @@ status_t tree_phandle(const void *fdt, uint32_t phandle, int *out) WARN_UNUSED;
  * 0); E_FORMAT: this entry or one before it is cut short, dangles, or its provider lacks cells_name. */
 status_t tree_reference(const void *fdt, int node, const char *property, const char *cells_name, unsigned index,
                         struct tree_ref *out) WARN_UNUSED;
+/* How many such entries the list has; one that tree_reference finds damaged is the last. */
+unsigned tree_reference_count(const void *fdt, int node, const char *property, const char *cells_name);
 /* Index of `name` in the node's NAMES property ("clock-names"). E_NOTFOUND. */
 status_t tree_name_index(const void *fdt, int node, const char *names, const char *name, unsigned *out) WARN_UNUSED;
+
+/* GPIO `index` of a node: the entries of its `gpios`, then those of its enabled children that have no compatible of their
+ * own (keys, LEDs), in the tree's order: such a child is a part of the node. *out_holder (or NULL) is whose `gpios` it is.
+ * E_NOTFOUND: there are no more; E_FORMAT: the entry is a hole or damaged (that
+ * property has no others behind it, the next child may). */
+status_t tree_gpio(const void *fdt, int node, unsigned index, struct tree_ref *out, int *out_holder) WARN_UNUSED;
+/* Whether a child is such a part of its parent. */
+bool tree_is_part(const void *fdt, int child);
 
 /* ---- interrupts ---- */
 

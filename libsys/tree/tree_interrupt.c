@@ -149,6 +149,25 @@ status_t tree_reference(const void *fdt, int node, const char *property, const c
     return E_OK;
 }
 
+unsigned tree_reference_count(const void *fdt, int node, const char *property,
+                              const char *cells_name)
+{
+    struct cursor c;
+    const fdt32_t *cells;
+    unsigned entry_cells, count = 0;
+    int provider;
+    status_t err = cursor_open(&c, fdt, node, property);
+
+    if (err == E_FORMAT) {
+        return 1;
+    }
+    while (err == E_OK && c.left != 0) {
+        err = cursor_entry(&c, cells_name, &provider, &cells, &entry_cells);
+        count++;
+    }
+    return count;
+}
+
 /* ---- interrupts ---- */
 
 static status_t interrupt_cells(const void *fdt, int node, unsigned *out)

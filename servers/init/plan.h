@@ -77,6 +77,7 @@ struct plan_service {
         need; /* waiting: the unmet reference, e.g. "clocks 0" (need_len bytes of the match table) */
     unsigned need_len;
     int need_node; /* the node it leads to, or -1: it leads nowhere */
+    bool is_other_class; /* that has a server, and it does not speak this property's protocol */
 };
 
 struct plan {

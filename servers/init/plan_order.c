@@ -179,10 +179,11 @@ void plan_why_waiting(const struct plan *p, const struct plan_service *s, char *
             tree_path(p->fdt, p->nodes[s->need_node].offset, path, sizeof(path));
             n = snprintf(out + at, len - at, "%.*s of %s, %s", (int)s->need_len, s->need, path,
                          hop + 1 == p->service_count && s->is_cyclic ? "a cycle"
-                                                                     : node_why(p, s->need_node));
+                         : s->is_other_class ? "whose server is of another class"
+                                             : node_why(p, s->need_node));
         }
         at += n > 0 ? (size_t)n : 0;
-        int next = s->need_node < 0 ? -1 : p->nodes[s->need_node].service;
+        int next = s->need_node < 0 || s->is_other_class ? -1 : p->nodes[s->need_node].service;
         if (next < 0 || !p->services[next].is_waiting || at + 1 >= len) {
             break;
         }

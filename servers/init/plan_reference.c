@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * plan_reference - what the services refer to: which other service stands behind each interrupt, clock, reset ... of
- * a node, and whether the node can do without.
+ * a node, and whether the node can do without. Each property has one class of servers that can answer about it; a server
+ * of another class gets no call, as it would take it for something else.
  *
  * `requires` of a match entry is a list of references separated by blanks: a property, then an index or a name of the
  * property's names list; without either the first is meant: "interrupts", "clocks 1", "resets bridge". What the tree does
@@ -20,18 +21,19 @@ static const struct ref_kind {
     const char *property;
     const char *cells;
     const char *names;
+    const char *class; /* what its provider's server provides */
 } ref_kinds[] = {
-    { "interrupts", "#interrupt-cells", "interrupt-names" },
-    { "clocks", "#clock-cells", "clock-names" },
-    { "resets", "#reset-cells", "reset-names" },
-    { "mboxes", "#mbox-cells", "mbox-names" },
-    { "dmas", "#dma-cells", "dma-names" },
-    { "phys", "#phy-cells", "phy-names" },
-    { "power-domains", "#power-domain-cells", "power-domain-names" },
-    { "gpios", "#gpio-cells", NULL },
-    { "iommus", "#iommu-cells", NULL },
+    { "interrupts", "#interrupt-cells", "interrupt-names", "irq" },
+    { "gpios", "#gpio-cells", NULL, "gpio" },
+    { "clocks", "#clock-cells", "clock-names", "clock" },
+    { "resets", "#reset-cells", "reset-names", "reset" },
+    { "mboxes", "#mbox-cells", "mbox-names", "mbox" },
+    { "dmas", "#dma-cells", "dma-names", "dma" },
+    { "phys", "#phy-cells", "phy-names", "phy" },
+    { "power-domains", "#power-domain-cells", "power-domain-names", "power-domain" },
+    { "iommus", "#iommu-cells", NULL, "iommu" },
 };
-enum { REF_KINDS = sizeof(ref_kinds) / sizeof(ref_kinds[0]), REF_INTERRUPTS = 0 };
+enum { REF_KINDS = sizeof(ref_kinds) / sizeof(ref_kinds[0]), REF_INTERRUPTS = 0, REF_GPIOS = 1 };
 
 /* One reference of a `requires` list. */
 struct need {
@@ -127,13 +129,20 @@ static bool need_next(const struct plan *p, int offset, const char **at, struct 
     return true;
 }
 
+/* Whether the node's server, which there is, speaks the protocol of that reference. */
+static bool is_of_class(const struct plan *p, int node, const struct ref_kind *kind)
+{
+    return strcmp(p->nodes[node].match->provides, kind->class) == 0;
+}
+
 /* The node that a reference leads to. */
 static status_t ref_node(const struct plan *p, int offset, const struct ref_kind *kind,
                          unsigned index, int *out)
 {
     struct tree_ref ref;
-    status_t err = kind == &ref_kinds[REF_INTERRUPTS]
-                       ? tree_interrupt(p->fdt, offset, index, &ref)
+    status_t err = kind == &ref_kinds[REF_INTERRUPTS] ? tree_interrupt(p->fdt, offset, index, &ref)
+                   : kind == &ref_kinds[REF_GPIOS]
+                       ? tree_gpio(p->fdt, offset, index, &ref, NULL)
                        : tree_reference(p->fdt, offset, kind->property, kind->cells, index, &ref);
     int node = err ? -1 : plan_node_index(p, ref.node);
 
@@ -196,6 +205,16 @@ static bool plan_resolve_named(struct plan *p, struct plan_service *s, const str
     return true;
 }
 
+/* Saves a look for each index. GPIOs may stand in a child alone. */
+static bool has_references(const struct plan *p, int offset, unsigned kind)
+{
+    int len;
+
+    return kind == REF_GPIOS || tree_prop(p->fdt, offset, ref_kinds[kind].property, &len) != NULL ||
+           (kind == REF_INTERRUPTS &&
+            tree_prop(p->fdt, offset, "interrupts-extended", &len) != NULL);
+}
+
 /* Everything the node refers to that has a server gets a handle; the required ones must lead to something. */
 static void plan_resolve_node(struct plan *p, struct plan_service *s)
 {
@@ -215,23 +234,25 @@ static void plan_resolve_node(struct plan *p, struct plan_service *s)
             plan_unmet(s, &need, -1);
         } else if (node != s->node && p->nodes[node].service < 0 && !p->nodes[node].is_always_met) {
             plan_unmet(s, &need, node);
+        } else if (node != s->node && p->nodes[node].service >= 0 &&
+                   !is_of_class(p, node, need.kind)) {
+            s->is_other_class |= !s->is_waiting; /* the first is the one reported */
+            plan_unmet(s, &need, node);
         } else {
             required[need.kind - ref_kinds] |= 1u << need.index;
         }
     }
     for (unsigned k = 0; k < REF_KINDS; k++) {
-        int len;
-        if (tree_prop(p->fdt, n->offset, ref_kinds[k].property, &len) == NULL &&
-            (k != REF_INTERRUPTS ||
-             tree_prop(p->fdt, n->offset, "interrupts-extended", &len) == NULL)) {
+        if (!has_references(p, n->offset, k)) {
             continue;
         }
         for (unsigned i = 0; i < PLAN_NODE_REFS; i++) {
             status_t err = ref_node(p, n->offset, &ref_kinds[k], i, &node);
-            if (err == E_OK && node != s->node && p->nodes[node].service >= 0) {
+            if (err == E_OK && node != s->node && p->nodes[node].service >= 0 &&
+                is_of_class(p, node, &ref_kinds[k])) {
                 plan_add_ref(p, s, ref_kinds[k].property, i, required[k] >> i & 1,
                              p->nodes[node].service);
-            } else if (err) {
+            } else if (err == E_NOTFOUND || (err && k != REF_GPIOS)) {
                 break; /* the end, or damage: only the required ones were worth a line */
             }
         }

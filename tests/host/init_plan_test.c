@@ -16,14 +16,17 @@ static const struct dev_match uart[] = { DEV_MATCH("test,uart", "serial", "reg i
                                          DEV_MATCH("arm,pl011", "serial", "reg interrupts 0", 0) };
 static const struct dev_match special[] = { DEV_MATCH("test,special-uart", "serial",
                                                       "interrupts clocks 0", 0) };
-static const struct dev_match clocked[] = { DEV_MATCH("test,clocked", "misc", "interrupts clocks 0",
-                                                      0) };
+static const struct dev_match clocked[] = { DEV_MATCH("test,clocked", "clock",
+                                                      "interrupts clocks 0", 0) };
 static const struct dev_match clocks[] = { DEV_MATCH("test,clocks", "clock", "reg", 0) };
 static const struct dev_match classes[] = {
     DEV_MATCH("test,by-class", "misc", "service clock reg uses serial", 0),
     DEV_MATCH("test,content", "misc", "reg uses nobody", 0),
     DEV_MATCH("test,lonely", "misc", "reg service nobody", 0),
 };
+static const struct dev_match gpio[] = { DEV_MATCH("test,gpio", "gpio", "reg interrupts", 0),
+                                         DEV_MATCH("test,keys", "input", "gpios", 0),
+                                         DEV_MATCH("test,rival", "input", "gpios 1", 0) };
 static const struct dev_match bus[] = { DEV_MATCH("test,bus", "bus", "", 0) };
 static const struct dev_match gic[] = { DEV_MATCH("arm,cortex-a15-gic", "irq", "",
                                                   MATCH_IRQ_ROOT) };
@@ -34,6 +37,7 @@ static const struct plan_image images[] = {
     { "mux/serial", mux, 1 },      { "drv/uart", uart, 2 },     { "drv/special", special, 1 },
     { "drv/clocked", clocked, 1 }, { "drv/clocks", clocks, 1 }, { "drv/intc", intc, 1 },
     { "drv/bus", bus, 1 },         { "drv/gic", gic, 1 },       { "drv/classes", classes, 3 },
+    { "drv/gpio", gpio, 3 },
 };
 enum { IMAGES = sizeof(images) / sizeof(images[0]) };
 
@@ -144,6 +148,39 @@ static void a_class_is_a_reference_that_the_tree_does_not_write_down(void **stat
     assert_true(rank_of(&f, "/by-class@11000") > rank_of(&f, "/uart@1000"));
     assert_int_equal(f.plan.services[rank_of(&f, "/content@12000") - 1].ref_count, 0);
     check_waits(&f, "/lonely@13000", "service nobody, which leads nowhere");
+    plan_unload(&f);
+}
+
+static void gpios_of_a_node_and_of_its_parts_are_counted_through(void **state)
+{
+    static const unsigned indexes[] = { 0, 1, 4, 6, 7 };
+    struct fixture f = plan_load("good-gpio");
+    const struct plan_service *s = &f.plan.services[rank_of(&f, "/keys") - 1];
+    int provider = (int)rank_of(&f, "/gpio@1000") - 1;
+
+    (void)state;
+    assert_int_equal(s->ref_count, sizeof(indexes) / sizeof(indexes[0]));
+    for (unsigned i = 0; i < s->ref_count; i++) {
+        const struct plan_ref *ref = &f.plan.refs[s->ref + i];
+        assert_string_equal(ref->property, "gpios");
+        assert_int_equal(ref->index, indexes[i]);
+        assert_int_equal(ref->provider, provider);
+        assert_true(ref->is_required == (i == 0));
+    }
+    check_waits(&f, "/rival", "gpios 1, which leads nowhere");
+    check_waits(&f, "/nowhere", "gpios, which leads nowhere");
+    plan_unload(&f);
+}
+
+static void a_server_of_another_class_is_not_called(void **state)
+{
+    struct fixture f = plan_load("good-gpio");
+    const struct plan_node *n = node_at(&f, "/wired@6000");
+
+    (void)state;
+    check_waits(&f, "/wrong-class", "gpios of /clocks@5000, whose server is of another class");
+    check_waits(&f, "/wired@6000", "interrupts of /gpio@1000, whose server is of another class");
+    assert_int_equal(f.plan.services[n->service].ref_count, 0);
     plan_unload(&f);
 }
 
@@ -456,6 +493,8 @@ int main(void)
         cmocka_unit_test(the_most_specific_compatible_wins),
         cmocka_unit_test(references_order_and_classes_follow_each_other),
         cmocka_unit_test(a_class_is_a_reference_that_the_tree_does_not_write_down),
+        cmocka_unit_test(gpios_of_a_node_and_of_its_parts_are_counted_through),
+        cmocka_unit_test(a_server_of_another_class_is_not_called),
         cmocka_unit_test(every_reference_with_a_server_gets_an_entry),
         cmocka_unit_test(the_console_stands_above_its_driver),
         cmocka_unit_test(the_console_is_the_first_of_the_walk_with_a_driver),

@@ -74,6 +74,9 @@ static void exercise_references(const void *fdt, int node)
             (void)!tree_reference(fdt, node, lists[i][0], lists[i][1], index, &ref);
         }
     }
+    for (unsigned index = 0; index < 4; index++) {
+        (void)!tree_gpio(fdt, node, index, &ref, &parent);
+    }
     (void)!tree_interrupt_parent(fdt, node, &parent);
     for (unsigned i = 0, count = tree_interrupt_count(fdt, node); i <= count && i < 8; i++) {
         (void)!tree_interrupt(fdt, node, i, &ref);
