@@ -14,7 +14,7 @@ struct fake_world fake;
 uint8_t fake_buf[2][FAKE_BUF_LEN];
 struct command_page fake_command;
 
-static struct start_info fake_start;
+struct start_info fake_start;
 const struct start_info *start_info = &fake_start;
 
 static struct event queue[FAKE_QUEUE_LEN];
@@ -32,6 +32,7 @@ void fake_frame_reset(void)
     fake_mmio_reset();
     memset(&fake, 0, sizeof(fake));
     memset(&fake_command, 0, sizeof(fake_command));
+    memset(&fake_start, 0, sizeof(fake_start));
     memset(fake_buf, 0, sizeof(fake_buf));
     fake.path = "/node@0";
     fake.memory_len = 8192;

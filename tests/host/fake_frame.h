@@ -61,6 +61,7 @@ extern struct fake_world fake;
 /* Client memory: what vm_reserve and sys_map lead to; two, used in turn. */
 extern uint8_t fake_buf[2][FAKE_BUF_LEN];
 extern struct command_page fake_command; /* driver_command gives what is in it, once */
+extern struct start_info fake_start;     /* what start_info points to */
 
 void fake_frame_reset(void);
 
