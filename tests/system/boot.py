@@ -14,6 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
 sys.dont_write_bytecode = True
 import build  # noqa: E402
+import image as tools_image  # noqa: E402
 import machine  # noqa: E402
 
 MAIN = os.environ.get("CAMBIUM_BUILD", build.BUILD)  # any configured build directory

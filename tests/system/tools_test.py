@@ -2,6 +2,7 @@
 """The command lines of tools/run as people and scripts use them."""
 import os
 import re
+import struct
 import subprocess
 
 import boot as library
@@ -47,12 +48,86 @@ def test_exec_fails_if_it_takes_too_long():
     assert "did not say in time" in err
 
 
-def test_add_puts_a_program_into_the_archive(tmp_path):
-    path = tmp_path / "mine.elf"
-    path.write_bytes(open(os.path.join(library.BUILD, "servers", "hello.elf"), "rb").read())
-    code, out, err = run("--add", str(path), "--exec", "mine")
+def elf(name):
+    with open(os.path.join(library.BUILD, "servers", name + ".elf"), "rb") as f:
+        return bytearray(f.read())
+
+
+def test_add_puts_programs_into_the_archive(tmp_path):
+    library.save(tmp_path, "mine.elf", elf("hello"))
+    code, out, err = run("--add", f"{tmp_path}/mine.elf", "--add", f"other={tmp_path}/mine.elf", "--exec", "mine; other")
     assert code == 0, err
-    assert "Hello from Cambium." in out
+    assert out.count("Hello from Cambium.") == 2
+    assert f"{tmp_path}/mine.elf is bin/mine in the boot archive." in err
+
+
+def test_add_takes_what_has_a_match_table_for_a_driver_and_replaces_the_one_of_that_name(tmp_path):
+    gicv2 = os.path.join(library.BUILD, "servers", "gicv2.elf")
+    marked = os.path.join(library.PROGRAMS, "pl011_marked.elf")
+    code, out, err = run("--add", f"pl011={marked}", "--add", gicv2, "--exec", "log")
+    assert code == 0, err
+    assert "drv/pl011 in the boot archive" in err and "drv/gicv2 in the boot archive" in err
+    assert "/pl011@9000000: outside of the tree" in out
+
+
+def test_add_refuses_a_driver_whose_nodes_another_one_claims(tmp_path):
+    library.save(tmp_path, "second.elf", elf("pl011"))
+    code, _, err = run("--add", f"{tmp_path}/second.elf", "--exec", "ps")
+    assert code == 2
+    assert "second.elf: drv/pl011 claims \"arm,pl011\" already" in err
+    assert f"--add pl011={tmp_path}/second.elf" in err
+
+
+def changed(name, at, format_, value):
+    """An ELF file of the archive with something else at an offset, or at the start of a section."""
+    data = elf(name)
+    sections = library.tools_image.read_sections(data, library.tools_image.check_head(bytes(data)))
+    struct.pack_into(format_, data, sections[at][1] if isinstance(at, str) else at, value)
+    return bytes(data)
+
+
+def without_match_table():
+    """Renames the section: what happens to whoever forgets DEV_MATCH_TABLE."""
+    return bytes(elf("pl011").replace(b"\0.cambium.match\0", b"\0.cambium.other\0"))
+
+
+ODD_IMAGES = {
+    "text": (lambda: b"#!/bin/sh\n", "x.elf: not an ELF file"),
+    "empty": (lambda: b"", "x.elf: not an ELF file"),
+    "header": (lambda: bytes(elf("hello")[:40]), "cut off: shorter than an ELF header"),
+    "half": (lambda: bytes(elf("hello")[:len(elf("hello")) // 2]), "cut off: "),
+    "32 bits": (lambda: changed("hello", 4, "<B", 1), "a 32-bit ELF file"),
+    "x86": (lambda: changed("hello", 18, "<H", 62), "not an ELF file for AArch64, but for x86-64"),
+    "big": (lambda: changed("hello", 5, "<B", 2), "but for big-endian AArch64"),
+    "fixed": (lambda: changed("hello", 16, "<H", 2), "not position independent"),
+    "object": (lambda: changed("hello", 16, "<H", 1), "not linked yet"),
+    "ABI": (lambda: changed("hello", ".cambium.abi", "<I", 99), "version 99 of the kernel's ABI, and this kernel's is"),
+    "driver's ABI": (lambda: changed("pl011", ".cambium.abi", "<I", 99), "version 99 of the kernel's ABI"),
+    "no table": (without_match_table, "loops over event_wait, as drivers do, but has no match table"),
+    "nameless": (lambda: changed("pl011", ".cambium.match", "<48s", b""), "an entry without a compatible string"),
+}
+
+
+@pytest.mark.parametrize("what", list(ODD_IMAGES))
+def test_add_refuses_what_init_could_not_load_with_the_reason(tmp_path, what):
+    data, reason = ODD_IMAGES[what]
+    library.save(tmp_path, "x.elf", data())
+    code, _, err = run("--add", f"{tmp_path}/x.elf", "--exec", "ps")
+    assert code == 2
+    assert reason in err, err
+
+
+def test_add_refuses_names_that_make_no_sense(tmp_path):
+    library.save(tmp_path, "x y.elf", elf("hello"))
+    library.save(tmp_path, "hello.elf", elf("hello"))
+    for options, reason in [
+            ([f"{tmp_path}/x y.elf"], "'x y' is no name of at most 31 letters"),
+            ([f"drv/hello={tmp_path}/hello.elf"], "a program goes into bin/"),
+            ([f"{tmp_path}/hello.elf", f"hello={tmp_path}/x y.elf"], f"bin/hello is {tmp_path}/hello.elf already"),
+            (["mine=missing.elf"], "missing.elf: no such file")]:
+        code, _, err = run(*[word for option in options for word in ("--add", option)], "--exec", "ps")
+        assert code == 2
+        assert reason in err, err
 
 
 def test_exec_may_end_with_poweroff():

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """tools/run: installs what is missing, builds, boots Cambium in QEMU and gives its shell."""
 import argparse
+import importlib.machinery
+import importlib.util
 import os
 import re
 import shutil
@@ -11,9 +13,11 @@ import tempfile
 
 import build
 import firmware
+import image
 import machine
 import trees
 
+MKARCHIVE = os.path.join(build.TOOLS, "mkarchive")
 LONGEST_LINE = 511  # of Cambium's shell: EDIT_LEN - 1 of servers/app/shell/edit.h
 
 EPILOG = """\
@@ -39,8 +43,9 @@ def options(argv):
                         "Raspberry Pi, of the board's from the folder CAMBIUM_DTB_DIR or from what tools/firmware fetches")
     parser.add_argument("--gdb", action="store_true",
                         help="wait for a debugger on port 1234 before the first instruction")
-    parser.add_argument("--add", metavar="FILE.elf", action="append", default=[],
-                        help="put a program into the boot archive as bin/FILE; may be repeated")
+    parser.add_argument("--add", metavar="[NAME=]FILE.elf", action="append", default=[],
+                        help="put a driver (drv/FILE), a mux (mux/FILE) or a program (bin/FILE) into the boot archive, in place "
+                        "of one of that name; may be repeated")
     parser.add_argument("--exec", metavar="'CMD; CMD'", dest="commands",
                         help="type these commands at the prompt, print the answers, power off")
     parser.add_argument("--timeout", type=float, metavar="S", help="end QEMU after S seconds, with status 1 "
@@ -52,12 +57,11 @@ def options(argv):
     reason = machine.refusal(args.machine, args.gic, args.smp, args.memory)
     if reason:
         parser.error(reason)
-    for path, refusal in [(path, no_program) for path in args.add] + [(path, no_tree) for path in [args.dtb] if path]:
-        if not os.path.isfile(path):
-            parser.error(f"{path}: no such file")
-        reason = refusal(path)
+    args.add = images_to_add(args.add, parser.error)
+    if args.dtb:
+        reason = no_tree(args.dtb) if os.path.isfile(args.dtb) else "no such file"
         if reason:
-            parser.error(f"{path}: {reason}")
+            parser.error(f"{args.dtb}: {reason}")
     if args.machine in machine.BOARDS:
         names = machine.BOARDS[args.machine]["trees"]
         args.dtb = args.dtb or trees.find(names) or (None if args.no_install else firmware.bring(names, build.say))
@@ -76,13 +80,18 @@ def options(argv):
     return args
 
 
-def no_program(path):
-    """Why a file cannot be a program of Cambium's, or None."""
-    with open(path, "rb") as f:
-        head = f.read(20)
-    if head[:6] != b"\x7fELF\x02\x01" or head[18:20] != b"\xb7\0":
-        return "not an ELF file for AArch64"
-    return None
+def images_to_add(options, error):
+    """{name in the archive: path} of what --add was given."""
+    added = {}
+    for option in options:
+        try:
+            name, path = image.place(option)
+        except image.Odd as what:
+            error(f"--add {what}")
+        if name in added:
+            error(f"--add {path}: {name} is {added[name]} already; --add NAME={path} gives it another name")
+        added[name] = path
+    return added
 
 
 def no_tree(path):
@@ -124,13 +133,25 @@ def packed_tree(path, folder):
     return out
 
 
-def add_programs(files, folder):
-    """A boot archive with more programs in it; its path."""
-    names = ["bin/" + os.path.splitext(os.path.basename(path))[0] for path in files]
+def add_images(added, folder):
+    """A boot archive with more images in it; its path. SystemExit: one that claims what another does."""
     out = os.path.join(folder, "archive.cpio")
-    subprocess.run([os.path.join(build.TOOLS, "mkarchive"), "--base", machine.ARCHIVE, "-o", out,
-                    "--names", ",".join(names), *files], check=True)
+    subprocess.run([MKARCHIVE, "--base", machine.ARCHIVE, "-o", out, "--names", ",".join(added), *added.values()], check=True)
+    reason = image.clash(dict(mkarchive().entries(out)), added)
+    if reason:
+        build.say(f"tools/run: --add {reason}")
+        raise SystemExit(2)
+    for name, path in added.items():
+        build.say(f"{path} is {name} in the boot archive.")
     return out
+
+
+def mkarchive():
+    """tools/mkarchive as a module."""
+    loader = importlib.machinery.SourceFileLoader("mkarchive", MKARCHIVE)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("mkarchive", loader))
+    loader.exec_module(module)
+    return module
 
 
 def interactive(command, args):
@@ -206,7 +227,7 @@ def main():
     if cores > 1:
         build.say(f"Of the {cores} cores only the first is used yet.")
     with tempfile.TemporaryDirectory(prefix="cambium-") as folder:
-        initrd = add_programs(args.add, folder) if args.add else None
+        initrd = add_images(args.add, folder) if args.add else None
         extra = (["-S", "-gdb", "tcp:127.0.0.1:1234"] if args.gdb else []) + args.qemu
         dtb = packed_tree(args.dtb, folder) if args.dtb else None
         command = machine.command(board=args.machine, gic=args.gic or 2, smp=cores, memory=args.memory or "1G", dtb=dtb,
