@@ -73,9 +73,13 @@ def configure(build=BUILD, options=(), tests=True, cross="aarch64.ini"):
         say(f"Configuring {os.path.relpath(build, ROOT)}.")
         step("configuring", ["meson", "setup", build, "--cross-file", os.path.join(TOOLS, cross),
                              f"-Dtests={str(tests).lower()}", *options], 20, hint)
-    elif tests and asked(build, "tests") is False:
-        say(f"Configuring {os.path.relpath(build, ROOT)} with tests.")
-        step("configuring", ["meson", "setup", "--reconfigure", build, "-Dtests=true"], 20)
+        return
+    changes = ["-Dtests=true"] if tests and asked(build, "tests") is False else []
+    if asked(build, "libdir") == "lib":  # made when `meson install` would have put picolibc among the host's own headers
+        changes += ["-Dlibdir=lib/cambium/lib", "-Dincludedir=lib/cambium/include"]
+    if changes:
+        say(f"Configuring {os.path.relpath(build, ROOT)} with {' '.join(changes)}.")
+        step("configuring", ["meson", "setup", "--reconfigure", build, *changes], 20)
 
 
 def compile_all(build=BUILD, targets=()):
