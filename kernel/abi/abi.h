@@ -141,14 +141,22 @@ enum {
     LOG_TRACE_READ /* RIGHT_READ; x2 = number of the first record wanted -> x1 = number of the one returned, x2 = of the
                      * next to be written, x3 = CNTVCT_EL0, x4 = event | core << 8 | thread id << 32, x5 = argument */
 };
-/* What the trace records of a thread, and the argument. */
+/* What the trace records of a thread, and the argument. Thread 0 is none. Later numbers are other events. */
 enum trace_event {
-    TRACE_SWITCH = 1, /* it runs now */
-    TRACE_CALL,       /* its call, or its fault, was received by thread (argument) */
-    TRACE_REPLY,      /* it answered thread (argument) */
+    TRACE_SWITCH = 1, /* it runs now, or goes on; thread 0: the core is idle */
+    TRACE_CALL,       /* its call was received by thread (31:0); op of its info (63:32); or its fault was, op 0 */
+    TRACE_REPLY,      /* it answered thread (31:0); status in its info (63:32) */
     TRACE_NOTIFY,     /* event bits (argument) woke it */
     TRACE_IRQ,        /* the root interrupt server got an interrupt: INTID (argument) */
-    TRACE_FAULT       /* it stopped: FAULT_* (argument) */
+    TRACE_FAULT,      /* it stopped: FAULT_* (argument) */
+    TRACE_PENDING,    /* event bits (argument) came to its port while it was at work */
+    TRACE_EVENTS,     /* it took event bits (argument), which came while it was at work */
+    TRACE_WAKE,       /* it waits no more and gets argument as x0: RECV_CLOSED << 32 | badge, an error, E_OK from a futex */
+    TRACE_TIMER,      /* a deadline (argument) passed: events follow as TRACE_NOTIFY, else its wait ended; 0: nobody waited */
+    TRACE_SLICE,      /* its time slice ended while others wait for their turn */
+    TRACE_START,      /* it began, or the trace did: process id (argument) */
+    TRACE_NAME,       /* after TRACE_START, twice: 8 bytes of its process's name (argument) */
+    TRACE_END         /* it ended */
 };
 /* A line in the ring: "[seconds.micros] text", and for other levels than info "[seconds.micros] warn: text" ("error: ",
  * "debug: "). */

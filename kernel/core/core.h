@@ -31,7 +31,8 @@ extern bool trace_on;
 void trace_record(enum trace_event event, const struct thread *t, uint64_t argument);
 void trace_switch(bool on);
 status_t trace_read(uint64_t *x);
-static inline void trace(enum trace_event event, const struct thread *t, uint64_t argument)
+/* Always inline: a test of the flag is all that slow paths pay. */
+static inline __attribute__((always_inline)) void trace(enum trace_event event, const struct thread *t, uint64_t argument)
 {
     if (trace_on) {
         trace_record(event, t, argument);

@@ -116,6 +116,7 @@ SYSCALL(futex_wake)
     }
     while (woken < x[1] && (best = futex_best(t->process, x[0])) != NULL) {
         thread_unblock(best);
+        trace(TRACE_WAKE, best, E_OK);
         ipc_wake(best, E_OK);
         woken++;
         if (woken < x[1] && preempt_pending()) {

@@ -77,6 +77,7 @@ void ipc_fail_caller(struct thread *caller, status_t error)
     if (caller->fault) {
         ipc_resume_fault(caller, true);
     } else {
+        trace(TRACE_WAKE, caller, (uint64_t)(int64_t)error);
         ipc_wake(caller, error);
     }
 }
@@ -165,7 +166,7 @@ static status_t ipc_deliver(struct thread *from, struct thread *to)
         to->x[1] = from->fault_words[0];
         memcpy(&to->x[2], from->fault_words, sizeof(from->fault_words));
     }
-    trace(TRACE_CALL, from, to->id);
+    trace(TRACE_CALL, from, (from->fault ? 0 : from->x[1]) << 32 | to->id);
     to->x[0] = (from->fault ? (uint64_t)RECV_FAULT : RECV_CALL) << 32 | from->badge;
     to->caller = from;
     from->state = TS_RUN;
@@ -244,6 +245,7 @@ int64_t ipc_receive(struct thread *t, struct port *port, uint64_t deadline)
         t->x[0] = (uint64_t)RECV_EVENTS << 32;
         t->x[1] = 0;
         t->x[2] = port->events;
+        trace(TRACE_EVENTS, t, port->events);
         port->events = 0;
         return CALL_BLOCKED;
     }
@@ -283,7 +285,7 @@ static status_t ipc_reply(struct thread *t, struct thread *caller)
     if (error != E_OK) {
         return error;
     }
-    trace(TRACE_REPLY, t, caller->id);
+    trace(TRACE_REPLY, t, t->x[1] << 32 | caller->id);
     caller->kept = false;
     if (!caller->fault) {
         ipc_resume(caller, E_OK);

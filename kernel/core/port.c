@@ -29,6 +29,8 @@ void port_notify(struct port *port, uint64_t bits)
         port->events = 0;
         trace(TRACE_NOTIFY, port->receiver, bits);
         ipc_wake_receiver(port, (int64_t)RECV_EVENTS << 32, bits);
+    } else {
+        trace(TRACE_PENDING, port->server, bits);
     }
 }
 
@@ -85,6 +87,7 @@ void badge_count_down(struct port *port, uint32_t badge)
         badge_free(port, b);
     } else if (port->receiver != NULL) {
         badge_free(port, b);
+        trace(TRACE_WAKE, port->receiver, (uint64_t)RECV_CLOSED << 32 | badge);
         ipc_wake_receiver(port, (int64_t)RECV_CLOSED << 32 | badge, 0);
     } else {
         b->next = NULL;

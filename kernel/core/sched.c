@@ -147,10 +147,12 @@ static void timers_expire(struct core *core)
         if (n->kind == TIMER_PORT) {
             struct port *port = CONTAINER(n, struct port, timer);
 
+            trace(TRACE_TIMER, port->receiver, n->key);
             port_notify(port, port->timer_bits);
         } else {
             struct thread *t = CONTAINER(n, struct thread, timer);
 
+            trace(TRACE_TIMER, t, n->key);
             t->fast_in = fast_core(core);
             thread_unblock(t);
             ipc_wake(t, E_TIMEOUT);
@@ -176,6 +178,7 @@ void timer_tick(struct thread *current)
 
     timers_expire(core);
     if (core->queue[current->level].head != NULL && current->slice_end <= sysreg_read(cntvct_el0)) {
+        trace(TRACE_SLICE, current, 0);
         sched_ready(current); /* behind its equals */
     }
 }
@@ -254,6 +257,7 @@ struct thread *schedule(void)
         timers_expire(core);
     }
     if (core->ready == 0) {
+        trace(TRACE_SWITCH, NULL, 0);
         idle(core);
         now = sysreg_read(cntvct_el0);
     }
@@ -261,10 +265,8 @@ struct thread *schedule(void)
     sched_unready(t);
     core->current = t;
     core->last_switch = now;
-    if (t != last) {
-        t->from = (uint32_t)(uintptr_t)last;
-        trace(TRACE_SWITCH, t, 0);
-    }
+    t->from = t != last ? (uint32_t)(uintptr_t)last : t->from;
+    trace(TRACE_SWITCH, t, 0);
     if (t->slice_end == 0) {
         t->slice_end = now + core->slice_ticks;
     }

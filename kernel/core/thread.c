@@ -33,6 +33,7 @@ struct thread *thread_create(struct process *p, uint64_t entry, uint64_t sp, uin
     t->id = ++ids;
     link_add(&p->threads, &t->process_link);
     p->thread_count++;
+    trace(TRACE_START, t, p->id);
     sched_ready(t);
     return t;
 }
@@ -72,6 +73,7 @@ void thread_end(struct thread *t)
     if (t->state == TS_DEAD) {
         return;
     }
+    trace(TRACE_END, t, 0);
     sched_unready(t);
     thread_unblock(t);
     futex_owner_gone(t);

@@ -30,19 +30,24 @@ def test_tree_ps_irq_and_mem_show_the_system(shell):
 
 
 def test_the_trace_shows_the_way_of_a_key_press(shell):
+    assert "nothing recorded" in shell.run("trace show")
     assert "nothing recorded" in shell.run("trace dump")
     assert shell.run("trace start") == ""
     shell.run("hello")
     assert shell.run("trace stop") == ""
-    text = shell.run("trace dump")
+    text = shell.run("trace show")
     assert shell.status() == 0
-    for event in (r"gicv2/\d+ +gets interrupt", r"pl011/\d+ +is woken by events 0x1", r"pl011/\d+ +calls gicv2/\d+",
-                  r"serial/\d+ +is woken by events", r"serial/\d+ +calls pl011/\d+", r"serial/\d+ +answers shell/\d+"):
+    for event in (r"gicv2/\d+ +gets interrupt", r"pl011/\d+ +is woken by events 0x1", r"pl011/\d+ +calls gicv2/\d+, op 1",
+                  r"serial/\d+ +is woken by events", r"serial/\d+ +calls pl011/\d+, op \d+", r"serial/\d+ +answers shell/\d+",
+                  r"hello/\d+ +is there", r"hello/\d+ +faults, cause \(exit\)", r"hello/\d+ +ends", r"- +idle"):
         assert re.search(event, text), event
     times = [int(line.split()[0]) for line in text.splitlines()[1:]]
-    assert times == sorted(times) and times[0] == 0
-    shell.run("trace sideways")
-    assert shell.status() == 2
+    assert times == sorted(times) and all(len(line) < 80 for line in text.splitlines())
+    assert shell.run("trace start; trace stop") == ""
+    assert "hello" not in shell.run("trace show")  # a new trace
+    for words in ("sideways", "", "start now"):
+        shell.run("trace " + words)
+        assert shell.status() == 2, words
 
 
 def test_a_command_without_arguments_refuses_any(shell):

@@ -154,14 +154,147 @@ static void trace_tells_who_called_answered_and_ran(void)
     for (unsigned i = 0; i < MSG_WORDS; i++) {
         EXPECT(m.w[i], i + 1);
     }
-    EXPECT(recorded(from, TRACE_CALL, self, server), 1);
-    EXPECT(recorded(from, TRACE_REPLY, server, self), 1);
+    EXPECT(recorded(from, TRACE_CALL, self, server << 32 | 5), 1);
+    EXPECT(recorded(from, TRACE_REPLY, server, self << 32 | 5), 1);
     EXPECT(recorded(from, TRACE_SWITCH, server, 0), 1);
     CHECK(recorded(from, TRACE_SWITCH, self, 0) >= 1);
     from = trace_end();
     child_end(&c);
     EXPECT(trace_end(), from); /* off: nothing is recorded */
     close_handle(port);
+}
+
+static uint64_t trace_begin(void)
+{
+    EXPECT(sys_trace(world.chosen, 1), E_OK);
+    return trace_end();
+}
+
+/* The id of the newest thread. */
+static uint64_t newest_thread(void)
+{
+    uint64_t w[8] = { 0 };
+
+    while (sys_info(world.chosen, INFO_THREAD, w[0] + 1, w) == E_OK) {
+    }
+    return w[0];
+}
+
+static void trace_tells_events_and_timers(void)
+{
+    uint64_t from = trace_begin(), self = newest_thread(), due;
+    handle_t port = port_new();
+    struct msg m = { 0 };
+
+    EXPECT(sys_receive(port, &m, 0), E_TIMEOUT);
+    EXPECT(sys_notify(port, 5), E_OK); /* its server is at work: with this */
+    EXPECT(sys_receive(port, &m, (uint64_t)DEADLINE_NEVER) >> 32, RECV_EVENTS);
+    due = soon(1);
+    EXPECT(sys_timer_set(port, due, 6), E_OK);
+    EXPECT(sys_receive(port, &m, (uint64_t)DEADLINE_NEVER) >> 32, RECV_EVENTS);
+    EXPECT(recorded(from, TRACE_PENDING, self, 5), 1);
+    EXPECT(recorded(from, TRACE_EVENTS, self, 5), 1);
+    EXPECT(recorded(from, TRACE_TIMER, self, due), 1);
+    EXPECT(recorded(from, TRACE_NOTIFY, self, 6), 1);
+    CHECK(recorded(from, TRACE_SWITCH, 0, 0) >= 1); /* idle meanwhile */
+    due = soon(1);
+    from = trace_end();
+    EXPECT(sys_receive(port, &m, due), E_TIMEOUT);
+    EXPECT(recorded(from, TRACE_TIMER, self, due), 1);
+    EXPECT(recorded(from, TRACE_NOTIFY, self, 6), 0);
+    EXPECT(sys_trace(world.chosen, 0), E_OK);
+    close_handle(port);
+}
+
+static void spin_for_two_slices(uint64_t arg)
+{
+    uint64_t end = soon(12);
+
+    while (ticks() < end) {
+    }
+    thread_leave();
+    (void)arg;
+}
+
+static void trace_tells_when_a_slice_ends(void)
+{
+    uint64_t from = trace_begin(), second, process, w[8];
+    handle_t a = thread_run(0, spin_for_two_slices, 0, PRIORITY_RUNNER - 1),
+             b = thread_run(1, spin_for_two_slices, 0, PRIORITY_RUNNER - 1);
+
+    second = newest_thread();
+    EXPECT(sys_info(world.chosen, INFO_THREAD, second, w), E_OK);
+    process = w[1];
+    thread_gone(a);
+    thread_gone(b);
+    EXPECT(sys_trace(world.chosen, 0), E_OK);
+    CHECK(recorded(from, TRACE_SLICE, second - 1, 0) + recorded(from, TRACE_SLICE, second, 0) >= 1);
+    EXPECT(recorded(from, TRACE_END, second - 1, process), 1);
+    EXPECT(recorded(from, TRACE_END, second, process), 1);
+}
+
+static uint32_t trace_word;
+
+static void wait_for_the_word(uint64_t arg)
+{
+    ignore(sys_futex_wait(&trace_word, 0, 0, (uint64_t)DEADLINE_NEVER));
+    thread_leave();
+    (void)arg;
+}
+
+static void trace_tells_who_is_woken_at_a_word(void)
+{
+    uint64_t from = trace_begin(), waiter;
+    handle_t thread = thread_run(0, wait_for_the_word, 0, PRIORITY_RUNNER + 1);
+
+    waiter = newest_thread();
+    EXPECT(sys_futex_wake(&trace_word, 1, 0), 1);
+    thread_gone(thread);
+    EXPECT(sys_trace(world.chosen, 0), E_OK);
+    EXPECT(recorded(from, TRACE_WAKE, waiter, E_OK), 1);
+}
+
+/* Waits for the end of a badge, then calls a port at which nobody receives; ends. */
+static void wait_twice(struct shared *s)
+{
+    struct msg m = { 0 };
+
+    ignore(sys_receive(s->h[0], &m, (uint64_t)DEADLINE_NEVER));
+    ignore(sys_call(s->h[1], &m));
+    sys_process_exit(0);
+}
+
+static void trace_tells_who_lives_and_what_ends_a_wait(void)
+{
+    uint64_t from = trace_begin(), self = newest_thread(), w[8], name[2];
+    uint32_t badge = 77;
+    handle_t port = port_new(), deaf = port_new(), badged = dup_of(port, RIGHT_CALL, badge);
+    struct child c;
+    struct msg m = { 0 };
+
+    child_new(&c, 0, 0);
+    child_give(&c, 0, port, RIGHT_RECEIVE, 0);
+    child_give(&c, 1, deaf, RIGHT_CALL, 0);
+    child_run(&c, wait_twice, PRIORITY_RUNNER + 1);
+    EXPECT(sys_info(world.chosen, INFO_THREAD, self + 1, w), E_OK);
+    uint64_t child = w[0], process = w[1];
+    EXPECT(sys_info(world.chosen, INFO_PROCESS, process, w), E_OK);
+    memcpy(name, &w[1], sizeof(name));
+    close_handle(badged);
+    EXPECT(sys_port_reset(deaf, 1), E_OK);
+    EXPECT(child_fault(&c, &m), FAULT_EXIT);
+    child_end(&c);
+    EXPECT(sys_trace(world.chosen, 0), E_OK);
+    EXPECT(recorded(from, TRACE_START, child, process), 1);
+    EXPECT(recorded(from, TRACE_NAME, child, name[0]), 1 + (name[0] == name[1]));
+    EXPECT(recorded(from, TRACE_NAME, child, name[1]), 1 + (name[0] == name[1]));
+    EXPECT(recorded(from, TRACE_WAKE, child, (uint64_t)RECV_CLOSED << 32 | badge), 1);
+    EXPECT(recorded(from, TRACE_WAKE, child, (uint64_t)E_BROKEN), 1);
+    EXPECT(recorded(from, TRACE_FAULT, child, FAULT_EXIT), 1);
+    EXPECT(recorded(from, TRACE_CALL, child, self << 32), 1); /* the fault, to our port */
+    EXPECT(recorded(from, TRACE_END, child, process), 1);
+    close_handle(port);
+    close_handle(deaf);
 }
 
 static void trace_needs_the_right_to_read_the_log(void)
@@ -183,6 +316,11 @@ const struct ktest info_tests[] = {
     { "a line that is too long is told in parts", a_line_that_is_too_long_is_told_in_parts },
     { "the log tells its subscriber", log_tells_its_subscriber },
     { "the trace tells who called, answered and ran", trace_tells_who_called_answered_and_ran },
+    { "the trace tells events and timers", trace_tells_events_and_timers },
+    { "the trace tells when a slice ends", trace_tells_when_a_slice_ends },
+    { "the trace tells who is woken at a word", trace_tells_who_is_woken_at_a_word },
+    { "the trace tells who lives, and what ends a wait",
+      trace_tells_who_lives_and_what_ends_a_wait },
     { "the trace needs the right to read the log", trace_needs_the_right_to_read_the_log },
     { NULL, NULL },
 };

@@ -138,7 +138,8 @@ static const struct builtin builtins[] = {
     { "run", "PROGRAM [WORD...]", "a program, even if a built-in has its name", run_command },
     { "sleep", "SECONDS", "waits; fractions are fine", sleep_command },
     { "time", "COMMAND [WORD...]", "runs a command, tells how long it took", time_command },
-    { "trace", "start | stop | dump", "records who runs, calls, answers; shows it", trace_command },
+    { "trace", "start|stop|show|dump", "records who runs, calls, answers; shows it",
+      trace_command },
     { "tree", "[-a | PATH]", "nodes and their servers, what waits; -a: all", tree_command },
 };
 

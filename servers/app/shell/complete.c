@@ -122,8 +122,8 @@ void shell_complete(void *context, const char *line, uint32_t cursor, struct edi
         }
         offer_servers(&c);
     } else if (strcmp(command, "trace") == 0) {
-        static const char *const verbs[] = { "start", "stop", "dump" };
-        for (unsigned i = 0; i < 3; i++) {
+        static const char *const verbs[] = { "start", "stop", "show", "dump" };
+        for (unsigned i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
             offer(&c, verbs[i]);
         }
     }

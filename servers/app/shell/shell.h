@@ -38,6 +38,7 @@ struct shell {
     const void *tree;
     struct edit edit;
     struct command command;
+    uint64_t trace_first; /* number of the first record of the last trace */
 };
 
 /* A built-in command: returns its exit status; argv[argc] is NULL. */
