@@ -29,6 +29,7 @@ def options():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", metavar="FILE", help="also write {key: {measured, goal, ok, ...}} to FILE")
     parser.add_argument("--timeout", type=float, default=300, metavar="S", help="give up after S seconds (default: 300)")
+    parser.add_argument("--traced", action="store_true", help="with the kernel's trace on, which no goal is for: what it costs")
     parser.add_argument("--no-install", action="store_true", help="never install packages; stop if one is missing")
     return parser.parse_args()
 
@@ -93,7 +94,7 @@ def compile_plugin():
     return plugin
 
 
-def count(timeout, gic=2, board="virt"):
+def count(timeout, gic=2, board="virt", traced=False):
     """Runs it all; (lines of the plugin, what bench printed). Nothing of either without a tree for the board."""
     with tempfile.TemporaryDirectory(prefix="cambium-") as folder:
         out = os.path.join(folder, "counts")
@@ -105,6 +106,8 @@ def count(timeout, gic=2, board="virt"):
         command = machine.command(board=board, gic=gic, memory="1024", dtb=dtb, icount=True, extra=["-plugin", plugin])
         with machine.Machine(command, timeout=timeout) as m:
             m.prompt()
+            if traced:
+                m.run("trace start")
             printed = m.run("bench")
             m.send("bench exit\r")
             m.ended()
@@ -198,9 +201,9 @@ def kernel_text():
 
 # ---- the table ----
 
-def measure(timeout):
+def measure(timeout, traced=False):
     """{key: result}; a result has at least `measured` (None: not measured)."""
-    lines, printed = count(timeout)
+    lines, printed = count(timeout, traced=traced)
     series, marks, longest = parse(lines)
     results = {}
     for key, (_, _, how) in goals.GOALS.items():
@@ -210,7 +213,7 @@ def measure(timeout):
             results[key] = {"measured": value["total"], **value, "values": len(values)} if value else {"measured": None}
     for key, elsewhere in (("irq_to_driver_gicv3", {"gic": 3}), ("irq_to_driver_raspi3b", {"board": "raspi3b"}),
                            ("irq_to_driver_raspi4b", {"board": "raspi4b"})):
-        values = parse(count(timeout, **elsewhere)[0])[0].get("irq_to_driver", [])
+        values = parse(count(timeout, traced=traced, **elsewhere)[0])[0].get("irq_to_driver", [])
         value = reduced(values, "median")
         results[key] = {"measured": value["total"], **value, "values": len(values)} if value else {"measured": None}
     for key, mark in (("boot_first_user", "first_user"), ("boot_prompt", "prompt")):
@@ -250,7 +253,7 @@ def beside(result):
 def main():
     args = options()
     build.everything(install=not args.no_install, targets=["kernel/Image"])
-    results, printed = measure(args.timeout)
+    results, printed = measure(args.timeout, args.traced)
     print(f"{'key':20} {'measured':>12} {'goal':>12}  ok   metric")
     for key, result in results.items():
         ok = "yes" if result["ok"] else "-" if result["measured"] is None else "NO"
