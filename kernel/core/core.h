@@ -138,7 +138,7 @@ void thread_fault(struct thread *t, uint32_t cause, uint64_t address, uint64_t e
 void fp_trap(struct thread *t);
 
 /* ---- sched.c ---- */
-void queue_push(struct queue *q, struct thread *t);
+void queue_push(struct queue *q, struct thread *t, bool first);
 void queue_remove(struct queue *q, struct thread *t);
 void sched_ready(struct thread *t);       /* tail of its level */
 void sched_ready_again(struct thread *t); /* head, while its slice lasts */

@@ -82,7 +82,7 @@ SYSCALL(futex_wait)
     if (error != E_OK) {
         return error;
     }
-    queue_push(&t->process->futex_waiters, t);
+    queue_push(&t->process->futex_waiters, t, false);
     t->state = TS_FUTEX;
     t->futex_address = x[0];
     t->futex_owner = owner;

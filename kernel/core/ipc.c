@@ -166,7 +166,7 @@ static status_t ipc_deliver(struct thread *from, struct thread *to)
         to->x[1] = from->fault_words[0];
         memcpy(&to->x[2], from->fault_words, sizeof(from->fault_words));
     }
-    trace(TRACE_CALL, from, (from->fault ? 0 : from->x[1]) << 32 | to->id);
+    trace(TRACE_CALL, from, (uint64_t)to->id << 32 | (from->fault ? 0 : info_op(from->x[1])));
     to->x[0] = (from->fault ? (uint64_t)RECV_FAULT : RECV_CALL) << 32 | from->badge;
     to->caller = from;
     from->state = TS_RUN;
@@ -199,7 +199,7 @@ int64_t ipc_call(struct thread *t, struct port *port, uint32_t badge, uint64_t d
         }
         t->state = TS_QUEUED;
         t->queued_at = port;
-        queue_push(&port->callers, t);
+        queue_push(&port->callers, t, false);
         port->attention |= ATTENTION_CALLERS;
         if (!t->fault &&
             badge != 0) { /* so that *closed* never overtakes it; its handle counts already */
@@ -285,7 +285,7 @@ static status_t ipc_reply(struct thread *t, struct thread *caller)
     if (error != E_OK) {
         return error;
     }
-    trace(TRACE_REPLY, t, t->x[1] << 32 | caller->id);
+    trace(TRACE_REPLY, t, (uint64_t)caller->id << 32 | info_op(t->x[1]));
     caller->kept = false;
     if (!caller->fault) {
         ipc_resume(caller, E_OK);

@@ -16,12 +16,12 @@ struct core cores[CORES];
 
 /* ---- queues ---- */
 
-void queue_push(struct queue *q, struct thread *t)
+void queue_push(struct queue *q, struct thread *t, bool first)
 {
-    t->next = NULL;
-    t->prev = q->tail;
-    *(q->tail != NULL ? &q->tail->next : &q->head) = t;
-    q->tail = t;
+    t->next = first ? q->head : NULL;
+    t->prev = first ? NULL : q->tail;
+    *(t->prev != NULL ? &t->prev->next : &q->head) = t;
+    *(t->next != NULL ? &t->next->prev : &q->tail) = t;
 }
 
 void queue_remove(struct queue *q, struct thread *t)
@@ -30,36 +30,29 @@ void queue_remove(struct queue *q, struct thread *t)
     *(t->next != NULL ? &t->next->prev : &q->tail) = t->prev;
 }
 
-static inline void ready_set(struct thread *t)
+static inline void ready_push(struct thread *t, bool first)
 {
     assert(!t->ready && t->state == TS_RUN && t->wait == 0);
+    queue_push(&t->core->queue[t->level], t, first);
     t->core->ready |= 1ull << t->level;
+    t->core->dirty = true;
     t->ready = true;
 }
 
 void sched_ready(struct thread *t)
 {
     t->slice_end = 0;
-    queue_push(&t->core->queue[t->level], t);
-    t->core->dirty = true;
-    ready_set(t);
+    ready_push(t, false);
 }
 
 /* A thread that did not give up its turn keeps it, at the head, until its slice ends. */
 void sched_ready_again(struct thread *t)
 {
-    struct queue *q = &t->core->queue[t->level];
-
-    if (t->slice_end <= sysreg_read(cntvct_el0)) {
+    if (t->slice_end > sysreg_read(cntvct_el0)) {
+        ready_push(t, true);
+    } else {
         sched_ready(t);
-        return;
     }
-    t->core->dirty = true;
-    t->prev = NULL;
-    t->next = q->head;
-    *(q->head != NULL ? &q->head->prev : &q->tail) = t;
-    q->head = t;
-    ready_set(t);
 }
 
 void sched_unready(struct thread *t)

@@ -180,25 +180,21 @@ kernel_bad:
 /* void fp_save(struct fp_state *), fp_load: q0..q31, fpcr, fpsr; the caller has opened CPACR_EL1. */
     .arch_extension fp
     .arch_extension simd
-.macro FP_PAIR op, n, next
-    \op    q\n, q\next, [x0], #32
-.endm
-.macro FP_ALL op, n
-    FP_PAIR \op, \n, %(\n + 1)
-    .if     \n < 30
-    FP_ALL  \op, %(\n + 2)
-    .endif
+.macro FP_ALL op
+    .irp    four, v0.2d-v3.2d, v4.2d-v7.2d, v8.2d-v11.2d, v12.2d-v15.2d, v16.2d-v19.2d, v20.2d-v23.2d, v24.2d-v27.2d, v28.2d-v31.2d
+    \op     {\four}, [x0], #64
+    .endr
 .endm
     .global fp_save
 fp_save:
-    FP_ALL  stp, 0
+    FP_ALL  st1
     mrs     x1, fpcr
     mrs     x2, fpsr
     stp     x1, x2, [x0]
     ret
     .global fp_load
 fp_load:
-    FP_ALL  ldp, 0
+    FP_ALL  ld1
     ldp     x1, x2, [x0]
     msr     fpcr, x1
     msr     fpsr, x2
