@@ -79,7 +79,7 @@ def compiled(tree, like, sources, output, link=()):
 
 
 @pytest.mark.parametrize("server, compatibles", [
-    (f"{'k' * 15}/{LONGEST}", ["--compatible", LONGEST_COMPATIBLE, "--compatible", "a", "--pci", "1B36:0005"]),
+    (f"{'k' * 15}/{LONGEST}", ["--compatible", LONGEST_COMPATIBLE, "--compatible", "a", "--pci", "1B36:0005", "--about", 60 * "a"]),
     ("serial/pl061x", ["--compatible", "arm,pl061"])])
 def test_a_server_as_written_keeps_the_rules_compiles_and_passes(tree, server, compatibles):
     name = server.split("/")[1]
@@ -99,7 +99,7 @@ def test_a_server_as_written_keeps_the_rules_compiles_and_passes(tree, server, c
     compiled(tree, "servers/drv/pl011/pl011.c", [f"servers/drv/{name}/{name}.c"], str(tree.parent / "server.o"), ["-c"])
     with open(tree.parent / "server.o", "rb") as f:
         table = f.read()
-    for string in compatibles[1::2]:
+    for string in [c for c in compatibles[1::2] if c != 60 * "a"]:
         string = "pci1b36,0005" if string == "1B36:0005" else string
         assert string.encode() + b"\0" in table
     for suite, end in ("host", "c"), ("system", "py"):
@@ -109,11 +109,13 @@ def test_a_server_as_written_keeps_the_rules_compiles_and_passes(tree, server, c
 
 def test_the_list_stays_sorted_and_nothing_else_is_touched(tree):
     before = contents(tree)
-    assert run(tree, "gpio/m0", "--compatible", "a,m0")[0] == 0
+    assert run(tree, "gpio/m0", "--compatible", "a,m0", "--about", "Buttons, two")[0] == 0
     after = contents(tree)
     assert {p for p in after if after[p] != before.get(p)} == {
         "servers/drv/m0/m0.c", "servers/drv/m0/m0_regs.h", "servers/drv/m0/README.md", "servers/drv/m0/meson.build",
-        "tests/host/m0_test.c", "tests/system/m0_test.py", "servers/drv/meson.build"}
+        "tests/host/m0_test.c", "tests/system/m0_test.py", "servers/drv/meson.build", "servers/drv/README.md"}
+    rows = [r for r in after["servers/drv/README.md"].decode().splitlines() if r.startswith("| `")]
+    assert rows == sorted(rows) and "| `m0/` | `gpio` | Buttons, two |" in rows
     lines = after["servers/drv/meson.build"].decode().splitlines()
     assert lines == sorted(lines) and "subdir('m0')" in lines
 
@@ -121,7 +123,7 @@ def test_the_list_stays_sorted_and_nothing_else_is_touched(tree):
 def test_remove_leaves_what_was_there_before(tree):
     committed(tree)
     before = contents(tree)
-    assert run(tree, "gpio/m0", "--compatible", "a,m0", "--pci", "0123:4567")[0] == 0
+    assert run(tree, "gpio/m0", "--compatible", "a,m0", "--pci", "0123:4567", "--about", "(a) b")[0] == 0
     code, out, _ = run(tree, "--remove", "gpio/m0")
     assert code == 0 and "servers/drv/m0/m0_regs.h" in out
     assert contents(tree) == before and not (tree / "servers/drv/m0").exists()
@@ -153,6 +155,10 @@ def test_remove_leaves_what_was_there_before(tree):
     (["rtc/x", "--compatible", "a,x", "--compatible", "a,x"], "a,x is given twice"),
     (["rtc/x", "--compatible", "arm,psci-1.0"], "servers/init/plan.c"),
     (["rtc/x", "--pci", "1b36"], "--pci 1b36: not VVVV:DDDD"), (["rtc/x", "--pci", "1b36:000g"], "not VVVV:DDDD"),
+    (["rtc/x", "--compatible", "a,x", "--about", "a | b"], "--about 'a | b': a few words"),
+    (["rtc/x", "--compatible", "a,x", "--about", "a */ b"], "--about"), (["rtc/x", "--compatible", "a,x", "--about", ""], "--about"),
+    (["rtc/x", "--compatible", "a,x", "--about", 61 * "a"], "60 characters at most"),
+    (["rtc/x", "--compatible", "a,x", "--about", "a\n"], "--about"),
     (["rtc/x", "--compatible", "a,x", "--force"], "--force belongs to --remove"),
     (["--remove", "rtc/nothing"], "servers/drv/nothing is no driver"),
     (["--remove", "rtc/../init"], "not CLASS/NAME"), (["--remove", "rtc/pl011"], "is of class serial, not rtc"),

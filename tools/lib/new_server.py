@@ -13,8 +13,8 @@ DESCRIPTION = """\
 Writes a new driver server, which builds and passes its tests at once: the
 folder servers/drv/NAME (driver, registers, binding page, meson.build), a host
 test against recorded registers, a system test that boots it, and its line in
-servers/drv/meson.build. Nothing else has to be edited by hand.
-servers/README.md tells how it becomes a driver.
+servers/drv/meson.build and servers/drv/README.md. Nothing else has to be
+edited by hand. servers/README.md tells how it becomes a driver.
 
 CLASS is the noun by which clients find it (service_open, PROGRAM_NEEDS), and
 names their protocol, libsys/include/cambium/proto/CLASS.h: say what the device
@@ -28,6 +28,7 @@ status: 0 done; 1 a file could not be written, and nothing is changed;
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 TEMPLATES = os.path.join(os.path.dirname(os.path.realpath(__file__)), "new_server")
 LIST = "servers/drv/meson.build"
+TABLE = "servers/drv/README.md"
 VIRT = "dts/trees/good-virt-gicv2.dts"  # the tree that QEMU makes for its virt
 MATCH = re.compile(r'\bDEV_MATCH\(\s*"([^"]+)"\s*,\s*"([^"]+)"[^)]*?\)', re.S)
 KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long main
@@ -58,7 +59,7 @@ def files(*patterns):
 
 
 def must_be_a_checkout():
-    for name in (LIST, VIRT, "kernel/abi/abi.h", "libsys/include/cambium/match.h", "tests/host/meson.build",
+    for name in (LIST, TABLE, VIRT, "kernel/abi/abi.h", "libsys/include/cambium/match.h", "tests/host/meson.build",
                  "tests/system/meson.build"):
         if not exists(name):
             raise Refused(f"{path_of(name)} is not there: run the tools/new-server of a checkout of Cambium, which has the "
@@ -146,6 +147,12 @@ def pci_compatible(text):
     return f"pci{match[1].lower()},{match[2].lower()}"
 
 
+def about_must_fit(text):
+    """Into a comment, a heading and a table."""
+    if not text.isprintable() or not 0 < len(text) <= 60 or re.search(r"[|`@]|\*/|/\*", text) or text != text.strip():
+        raise Refused(f"--about {text!r}: a few words are wanted, 60 characters at most, without | ` @ and ends of comments")
+
+
 def class_must_be_a_class(kind):
     """Not the name of a service, by which something else is found."""
     for name in files("servers/**/*.c"):
@@ -165,12 +172,13 @@ def protocol(kind):
     return f"libsys/include/cambium/proto/{kind}.h"
 
 
-def texts(kind, name, compatibles, pci):
+def texts(kind, name, compatibles, about):
     """{file: text} of the server."""
+    pci = any(re.fullmatch(r"pci[0-9a-f]{4},[0-9a-f]{4}", c) for c in compatibles)
     on_virt = bool(set(compatibles) & virt_compatibles())
     has_protocol = exists(protocol(kind))
     words = {
-        "NAME": name, "UPPER": name.upper(), "CLASS": kind,
+        "NAME": name, "UPPER": name.upper(), "CLASS": kind, "ABOUT": about,
         "MATCHES": "\n".join(f'    DEV_MATCH("{c}", "{kind}", "reg", 0),' for c in compatibles),
         "COMPATIBLES": ", ".join(f"`{c}`" for c in compatibles),
         "COMPATIBLES_PY": ", ".join(f'"{c}"' for c in compatibles),
@@ -200,14 +208,17 @@ def filled(template, words):
         return re.sub(r"@([A-Z_]+)@", lambda match: words[match[1]], file.read())
 
 
-def list_with(name):
-    """The list of drivers with one more line, sorted."""
-    lines = read(LIST).splitlines()
-    return "\n".join(sorted([*lines, f"subdir('{name}')"])) + "\n"
-
-
-def list_without(name):
-    return "".join(line for line in read(LIST).splitlines(True) if line != f"subdir('{name}')\n")
+def lists(kind, name, about, add):
+    """{file: text} of the sorted lists, with or without the server's line: the build's, and the table for people."""
+    lines = [line for line in read(LIST).splitlines() if line != f"subdir('{name}')"]
+    rows = [line for line in read(TABLE).splitlines() if not line.startswith(f"| `{name}/` |")]
+    table = [n for n, line in enumerate(rows) if line.startswith("| `")]
+    if not table:
+        raise Refused(f"{TABLE} has no table of drivers: its rows begin with | `NAME/` |")
+    if add:
+        lines = sorted([*lines, f"subdir('{name}')"])
+        rows[table[0]:table[-1] + 1] = sorted([*rows[table[0]:table[-1] + 1], f"| `{name}/` | `{kind}` | {about} |"])
+    return {LIST: "\n".join(lines) + "\n", TABLE: "\n".join(rows) + "\n"}
 
 
 # ---- doing it ----
@@ -222,37 +233,41 @@ ABOUT = {".c": "the driver", "_regs.h": "its registers", "README.md": "its bindi
          "_test.c": "its host test", "_test.py": "its system test"}
 
 
-def about(name):
+def purpose(name):
     return next(text for end, text in sorted(ABOUT.items(), key=lambda e: -len(e[0])) if name.endswith(end))
 
 
-def create(kind, name, compatibles, pci):
+def create(kind, name, compatibles, about):
     class_must_be_a_class(kind)
     name_must_be_free(name)
     for number, compatible in enumerate(compatibles):
         compatible_must_be_free(compatible)
         if compatible in compatibles[:number]:
             raise Refused(f"{compatible} is given twice")
-    written = texts(kind, name, compatibles, pci)
-    before = read(LIST)
+    about = compatibles[0] if about is None else about
+    about_must_fit(about)
+    written = texts(kind, name, compatibles, about)
+    listed = lists(kind, name, about, True)
+    before = {target: read(target) for target in listed}
     try:
-        for target, text in written.items():
+        for target, text in [*written.items(), *listed.items()]:
             write(target, text)
-        write(LIST, list_with(name))
     except OSError as error:
         shutil.rmtree(path_of(f"servers/drv/{name}"), ignore_errors=True)
         for target in filter(exists, written):
             os.remove(path_of(target))
-        if read(LIST) != before:
-            write(LIST, before)
+        for target, text in before.items():
+            if read(target) != text:
+                write(target, text)
         raise SystemExit(f"tools/new-server: {error.filename}: {error.strerror}; nothing is changed") from None
     width = max(map(len, written))
     for target in written:
-        print(f"wrote  {target:{width}}  {about(target)}".rstrip())
-    print(f"added  {LIST:{width}}  its line")
+        print(f"wrote  {target:{width}}  {purpose(target)}".rstrip())
+    for target in listed:
+        print(f"added  {target:{width}}  its line")
     if not exists(protocol(kind)):
         print(f"\nClass {kind} has no protocol yet: what clients may ask comes into\n{protocol(kind)}.")
-    if pci:
+    if PCI_TEST in written[f"tests/system/{name}_test.py"]:
         print("\nA binding only: no server enumerates PCI yet.")
     print(f"\n`tools/test -k {name}` builds and tests it.\nservers/README.md shows how it becomes a driver.")
 
@@ -270,8 +285,9 @@ def must_be_as_written_or_committed(kind, name, targets, force):
     """What --remove takes away, git or new-server can bring back."""
     entries = tables()[f"servers/drv/{name}/{name}.c"]
     compatibles = [compatible for compatible, _ in entries]
-    pci = any(re.fullmatch(r"pci[0-9a-f]{4},[0-9a-f]{4}", c) for c in compatibles)
-    fresh = texts(kind, name, compatibles, pci)
+    page = f"servers/drv/{name}/README.md"
+    heading = re.match(rf"# {name}: (.*)\n", read(page) if exists(page) else "")
+    fresh = texts(kind, name, compatibles, heading[1] if heading else "")
     for target in [] if force else targets:
         if target in fresh and read(target) == fresh[target]:
             continue
@@ -304,8 +320,9 @@ def remove(kind, name, force):
         os.remove(path_of(target))
         print(f"removed  {target}")
     shutil.rmtree(path_of(f"servers/drv/{name}"))
-    write(LIST, list_without(name))
-    print(f"removed  its line in {LIST}")
+    for target, text in lists(kind, name, "", False).items():
+        write(target, text)
+        print(f"removed  its line in {target}")
 
 
 def options():
@@ -317,6 +334,7 @@ def options():
          help="a string of the nodes' `compatible`, as the binding has it; may be repeated")
     what("--pci", metavar="VVVV:DDDD", action="append", default=[],
          help="vendor and device of a PCI function, in hexadecimal. A binding only, until a server enumerates PCI")
+    parser.add_argument("--about", metavar="TEXT", help="the device in a few words, for comments and tables (default: the first STR)")
     parser.add_argument("--remove", action="store_true",
                         help="instead: delete the server, its tests and its line, as they were written. Refused if something "
                         "else uses it, or if there is work in it that git does not have")
@@ -330,8 +348,8 @@ def main():
         must_be_a_checkout()
         kind, name = split_name(args.server)
         if args.remove:
-            if args.compatible or args.pci:
-                raise Refused("--remove takes no --compatible and no --pci")
+            if args.compatible or args.pci or args.about is not None:
+                raise Refused("--remove takes no --compatible, --pci or --about")
             remove(kind, name, args.force)
         else:
             if args.force:
@@ -339,7 +357,7 @@ def main():
             if not args.compatible and not args.pci:
                 raise Refused(f"which nodes is {args.server} for? --compatible STR says it, such as arm,pl031; --pci VVVV:DDDD a "
                               "PCI function")
-            create(kind, name, args.compatible + [pci_compatible(pci) for pci in args.pci], bool(args.pci))
+            create(kind, name, args.compatible + [pci_compatible(pci) for pci in args.pci], args.about)
     except Refused as why:
         print(f"tools/new-server: {why}", file=sys.stderr)
         return 2
