@@ -423,6 +423,31 @@ static void print_service(const struct plan *p, const struct plan_service *s)
     print_refs(p, s);
 }
 
+/* The servers of which init starts one, or none, when it has looked at the node's registers. */
+static void print_candidates(const struct plan *p, const struct plan_node *n)
+{
+    const char *compatible;
+
+    json_open("decided_by_registers", '[');
+    for (unsigned i = 0; (compatible = tree_string_at(p->fdt, n->offset, "compatible", i)) != NULL;
+         i++) {
+        for (unsigned k = 0; k < p->image_count; k++) {
+            bool is_candidate = false;
+            for (unsigned e = 0; e < p->images[k].match_count; e++) {
+                const struct dev_match *m = &p->images[k].match[e];
+                is_candidate =
+                    is_candidate || ((m->flags & (MATCH_EMPTY | MATCH_SERVICE)) == 0 &&
+                                     plan_entry_claims(p, (int)(n - p->nodes), m, compatible) ==
+                                         PLAN_CLAIMS_PERHAPS);
+            }
+            if (is_candidate) {
+                json_string(NULL, p->images[k].name);
+            }
+        }
+    }
+    json_close(']');
+}
+
 static void print_node(const struct plan *p, const struct plan_node *n)
 {
     char why[WHY_LEN];
@@ -444,6 +469,9 @@ static void print_node(const struct plan *p, const struct plan_node *n)
             json_string("server", n->image->name);
             json_string("why", why);
         }
+    }
+    if (n->depends) {
+        print_candidates(p, n);
     }
     if (n->state == NODE_UNCLAIMED && n->other >= 0) {
         json_path("bus", p->fdt, p->nodes[n->other].offset);
@@ -582,7 +610,8 @@ int main(int argc, char **argv)
     size_t arena_len = plan_arena_len(fdt);
     void *arena = malloc(arena_len);
 
-    if (arena == NULL || plan_make(fdt, images, image_count, arena, arena_len, &plan) != E_OK) {
+    if (arena == NULL ||
+        plan_make(fdt, images, image_count, NULL, arena, arena_len, &plan) != E_OK) {
         die(argv[1], "no memory for a plan of %zu bytes", arena_len);
     }
     print_plan(&plan, argv[1]);

@@ -29,8 +29,47 @@ static status_t init_handles(struct init *init)
     return init->port != 0 ? E_OK : sys_port_create(&init->port);
 }
 
+/* ---- registers that decide which server a node gets (plan.h) ---- */
+
+struct look {
+    handle_t root, device; /* of the window looked at last; 0: none */
+    uint64_t base;
+};
+
+static void look_close(struct look *look)
+{
+    if (look->device != 0) {
+        (void)sys_handle_close(look->device); /* ours */
+        look->device = 0;
+    }
+}
+
+/* By checked accesses: a bus that does not answer is an error, not our fault. */
+static status_t look_read(void *context, uint64_t base, uint64_t len, uint32_t offset,
+                          uint32_t *out)
+{
+    struct look *look = context;
+    struct device_window window = { .pa = base, .len = len };
+    uint64_t value = 0;
+    status_t err = E_OK;
+
+    if (look->device == 0 || look->base != base) {
+        look_close(look);
+        err = sys_device_derive(look->root, 0, 1, &window, &look->device);
+        look->base = base;
+    }
+    err = err ? err : sys_device_access(look->device, 0, sizeof(*out), offset, &value);
+    if (err == E_OK) {
+        *out = (uint32_t)value;
+    }
+    return err;
+}
+
 static status_t init_plan(struct init *init)
 {
+    struct look eyes = { .root = init->root };
+    struct plan_look look = { .read = look_read, .context = &eyes };
+
     status_t err = tree_check(init->fdt, init->tree_len);
 
     if (err) {
@@ -48,7 +87,9 @@ static status_t init_plan(struct init *init)
         err = E_NOMEM;
     }
     err = err ? err
-              : plan_make(init->fdt, init->plan_images, init->image_count, arena, len, &init->plan);
+              : plan_make(init->fdt, init->plan_images, init->image_count, &look, arena, len,
+                          &init->plan);
+    look_close(&eyes);
     err = err ? err : servers_create(init);
     if (err) {
         init->plan.service_count = 0; /* names.c looks at plan and servers together */

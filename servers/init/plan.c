@@ -146,14 +146,25 @@ bool plan_is_image(const char *name)
            strncmp(name, "bin/", 4) == 0;
 }
 
+/* Whether an image claims the node for this string: then its state says so. */
 static bool plan_claim(struct plan *p, struct plan_node *n, const char *compatible)
 {
     for (unsigned i = 0; i < p->image_count; i++) {
         for (unsigned k = 0; k < p->images[i].match_count; k++) {
             const struct dev_match *m = &p->images[i].match[k];
-            if (!(m->flags & MATCH_SERVICE) && strcmp(m->compatible, compatible) == 0) {
+            enum plan_claim claim = m->flags & MATCH_SERVICE
+                                        ? PLAN_CLAIMS_NOT
+                                        : plan_entry_claims(p, (int)(n - p->nodes), m, compatible);
+            n->depends = n->depends || claim == PLAN_CLAIMS_PERHAPS;
+            if (claim == PLAN_CLAIMS && (m->flags & MATCH_EMPTY) != 0) {
+                n->state = NODE_EMPTY;
+                return true;
+            }
+            if (claim == PLAN_CLAIMS || claim == PLAN_CLAIMS_SILENT) {
                 n->image = &p->images[i];
                 n->match = m;
+                n->state = claim == PLAN_CLAIMS ? NODE_SERVED : NODE_REFUSED;
+                n->error = claim == PLAN_CLAIMS ? E_OK : E_IO;
                 return true;
             }
         }
@@ -191,12 +202,11 @@ static void plan_match(struct plan *p)
         for (i = 0; (compatible = tree_string_at(p->fdt, n->offset, "compatible", i)) != NULL;
              i++) {
             if (plan_claim(p, n, compatible)) {
-                n->state = NODE_SERVED;
                 break;
             }
             is_transparent = is_transparent || IS_ONE_OF(transparent, compatible);
         }
-        if (n->match == NULL) {
+        if (n->state == NODE_NONE) {
             n->state = i == 0 || is_transparent ? NODE_NONE : NODE_UNCLAIMED;
             n->is_always_met = is_transparent;
         }
@@ -392,9 +402,9 @@ static void *arena_take(uint8_t **at, const uint8_t *end, size_t len)
 }
 
 status_t plan_make(const void *fdt, const struct plan_image *images, unsigned image_count,
-                   void *arena, size_t arena_len, struct plan *out)
+                   struct plan_look *look, void *arena, size_t arena_len, struct plan *out)
 {
-    struct plan p = { .fdt = fdt, .images = images, .image_count = image_count };
+    struct plan p = { .fdt = fdt, .images = images, .image_count = image_count, .look = look };
     uint8_t *at = arena;
     const uint8_t *end = at + arena_len;
     size_t nodes = 0;
@@ -421,6 +431,7 @@ status_t plan_make(const void *fdt, const struct plan_image *images, unsigned im
     plan_take_windows(&p);
     plan_resolve(&p);
     plan_order(&p);
+    p.look = NULL; /* it was for now */
     *out = p;
     return E_OK;
 }

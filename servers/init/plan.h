@@ -42,6 +42,7 @@ struct plan_node {
     bool is_enabled;                /* with all ancestors */
     bool is_meta;                   /* __symbols__ and the like */
     bool is_always_met;             /* a reference to it needs no server */
+    bool depends;                   /* UNCLAIMED, but by registers that nobody could look at */
     uint8_t state;                  /* enum node_state */
     int16_t service;                /* index of its server, once ranked */
     int other;                      /* WAITING: the node it waits for, or -1; COVERED: the owner */
@@ -50,6 +51,17 @@ struct plan_node {
     const struct dev_match *match;
     unsigned window; /* first in plan.windows */
     unsigned window_count;
+};
+
+/* How registers are looked at, for entries that depend on some (<cambium/match.h>): `read` gets the node's first window, which
+ * is not over RAM, and the offset of a word in it; an error says that nothing answers. The rest is plan_look.c's. */
+enum { PLAN_LOOK_KNOWN = 4 };
+struct plan_look {
+    status_t (*read)(void *context, uint64_t base, uint64_t len, uint32_t offset, uint32_t *out);
+    void *context;
+    uint64_t base; /* the window whose registers these are */
+    unsigned known;
+    uint32_t offset[PLAN_LOOK_KNOWN], value[PLAN_LOOK_KNOWN];
 };
 
 /* The `property` of a reference by class. */
@@ -94,15 +106,17 @@ struct plan {
     unsigned service_count;
     struct tree_range *memory; /* RAM and reservations: no window may lie there */
     unsigned memory_count;
+    struct plan_look *look; /* while the plan is made; NULL: nobody can look */
     unsigned dropped; /* services or references beyond the limits above */
 };
 
 /* Bytes of memory that plan_make needs for this tree (which passed tree_check). */
 size_t plan_arena_len(const void *fdt);
-/* Makes the plan in `arena` (16-byte aligned), which, like fdt and images, must live as long as the plan.
+/* Makes the plan in `arena` (16-byte aligned), which, like fdt and images, must live as long as the plan. `look` may be NULL:
+ * then nodes whose server depends on registers are unclaimed, and marked.
  * E_NOMEM: the arena is too small. Everything else that is wrong stands in the plan, at its node. */
 status_t plan_make(const void *fdt, const struct plan_image *images, unsigned image_count,
-                   void *arena, size_t arena_len, struct plan *out) WARN_UNUSED;
+                   struct plan_look *look, void *arena, size_t arena_len, struct plan *out) WARN_UNUSED;
 /* Whether a file of the archive with this name is an image that init looks into: a server or a program. */
 bool plan_is_image(const char *name);
 /* Index of the node with this offset; -1. */
@@ -123,6 +137,15 @@ void plan_window_device(const struct plan *p, const struct plan_node *n, unsigne
 
 /* ---- between the plan's own files ---- */
 
+/* Whether an entry claims a node for one of its compatible strings (plan_look.c). */
+enum plan_claim {
+    PLAN_CLAIMS_NOT = 0,
+    PLAN_CLAIMS,
+    PLAN_CLAIMS_PERHAPS, /* by registers that nobody can look at */
+    PLAN_CLAIMS_SILENT   /* by registers that do not answer */
+};
+enum plan_claim plan_entry_claims(const struct plan *p, int node, const struct dev_match *m,
+                                  const char *compatible);
 /* What is wrong with a window, whoever wants it; NULL: nothing. */
 const char *plan_window_flaw(const struct plan *p, uint64_t base, uint64_t len);
 /* Whether a server cannot do without registers. */

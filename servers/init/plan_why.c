@@ -50,6 +50,8 @@ void plan_why_refused(const struct plan *p, const struct plan_node *n, char *out
         (void)snprintf(out, len, "more than %d servers", PLAN_SERVICES_MAX);
     } else if (n->error == E_LIMIT) {
         (void)snprintf(out, len, "more than %d windows", PLAN_NODE_WINDOWS);
+    } else if (n->error == E_IO) {
+        (void)snprintf(out, len, "nothing answers at its reg 0, which would say what is there");
     } else if (n->error == E_NOTFOUND) {
         (void)snprintf(out, len, "it has no reg, which %s needs", n->image->name);
     } else {

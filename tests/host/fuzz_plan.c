@@ -75,7 +75,7 @@ void fuzz_plan(const void *fdt)
     char why[200];
     struct plan p;
 
-    MUST(plan_make(fdt, plan_images, 4, arena, len, &p) == E_OK);
+    MUST(plan_make(fdt, plan_images, 4, NULL, arena, len, &p) == E_OK);
     for (unsigned i = 0; i < p.node_count; i++) {
         MUST(plan_node_index(&p, p.nodes[i].offset) == (int)i);
         check_node(&p, &p.nodes[i]);

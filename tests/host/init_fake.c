@@ -231,7 +231,8 @@ void fake_setup(void)
     fake.init.plan_images = plan_images;
     fake.init.image_count = IMAGES;
     assert_int_equal(
-        plan_make(fake.init.fdt, plan_images, IMAGES, arena, sizeof(arena), &fake.init.plan), E_OK);
+        plan_make(fake.init.fdt, plan_images, IMAGES, NULL, arena, sizeof(arena), &fake.init.plan),
+        E_OK);
     fake.init.servers =
         calloc(SERVERS, sizeof(struct server)); /* so that sys_port_create can look */
     struct server *first = fake.init.servers;

@@ -53,7 +53,7 @@ static struct fixture plan_load(const char *name)
     size_t len = plan_arena_len(f.fdt);
 
     f.arena = malloc(len);
-    assert_int_equal(plan_make(f.fdt, images, IMAGES, f.arena, len, &f.plan), E_OK);
+    assert_int_equal(plan_make(f.fdt, images, IMAGES, NULL, f.arena, len, &f.plan), E_OK);
     return f;
 }
 
@@ -236,7 +236,7 @@ static void check_console(struct fixture *f, const char *path, const char *prope
     free(f->arena);
     size_t len = plan_arena_len(f->fdt);
     f->arena = malloc(len);
-    assert_int_equal(plan_make(f->fdt, images, IMAGES, f->arena, len, &f->plan), E_OK);
+    assert_int_equal(plan_make(f->fdt, images, IMAGES, NULL, f->arena, len, &f->plan), E_OK);
     const struct plan_service *console = console_of(f);
     assert_int_equal(console->ref_count, 1);
     const struct plan_ref *ref = &f->plan.refs[console->ref];
@@ -270,13 +270,15 @@ static void without_any_driver_the_console_waits_for_what_the_tree_names(void **
     char why[300];
 
     (void)state;
-    assert_int_equal(plan_make(f.fdt, images, 1, f.arena, plan_arena_len(f.fdt), &f.plan), E_OK);
+    assert_int_equal(plan_make(f.fdt, images, 1, NULL, f.arena, plan_arena_len(f.fdt), &f.plan),
+                     E_OK);
     plan_why_waiting(&f.plan, console_of(&f), why, sizeof(why));
     assert_string_equal(why, "stdout-path of /uart@1000, which no server claims");
     assert_int_equal(fdt_nop_property(f.fdt, tree_node(f.fdt, "/chosen"), "stdout-path"), 0);
     assert_int_equal(fdt_nop_property(f.fdt, tree_node(f.fdt, "/chosen"), "linux,stdout-path"), 0);
     assert_int_equal(fdt_nop_property(f.fdt, tree_node(f.fdt, "/aliases"), "serial0"), 0);
-    assert_int_equal(plan_make(f.fdt, images, 1, f.arena, plan_arena_len(f.fdt), &f.plan), E_OK);
+    assert_int_equal(plan_make(f.fdt, images, 1, NULL, f.arena, plan_arena_len(f.fdt), &f.plan),
+                     E_OK);
     plan_why_waiting(&f.plan, console_of(&f), why, sizeof(why));
     assert_string_equal(why, "stdout-path of /chosen, which leads nowhere");
     plan_unload(&f);
@@ -453,7 +455,8 @@ static void more_nodes_than_servers_leave_the_console_its_place(void **state)
     assert_int_equal(tree_check(blob, sizeof(blob)), E_OK);
     f.fdt = blob;
     f.arena = malloc(plan_arena_len(blob));
-    assert_int_equal(plan_make(blob, images, IMAGES, f.arena, plan_arena_len(blob), &f.plan), E_OK);
+    assert_int_equal(plan_make(blob, images, IMAGES, NULL, f.arena, plan_arena_len(blob), &f.plan),
+                     E_OK);
     (void)console_of(&f);
     assert_int_equal(f.plan.dropped, 0);
     check_refused(&f, "/clocks@0", E_FULL, "more than 128 servers"); /* libfdt adds in front */
@@ -481,7 +484,7 @@ static void a_small_arena_is_an_error(void **state)
     (void)state;
     for (size_t have = 0; have < len / 2; have += 1000) {
         void *arena = malloc(have + 1);
-        assert_int_equal(plan_make(fdt, images, IMAGES, arena, have, &plan), E_NOMEM);
+        assert_int_equal(plan_make(fdt, images, IMAGES, NULL, arena, have, &plan), E_NOMEM);
         free(arena);
     }
     free(fdt);

@@ -129,7 +129,7 @@ static unsigned plan_check(const void *fdt)
     struct plan p;
     char why[300];
 
-    MUST(plan_make(fdt, images, image_count, arena, len, &p) == E_OK);
+    MUST(plan_make(fdt, images, image_count, NULL, arena, len, &p) == E_OK);
     plans++;
     MUST(p.node_count == oracle_read(fdt));
     for (unsigned s = 0; s < p.service_count; s++) {

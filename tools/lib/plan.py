@@ -264,6 +264,25 @@ def kernels(plan, nodes):
                              break_on_hyphens=False)
 
 
+def sockets(plan, nodes, everything):
+    """What init looks into when it starts: the nodes of each kind in one paragraph, or, with everything, each by itself."""
+    title = "Sockets: what their registers say when init starts decides"
+    kinds = {}
+    for node in nodes:
+        kinds.setdefault(f"{', '.join(node['compatible'])}: {', '.join(node['decided_by_registers'])}, or none", []).append(node)
+    if everything:
+        for kind, members in kinds.items():
+            yield from group(plan, f"{title}\n     {kind}", members, lambda n: f"     {n['path']}")
+        return
+    if kinds:
+        yield ""
+        yield title
+    for kind, paths in ((kind, [node["path"] for node in members]) for kind, members in kinds.items()):
+        yield f"     {kind}"
+        yield from textwrap.wrap(", ".join(paths), 120, initial_indent=INDENT, subsequent_indent=INDENT, break_long_words=False,
+                                 break_on_hyphens=False)
+
+
 def text(plan, everything=False):
     """All lines of the plan."""
     nodes = [node for node in plan.nodes if is_enabled(node)]
@@ -282,7 +301,9 @@ def text(plan, everything=False):
                      lambda n: f"{server_title(n, n['path'])}\n{INDENT}waits for {n['why']}")
     yield from group(plan, "Refused, or part of another node", [n for n in nodes if n["state"] in ("refused", "covered")],
                      lambda n: f"{server_title(n, n['path'])}\n{INDENT}{n['why']}")
-    yield from group(plan, "Devices without a server", [n for n in nodes if n["state"] == "unclaimed"],
+    yield from sockets(plan, [n for n in nodes if "decided_by_registers" in n], everything)
+    yield from group(plan, "Devices without a server",
+                     [n for n in nodes if n["state"] == "unclaimed" and "decided_by_registers" not in n],
                      lambda n: f"     {n['path']}: {', '.join(n['compatible'])}" +
                      (f"\n{INDENT}for the server of {n['bus']} to start" if "bus" in n else ""))
     yield from kernels(plan, [n for n in nodes if n["state"] == "kernel"])
@@ -318,7 +339,7 @@ def options():
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--json", action="store_true", help="print all of it for programs: every node, as one JSON object")
     what.add_argument("--svg", metavar="FILE", help="draw the tree, its servers and the way of each interrupt to the CPU")
-    what.add_argument("--all", action="store_true", help="list the nodes too that are disabled or have nothing to drive")
+    what.add_argument("--all", action="store_true", help="list the nodes too that are disabled or have nothing to drive, and each socket")
     parser.add_argument("--memory", metavar="BASE+LEN", action="append", default=[], type=memory_range,
                         help="plan with this RAM instead of the tree's, for example 0+948M; may be repeated. Stock trees are "
                         "templates: firmware writes the memory before it starts the kernel")

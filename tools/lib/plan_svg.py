@@ -180,6 +180,8 @@ class Drawing:
 
 def box_text(node):
     name = node.get("server", "").rpartition("/")[2]
+    if "decided_by_registers" in node:
+        return "a socket"
     return {"served": f"{node.get('rank', '')}  {name}", "waiting": f"{name} waits", "refused": f"{name} refused",
             "covered": f"{name}: covered", "kernel": "kernel", "unclaimed": "no server"}.get(node["state"], "")
 

@@ -4,7 +4,10 @@
 #pragma once
 #include <abi/abi.h>
 
-/* One entry of section .cambium.match: strings in place. `requires` lists references of the node without which the
+/* One entry of section .cambium.match: strings in place. `compatible` is one string of the property of that name, and may go
+ * on with conditions on registers of the node's first window, for sockets of which the tree does not say what is in them:
+ * " OFFSET=VALUE" with both in hexadecimal without a prefix, each a word of 32 bits. "virtio,mmio 0=74726976 8=4" is a virtio
+ * entropy device. init reads them once, when it starts, and only of nodes with that compatible; they must bear it. `requires` lists references of the node without which the
  * server cannot start, separated by blanks ("interrupts", "clocks 0", "resets bridge"), and classes of servers that it calls
  * without the tree saying so ("service firmware", or "uses firmware" if it can do without); `provides` is the class. */
 struct dev_match {
@@ -16,6 +19,7 @@ struct dev_match {
 };
 enum {
     MATCH_IRQ_ROOT = 1, /* an interrupt controller that can be the root */
+    MATCH_EMPTY = 4,    /* a node like this is an empty socket: no server is started for it */
     MATCH_SERVICE = 2   /* no node: `compatible` is the name of the service ("console") */
 };
 /* What a program would like to be allowed beside the console, words as in the list of INIT_OP_SPAWN with blanks between

@@ -13,7 +13,7 @@ struct tree_view {
     bool all;
     int above[TREE_MAX_DEPTH]; /* the nodes above the current one */
     bool printed[TREE_MAX_DEPTH];
-    unsigned hidden, disabled;
+    unsigned hidden, empty, disabled;
 };
 
 struct node_view {
@@ -36,6 +36,7 @@ static const char *const state_names[] = {
     [NODE_KERNEL] = "kernel",
     [NODE_COVERED] = "",
     [NODE_REFUSED] = "REFUSED: ",
+    [NODE_EMPTY] = "empty",
 };
 
 static const char *service_name(uint32_t state)
@@ -171,6 +172,7 @@ static void view_node(struct tree_view *v, int node, int depth)
     if (!is_worth_a_line(v, &n) ||
         tree_is_meta(v->sh->tree, node)) { /* the latter walks: asked last */
         v->hidden += n.state == NODE_UNCLAIMED;
+        v->empty += n.state == NODE_EMPTY;
         v->disabled += n.state == NODE_DISABLED;
         return;
     }
@@ -281,9 +283,12 @@ int tree_command(struct shell *sh, int argc, char *argv[])
         return STATUS_OK;
     }
     view_services(&v);
-    if (!v.all && (v.hidden != 0 || v.disabled != 0)) {
-        printf("%u more nodes without a server, %u disabled: tree -a shows them\n", v.hidden,
-               v.disabled);
+    if (!v.all && (v.hidden != 0 || v.empty != 0 || v.disabled != 0)) {
+        printf("%u more nodes without a server, ", v.hidden);
+        if (v.empty != 0) {
+            printf("%u empty, ", v.empty);
+        }
+        printf("%u disabled: tree -a shows them\n", v.disabled);
     }
     return STATUS_OK;
 }

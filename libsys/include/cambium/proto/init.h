@@ -108,5 +108,6 @@ enum node_state {
     NODE_SERVED,
     NODE_KERNEL,     /* cpu, timer, psci, memory, chosen: the kernel's */
     NODE_COVERED,    /* w2: the node that owns the overlapping window */
-    NODE_REFUSED     /* w3: bad reg, windows over RAM, ... */
+    NODE_REFUSED,    /* w3: bad reg, windows over RAM, ... */
+    NODE_EMPTY       /* a socket with nothing in it, as its registers say */
 };
