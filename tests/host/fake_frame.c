@@ -322,14 +322,16 @@ status_t sys_timer_set(handle_t port, uint64_t deadline, uint64_t bits)
 status_t node_dma(struct node node, unsigned index, uint64_t len, uint64_t limit, uint32_t flags,
                   struct dma *out)
 {
-    (void)node, (void)index;
+    uint64_t at = index * fake.dma_stride;
+
+    (void)node;
     fake.dma_len = len;
     fake.dma_limit = limit;
     fake.dma_flags = flags;
     if (fake.dma_error == E_OK) {
-        *out = (struct dma){ .at = fake.dma_at,
-                             .bus = fake.dma_bus,
-                             .pa = fake.dma_pa,
+        *out = (struct dma){ .at = (uint8_t *)fake.dma_at + at,
+                             .bus = fake.dma_bus + at,
+                             .pa = fake.dma_pa + at,
                              .len = len,
                              .is_old = fake.dma_is_old };
     }

@@ -44,6 +44,7 @@ struct fake_world {
     uint64_t timer_bits;
     void *dma_at;                                   /* what node_dma gives, with bus and CPU address */
     uint64_t dma_bus, dma_pa;
+    uint64_t dma_stride;                            /* from the memory of one index to that of the next */
     bool dma_is_old;
     status_t dma_error, keep_error, timer_error;
     uint64_t dma_len, dma_limit;                    /* asked for */

@@ -13,6 +13,7 @@ unsigned fake_trace_len;
 static uint32_t fake_regs[FAKE_WINDOWS][FAKE_WINDOW_LEN / 4];
 static uint32_t (*fake_read)(unsigned window, uint32_t offset);
 static void (*fake_write)(unsigned window, uint32_t offset, uint32_t value);
+static void (*fake_barrier)(unsigned kind);
 
 void fake_trace_add(enum fake_kind kind, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -50,6 +51,7 @@ void fake_mmio_reset(void)
 {
     memset(fake_regs, 0, sizeof(fake_regs));
     fake_mmio_hooks(NULL, NULL);
+    fake_mmio_on_barrier(NULL);
     fake_trace_clear();
 }
 
@@ -91,6 +93,11 @@ void fake_mmio_hooks(uint32_t (*read)(unsigned window, uint32_t offset),
 {
     fake_read = read;
     fake_write = write;
+}
+
+void fake_mmio_on_barrier(void (*hook)(unsigned kind))
+{
+    fake_barrier = hook;
 }
 
 static uint32_t fake_get(unsigned window, uint32_t offset)
@@ -142,14 +149,31 @@ void mmio_write64(const struct mmio *m, uint32_t offset, uint64_t value)
     fake_put(m->window, at + 4, (uint32_t)(value >> 32));
 }
 
+uint8_t mmio_read8(const struct mmio *m, uint32_t offset)
+{
+    uint32_t at = fake_offset(m, offset, 1, "read");
+    uint8_t value = (uint8_t)(fake_get(m->window, at & ~3u) >> at % 4 * 8);
+
+    fake_trace_add(FAKE_READ8, m->window, at, value);
+    return value;
+}
+
+static void fake_barrier_add(unsigned kind)
+{
+    fake_trace_add(FAKE_BARRIER, kind, 0, 0);
+    if (fake_barrier != NULL) {
+        fake_barrier(kind);
+    }
+}
+
 void mmio_wmb(void)
 {
-    fake_trace_add(FAKE_BARRIER, 1, 0, 0);
+    fake_barrier_add(1);
 }
 
 void mmio_rmb(void)
 {
-    fake_trace_add(FAKE_BARRIER, 2, 0, 0);
+    fake_barrier_add(2);
 }
 
 void fake_expect_writes(const struct fake_write *expected, unsigned count)

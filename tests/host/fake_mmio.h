@@ -15,6 +15,7 @@ enum fake_kind {
     FAKE_READ = 1, /* a = window, b = offset, c = value */
     FAKE_WRITE,    /* likewise */
     FAKE_READ64, FAKE_WRITE64, /* likewise, of 64 bits; hooks see two halves, the lower first */
+    FAKE_READ8,    /* likewise, of a byte; the hook sees the word that it is in */
     FAKE_BARRIER,  /* a = 1: mmio_wmb, 2: mmio_rmb */
     FAKE_NOTIFY,   /* a = handle, b = bits */
     FAKE_RECEIVE,  /* b = handles taken */
@@ -45,6 +46,9 @@ void fake_mmio_set(unsigned window, uint32_t offset, uint32_t value);
 uint32_t fake_mmio_get(unsigned window, uint32_t offset);
 void fake_mmio_hooks(uint32_t (*read)(unsigned window, uint32_t offset),
                      void (*write)(unsigned window, uint32_t offset, uint32_t value));
+
+/* Called by each barrier, 1: mmio_wmb, 2: mmio_rmb, so that a test can look what is in memory then; NULL: nobody is. */
+void fake_mmio_on_barrier(void (*hook)(unsigned kind));
 
 struct fake_write {
     unsigned window;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * A virtio device behind MMIO registers (fake_mmio.h), of either version, with one queue, in memory that the test gives. It
+ * fails the test where a driver breaks the rules (VIRTIO 1.2: 2.1, 2.7, 3.1, 4.2); and it can break them itself, as told.
+ */
+#pragma once
+#include "fake_frame.h"
+
+enum { FAKE_VIRTIO_LEN = 6 * 4096, FAKE_VIRTIO_PIECES = 32, FAKE_VIRTIO_CONFIG = 8 };
+#define FAKE_VIRTIO_BUS 0x180000000ull
+
+struct fake_virtio {
+    uint32_t magic, version, id, queue_max;
+    uint64_t features;
+    uint8_t config[FAKE_VIRTIO_CONFIG];
+    bool never_resets, refuses_features, never_settles;
+    bool lets_pass; /* a driver that breaks the rules: for the fuzzer, which scribbles over what the rules are about */
+    /* what the driver told */
+    uint64_t agreed;
+    uint8_t status;
+    uint32_t features_sel, driver_sel, queue_sel, queue_num, page, align;
+    uint64_t desc, avail, used;
+    bool is_live; /* the queue */
+    unsigned resets, notified;
+    void (*on_notify)(void); /* what the device does at once; NULL: nothing */
+    /* the device's own */
+    uint32_t interrupt, generation;
+    uint16_t seen, put; /* of the available ring, into the used one */
+};
+extern struct fake_virtio fake_virtio;
+extern _Alignas(4096) uint8_t fake_virtio_memory[FAKE_VIRTIO_LEN]; /* all that it can reach */
+
+/* After fake_frame_reset: a new device, of version 2 with an id of 4; node_dma gives its memory. */
+void fake_virtio_reset(void);
+
+/* A buffer of the driver's. */
+struct fake_virtio_buffer {
+    uint32_t head;
+    unsigned count;
+    struct {
+        uint8_t *at;
+        uint32_t len;
+        bool is_written;
+    } pieces[FAKE_VIRTIO_PIECES];
+};
+/* The next one that the driver made available; false: none. */
+bool fake_virtio_take(struct fake_virtio_buffer *out);
+/* Says that buffer `id` is used, with so many bytes written, and interrupts. */
+void fake_virtio_use(uint32_t id, uint32_t len);
+/* The used ring's index, for lies. */
+uint16_t *fake_virtio_used_index(void);
