@@ -13,6 +13,7 @@ TREES = os.environ["CAMBIUM_TREES"]
 STOCK = os.environ.get("CAMBIUM_DTB_DIR", "")
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
 RUNS = {"tree": 12000, "boot": 40000}
+VIRTIO_RUNS = 15000
 
 
 def fuzz(target, folder, *arguments):
@@ -49,6 +50,13 @@ def test_new_inputs(target, tmp_path):
     new.mkdir()
     words = fuzz(target, tmp_path, "-seed=1", f"-runs={RUNS[target]}", "-max_len=4096", str(new), CORPUS, museum(tmp_path))
     assert f"Done {RUNS[target]} runs" in words, words
+
+
+def test_steps_of_a_virtio_device_and_its_clients(tmp_path):
+    """Its inputs are no trees: it begins with nothing."""
+    words = fuzz("virtio", tmp_path, "-seed=1", f"-runs={VIRTIO_RUNS}", "-max_len=400",
+                 "-len_control=0")
+    assert f"Done {VIRTIO_RUNS} runs" in words, words
 
 
 @pytest.mark.parametrize("target", RUNS)

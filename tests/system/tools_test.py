@@ -16,9 +16,9 @@ def run(*args, timeout=120):
 
 
 def test_exec_prints_the_answers_and_powers_off():
-    code, out, err = run("--exec", "tree; ps; irq; mem")
+    code, out, err = run("--exec", "tree; ps; irq; mem; random")
     assert code == 0, err
-    for word in ("cambium> tree", "cambium> ps", "cambium> irq", "cambium> mem", "pl011", "KiB"):
+    for word in ("cambium> tree", "cambium> ps", "cambium> irq", "cambium> mem", "pl011", "KiB", "virtio_rng"):
         assert word in out
 
 

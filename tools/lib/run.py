@@ -20,9 +20,12 @@ import trees
 MKARCHIVE = os.path.join(build.TOOLS, "mkarchive")
 LONGEST_LINE = 511  # of Cambium's shell: EDIT_LEN - 1 of servers/app/shell/edit.h
 
+DEVICES = {"virt": ["-device", "virtio-rng-device"]}  # what a machine has beside its own: each costs a server at boot
+
 EPILOG = """\
 In the session, Ctrl-C goes to Cambium's shell. To leave: `poweroff` at the prompt, or Ctrl-A then x.
 Options after -- go to QEMU, for example: tools/run -- -M virtualization=on
+virt has a source of random bytes plugged in (-device virtio-rng-device).
 
 status: 0 the machine powered off (with --exec: and every command succeeded), 1 something failed,
         2 options that do not go together, or that this machine lacks
@@ -228,7 +231,7 @@ def main():
         build.say(f"Of the {cores} cores only the first is used yet.")
     with tempfile.TemporaryDirectory(prefix="cambium-") as folder:
         initrd = add_images(args.add, folder) if args.add else None
-        extra = (["-S", "-gdb", "tcp:127.0.0.1:1234"] if args.gdb else []) + args.qemu
+        extra = (["-S", "-gdb", "tcp:127.0.0.1:1234"] if args.gdb else []) + DEVICES.get(args.machine, []) + args.qemu
         dtb = packed_tree(args.dtb, folder) if args.dtb else None
         command = machine.command(board=args.machine, gic=args.gic or 2, smp=cores, memory=args.memory or "1G", dtb=dtb,
                                   initrd=initrd, extra=extra)
