@@ -51,12 +51,17 @@ static status_t elf_check_head(struct elf_file *f)
     /* class 64, little endian, version 1 */
     static const uint8_t ident[7] = { 0x7f, 'E', 'L', 'F', 2, 1, EV_CURRENT };
 
-    if (!elf_copy(f, 0, &f->head, sizeof(f->head)) ||
-        memcmp(f->head.e_ident, ident, sizeof(ident)) != 0) {
-        return elf_refuse(f, E_FORMAT, "not a little-endian ELF64 file");
+    if (!elf_copy(f, 0, &f->head, sizeof(f->head)) || memcmp(f->head.e_ident, ident, 4) != 0) {
+        return elf_refuse(f, E_FORMAT, "not an ELF file, or cut off in its header");
     }
-    if (f->head.e_machine != EM_AARCH64 || f->head.e_type != ET_DYN) {
-        return elf_refuse(f, E_FORMAT, "not a position-independent AArch64 program");
+    if (memcmp(f->head.e_ident, ident, sizeof(ident)) != 0) {
+        return elf_refuse(f, E_FORMAT, "not a 64-bit little-endian ELF file");
+    }
+    if (f->head.e_machine != EM_AARCH64) {
+        return elf_refuse(f, E_FORMAT, "built for another machine than AArch64");
+    }
+    if (f->head.e_type != ET_DYN) {
+        return elf_refuse(f, E_FORMAT, "not linked as position-independent program");
     }
     if (f->head.e_phentsize != sizeof(struct elf64_phdr) || f->head.e_phnum == 0 ||
         f->head.e_phnum > ELF_HEADERS_MAX) {
@@ -221,8 +226,11 @@ static status_t elf_check_sections(struct elf_file *f, struct elf_image *image)
     if (f->head.e_shnum == 0) {
         return elf_refuse(f, E_ABI, "it does not tell its ABI version (no sections)");
     }
+    if (f->head.e_shoff > f->len) {
+        return elf_refuse(f, E_FORMAT, "the section header table lies outside the file (cut off?)");
+    }
     if (f->head.e_shentsize != sizeof(struct elf64_shdr) || f->head.e_shnum > ELF_HEADERS_MAX ||
-        f->head.e_shoff > f->len || f->head.e_shstrndx >= f->head.e_shnum ||
+        f->head.e_shstrndx >= f->head.e_shnum ||
         !elf_copy(f, f->head.e_shoff + f->head.e_shstrndx * sizeof(names), &names, sizeof(names)) ||
         names.sh_offset > f->len || names.sh_size > f->len - names.sh_offset) {
         return elf_refuse(f, E_FORMAT, "damaged section header table");

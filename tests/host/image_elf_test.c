@@ -134,10 +134,11 @@ struct damage {
 static void each_fault_has_its_own_sentence(void **state)
 {
     static const struct damage damages[] = {
-        { 0, 0, 1, E_FORMAT, "not a little-endian ELF64" },
-        { 5, 2, 1, E_FORMAT, "not a little-endian ELF64" },
-        { 16, 2, 2, E_FORMAT, "not a position-independent" },
-        { 18, 62, 2, E_FORMAT, "not a position-independent" },
+        { 0, 0, 1, E_FORMAT, "not an ELF file" },
+        { 4, 1, 1, E_FORMAT, "not a 64-bit little-endian" },
+        { 5, 2, 1, E_FORMAT, "not a 64-bit little-endian" },
+        { 16, 2, 2, E_FORMAT, "not linked as position-independent" },
+        { 18, 62, 2, E_FORMAT, "built for another machine" },
         { 54, 57, 2, E_FORMAT, "damaged program header" },
         { 56, 0, 2, E_FORMAT, "damaged program header" },
         { 32, FILE_LEN - 8, 8, E_FORMAT, "the program header table lies outside" },
@@ -172,6 +173,7 @@ static void each_fault_has_its_own_sentence(void **state)
         { 60, 0, 2, E_ABI, "it does not tell its ABI" },
         { 62, 9, 2, E_FORMAT, "damaged section header" },
         { 40, FILE_LEN - 100, 8, E_FORMAT, "damaged section header" },
+        { 40, UINT64_MAX, 8, E_FORMAT, "the section header table lies outside" },
     };
 
     (void)state;
