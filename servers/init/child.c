@@ -57,18 +57,21 @@ status_t images_read(struct init *init)
     while ((err = archive_next(&init->archive, &at, &file)) == E_OK) {
         struct image *image = &init->images[init->image_count];
         const char *why = NULL;
-        if (!plan_is_image(file.name)) {
+        bool is_spare = plan_is_spare(file.name);
+        if (!is_spare && !plan_is_image(file.name)) {
             continue;
         }
         image->name = file.name;
         image->error = elf_check(file.data, file.len, &image->elf, &why);
+        image->why = why;
         if (image->error) {
             report(init, LOG_ERROR, "%s: cannot be used: %s (%s)", file.name, why,
                    err_name(image->error));
         }
-        init->plan_images[init->image_count++] = (struct plan_image){
-            .name = file.name, .match = image->elf.match, .match_count = image->elf.match_count
-        };
+        init->plan_images[init->image_count++] =
+            (struct plan_image){ .name = file.name,
+                                 .match = image->elf.match,
+                                 .match_count = is_spare ? 0 : image->elf.match_count };
     }
     if (err != E_NOTFOUND) {
         report(init, LOG_ERROR,

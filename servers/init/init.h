@@ -19,6 +19,7 @@ enum {
     INIT_PROCESS = 1, /* our own process's id: the first */
     INIT_JOBS_MAX = 32,
     INIT_ARGS_MAX = 32 * 1024,               /* bytes of arguments and environment of a program */
+    INIT_REFUSAL_LEN = 320,
     INIT_EVENT_TIMER_BIT = 62,               /* beside INIT_EVENT_COMMAND, at init's port */
     INIT_SERVERS_MAX = PLAN_SERVICES_MAX + 1 /* and the shell */
 };
@@ -49,6 +50,7 @@ enum {
 struct image {
     const char *name; /* in the archive */
     status_t error;   /* why it cannot be used; it claims nothing then */
+    const char *why;  /* the same as a sentence */
     struct elf_image elf;
     unsigned users;   /* processes made from it */
     handle_t shared[ELF_SEGMENTS_MAX]; /* memories of the segments that are not writable; 0: none. A program's go with
@@ -110,6 +112,7 @@ struct server {
     unsigned number;                 /* index; rank - 1 */
     const struct plan_service *plan; /* NULL: the shell */
     struct image *image;
+    struct image *former; /* in whose place it was put by hand, and which is taken again if it is given up; NULL */
     uint8_t state;    /* enum service_state */
     bool is_hopeless; /* given up, or down and requires one that is */
     bool is_root;     /* root interrupt controller: restarted without a pause */
@@ -195,6 +198,7 @@ struct init {
     bool is_round;          /* a round is on; it ends at round_ns, else the next begins then */
     uint64_t round_ns;
     int suspect; /* the lowest late server of the last round; -1 */
+    char refusal[INIT_REFUSAL_LEN]; /* why the last RESTART from an image was refused; "" */
 };
 
 static inline void set_add(struct server_set *set, unsigned number)
@@ -310,6 +314,14 @@ void supervise_death(struct init *init, struct server *s, const char *why);
 void supervise_fail_callers(struct init *init);
 /* The user wants it (re)started: does not count. */
 void supervise_restart(struct init *init, struct server *s);
+
+/* ---- replace.c ---- */
+
+/* Restarts `s` from image number `number`, if that fits; if not, *s goes on and init->refusal says why. Errors: as
+ * INIT_OP_RESTART. */
+status_t replace_server(struct init *init, struct server *s, uint64_t number) WARN_UNUSED;
+/* The image that `s` got by that is given up, since `why`: the former one is started again. False: there is none. */
+bool replace_back(struct init *init, struct server *s, const char *why);
 
 /* ---- dma.c ---- */
 

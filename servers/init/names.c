@@ -104,18 +104,23 @@ static uint32_t number_of(const char *text)
     return *text == '\0' ? value : 0;
 }
 
+/* By the image that it is made from, or else the one that it was planned with. */
 static struct server *find_to_kill(struct init *init, const char *name)
 {
     uint32_t id = number_of(name);
-    struct server *s;
+    struct server *s, *planned = NULL;
 
     for (unsigned i = 0; i < init->server_count; i++) {
         s = &init->servers[i];
         if (id != 0 ? s->child.process != 0 && s->child.id == id : is_named(s->image, name)) {
             return s;
         }
+        if (planned == NULL && s->plan != NULL &&
+            is_named(&init->images[s->plan->image - init->plan_images], name)) {
+            planned = s;
+        }
     }
-    return names_find(init, name);
+    return planned != NULL ? planned : names_find(init, name);
 }
 
 static struct job *find_job(struct init *init, const char *name)
@@ -209,12 +214,14 @@ static status_t names_job(struct init *init, const struct caller *c, struct msg 
     return E_OK;
 }
 
+/* `image`: 0, or 1 + the number of the one to restart from. */
 static status_t names_kill(struct init *init, const struct caller *c, const char *name,
-                           bool is_restart)
+                           bool is_restart, uint64_t image)
 {
-    struct job *job = find_job(init, name);
+    struct job *job = image == 0 ? find_job(init, name) : NULL;
     struct server *s = job == NULL ? find_to_kill(init, name) : NULL;
 
+    init->refusal[0] = '\0';
     if (job != NULL && (caller_may(c, MAY_CONTROL) || job->owner == c->badge)) {
         if (job->state == JOB_RUNNING) {
             job_end(init, job, JOB_KILLED, 0);
@@ -233,6 +240,9 @@ static status_t names_kill(struct init *init, const struct caller *c, const char
     }
     if (!is_restart && s->child.process == 0) {
         return E_NOTFOUND;
+    }
+    if (image != 0) {
+        return replace_server(init, s, image - 1);
     }
     supervise_restart(init, s);
     return E_OK;
@@ -296,11 +306,12 @@ static status_t names_why(const struct init *init, struct msg *m)
     char why[TREE_PATH_LEN * 4] = "";
     int index = m->w[0] <= TREE_MAX_LEN ? plan_node_index(&init->plan, (int)m->w[0]) : -1;
 
-    if (index < 0) {
+    const struct plan_node *n = index >= 0 ? &init->plan.nodes[index] : NULL;
+    if (m->w[0] == INIT_WHY_RESTART && init->refusal[0] != '\0') {
+        (void)snprintf(why, sizeof(why), "%s", init->refusal); /* fits: it is longer */
+    } else if (n == NULL) {
         return E_NOTFOUND;
-    }
-    const struct plan_node *n = &init->plan.nodes[index];
-    if (n->state == NODE_WAITING) {
+    } else if (n->state == NODE_WAITING) {
         plan_why_waiting(&init->plan, &init->plan.services[n->service], why, sizeof(why));
     } else if (n->state == NODE_SERVED) {
         plan_references(&init->plan, &init->plan.services[n->service], why, sizeof(why));
@@ -330,6 +341,18 @@ static status_t names_program(struct init *init, struct msg *m)
     return E_NOTFOUND;
 }
 
+static status_t names_image(struct init *init, struct msg *m)
+{
+    if (m->w[0] >= init->image_count) {
+        return E_NOTFOUND;
+    }
+    const char *name = init->images[m->w[0]].name;
+    size_t len = strlen(name);
+    memset(m->w, 0, INIT_NAME_LEN);
+    memcpy(m->w, name, len < INIT_NAME_LEN ? len : INIT_NAME_LEN); /* cut if too long */
+    return E_OK;
+}
+
 static status_t names_dispatch(struct init *init, const struct caller *c, struct msg *m)
 {
     char name[INIT_NAME_LEN + 1];
@@ -344,9 +367,9 @@ static status_t names_dispatch(struct init *init, const struct caller *c, struct
     case INIT_OP_JOB:
         return names_job(init, c, m);
     case INIT_OP_KILL:
-        return names_kill(init, c, name, false);
+        return names_kill(init, c, name, false, 0);
     case INIT_OP_RESTART:
-        return names_kill(init, c, name, true);
+        return names_kill(init, c, name, true, m->w[6]);
     case INIT_OP_SERVER:
         return names_server(init, m);
     case INIT_OP_NODE:
@@ -359,6 +382,8 @@ static status_t names_dispatch(struct init *init, const struct caller *c, struct
         return caller_may(c, MAY_CONTROL) ? sys_power(init->power, (uint32_t)m->w[0]) : E_RIGHTS;
     case INIT_OP_PROGRAM:
         return names_program(init, m);
+    case INIT_OP_IMAGE:
+        return names_image(init, m);
     case INIT_OP_DMA_STAT:
         return dma_stat(init, m);
     case INIT_OP_DMA:

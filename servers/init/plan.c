@@ -146,6 +146,11 @@ bool plan_is_image(const char *name)
            strncmp(name, "bin/", 4) == 0;
 }
 
+bool plan_is_spare(const char *name)
+{
+    return strncmp(name, "spare/", 6) == 0;
+}
+
 /* Whether an image claims the node for this string: then its state says so. */
 static bool plan_claim(struct plan *p, struct plan_node *n, const char *compatible)
 {
@@ -163,8 +168,11 @@ static bool plan_claim(struct plan *p, struct plan_node *n, const char *compatib
             if (claim == PLAN_CLAIMS || claim == PLAN_CLAIMS_SILENT) {
                 n->image = &p->images[i];
                 n->match = m;
-                n->state = claim == PLAN_CLAIMS ? NODE_SERVED : NODE_REFUSED;
-                n->error = claim == PLAN_CLAIMS ? E_OK : E_IO;
+                n->state = NODE_SERVED;
+                if (claim == PLAN_CLAIMS_SILENT) {
+                    n->state = NODE_REFUSED;
+                    n->error = E_IO;
+                }
                 return true;
             }
         }
@@ -424,10 +432,10 @@ status_t plan_make(const void *fdt, const struct plan_image *images, unsigned im
     p.windows = (struct plan_window *)(void *)at;
     p.window_max = (unsigned)((size_t)(end - at) / sizeof(struct plan_window));
     plan_read_nodes(&p);
-    plan_match(&p);
     if (!plan_read_windows(&p)) {
         return E_NOMEM;
     }
+    plan_match(&p); /* may look into the first window */
     plan_take_windows(&p);
     plan_resolve(&p);
     plan_order(&p);

@@ -119,6 +119,12 @@ status_t plan_make(const void *fdt, const struct plan_image *images, unsigned im
                    struct plan_look *look, void *arena, size_t arena_len, struct plan *out) WARN_UNUSED;
 /* Whether a file of the archive with this name is an image that init looks into: a server or a program. */
 bool plan_is_image(const char *name);
+/* Whether it is one that claims nothing, kept for plan_replace. */
+bool plan_is_spare(const char *name);
+/* Whether `image` can take the place of the image of service number `service`, whose rank, windows and handles stay as they
+ * are. If so, what it cannot do without is marked as required. E_INVAL: it cannot; `why` is the reason, cut at len. */
+status_t plan_replace(struct plan *p, unsigned service, const struct plan_image *image, char *why,
+                      size_t len) WARN_UNUSED;
 /* Index of the node with this offset; -1. */
 int plan_node_index(const struct plan *p, int offset);
 /* One line that says why a service waits, cut at len: "interrupts of /intc@8000000, which no server claims". */
@@ -154,5 +160,7 @@ bool plan_requires_reg(const struct dev_match *m);
 status_t plan_reg(const struct plan *p, int node, unsigned index, struct tree_range *out) WARN_UNUSED;
 /* Resolves all references of all services (plan_reference.c). */
 void plan_resolve(struct plan *p);
+/* Those of one, behind the references that there are. */
+void plan_resolve_service(struct plan *p, struct plan_service *s);
 /* Ranks the services (plan_order.c). */
 void plan_order(struct plan *p);

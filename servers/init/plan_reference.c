@@ -280,7 +280,7 @@ static void plan_resolve_console(struct plan *p, struct plan_service *s, const s
 }
 
 /* A service without a node: all that it can require is the console's UART. */
-static void plan_resolve_service(struct plan *p, struct plan_service *s)
+static void plan_resolve_nodeless(struct plan *p, struct plan_service *s)
 {
     struct need need;
 
@@ -290,6 +290,16 @@ static void plan_resolve_service(struct plan *p, struct plan_service *s)
         } else {
             plan_unmet(s, &need, -1);
         }
+    }
+}
+
+void plan_resolve_service(struct plan *p, struct plan_service *s)
+{
+    s->ref = p->ref_count;
+    if (s->node >= 0) {
+        plan_resolve_node(p, s);
+    } else {
+        plan_resolve_nodeless(p, s);
     }
 }
 
@@ -415,12 +425,6 @@ void plan_resolve(struct plan *p)
         }
     }
     for (unsigned i = 0; i < p->service_count; i++) {
-        struct plan_service *s = &p->services[i];
-        s->ref = p->ref_count;
-        if (s->node >= 0) {
-            plan_resolve_node(p, s);
-        } else {
-            plan_resolve_service(p, s);
-        }
+        plan_resolve_service(p, &p->services[i]);
     }
 }

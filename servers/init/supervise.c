@@ -11,6 +11,7 @@
  *               else                                 -> RESTARTING
  *   RESTARTING  pause over, its lines masked, all required servers run -> STARTING
  *   any         the user restarts it                 -> RESTARTING, without a pause, not counted
+ *   FAILED, BROKEN  and the user had put this image into another's place -> RESTARTING, from that one (replace.c)
  *
  * Whoever calls a server that is FAILED or BROKEN, or is down and requires one that is, gets an error: at once if it was
  * queued when that came about, else with the next round.
@@ -126,6 +127,9 @@ static void give_up(struct init *init, struct server *s, enum service_state stat
 
     s->state = (uint8_t)state;
     s->error = error;
+    if (replace_back(init, s, reason_text(s))) {
+        return;
+    }
     report_server_name(init, s, name, sizeof(name));
     if (s->is_root) {
         end_without_root(init, s, name);

@@ -63,7 +63,7 @@ def test_add_puts_programs_into_the_archive(tmp_path):
 
 def test_add_takes_what_has_a_match_table_for_a_driver_and_replaces_the_one_of_that_name(tmp_path):
     gicv2 = os.path.join(library.BUILD, "servers", "gicv2.elf")
-    marked = os.path.join(library.PROGRAMS, "pl011_marked.elf")
+    marked = os.path.join(library.PROGRAMS, "pl011_odd.elf")
     code, out, err = run("--add", f"pl011={marked}", "--add", gicv2, "--exec", "log")
     assert code == 0, err
     assert "drv/pl011 in the boot archive" in err and "drv/gicv2 in the boot archive" in err
@@ -75,7 +75,7 @@ def test_add_refuses_a_driver_whose_nodes_another_one_claims(tmp_path):
     code, _, err = run("--add", f"{tmp_path}/second.elf", "--exec", "ps")
     assert code == 2
     assert "second.elf: drv/pl011 claims \"arm,pl011\" already" in err
-    assert f"--add pl011={tmp_path}/second.elf" in err
+    assert f"--add pl011={tmp_path}/second.elf" in err and f"--add spare/second={tmp_path}/second.elf" in err
 
 
 def changed(name, at, format_, value):
@@ -122,7 +122,7 @@ def test_add_refuses_names_that_make_no_sense(tmp_path):
     library.save(tmp_path, "hello.elf", elf("hello"))
     for options, reason in [
             ([f"{tmp_path}/x y.elf"], "'x y' is no name of at most 31 letters"),
-            ([f"drv/hello={tmp_path}/hello.elf"], "a program goes into bin/"),
+            ([f"drv/hello={tmp_path}/hello.elf"], "a program goes into bin/ or spare/"),
             ([f"{tmp_path}/hello.elf", f"hello={tmp_path}/x y.elf"], f"bin/hello is {tmp_path}/hello.elf already"),
             (["mine=missing.elf"], "missing.elf: no such file")]:
         code, _, err = run(*[word for option in options for word in ("--add", option)], "--exec", "ps")

@@ -13,6 +13,7 @@ HEAD, SEGMENT, SECTION, SYMBOL = "<16sHHIQQQIHHHHHH", "<IIQQQQQQ", "<IIQQQQIIQQ"
 MATCH = "<48s16s64sII"  # struct dev_match of libsys/include/cambium/match.h
 MATCH_SERVICE = 2
 FOLDERS = {"driver": "drv", "mux": "mux", "program": "bin"}
+SPARE = "spare"  # the folder of the archive whose images claim nothing: for restart --from
 
 
 class Odd(Exception):
@@ -155,8 +156,8 @@ def place(option):
     folder, _, short = name.rpartition("/")
     if not re.fullmatch(r"[A-Za-z0-9_.+-]{1,31}", short):
         raise Odd(f"{path}: {short!r} is no name of at most 31 letters, digits, _ . + -; --add NAME=FILE gives it another")
-    if folder not in ("", image.folder):
-        raise Odd(f"{path}: a {image.kind} goes into {image.folder}/ of the archive, not into {folder}/")
+    if folder not in ("", SPARE, image.folder):
+        raise Odd(f"{path}: a {image.kind} goes into {image.folder}/ or {SPARE}/ of the archive, not into {folder}/")
     return f"{folder or image.folder}/{short}", path
 
 
@@ -178,5 +179,6 @@ def clash(archive, added):
             if name in added:
                 path, other = added[name], next(n for n in names if n != name)
                 short = other.split("/")[1]
-                return f"{path}: {other} claims \"{claim}\" already. To take its place: --add {short}={path}"
+                return (f"{path}: {other} claims \"{claim}\" already. To take its place: --add {short}={path}; to wait for "
+                        f"`restart {short} --from {SPARE}/{name.split('/')[1]}`: --add {SPARE}/{name.split('/')[1]}={path}")
     return None

@@ -48,7 +48,8 @@ def options(argv):
                         help="wait for a debugger on port 1234 before the first instruction")
     parser.add_argument("--add", metavar="[NAME=]FILE.elf", action="append", default=[],
                         help="put a driver (drv/FILE), a mux (mux/FILE) or a program (bin/FILE) into the boot archive, in place "
-                        "of one of that name; may be repeated")
+                        "of one of that name; as spare/NAME=FILE it claims no node, but `restart SERVER --from spare/NAME` "
+                        "takes it; may be repeated")
     parser.add_argument("--exec", metavar="'CMD; CMD'", dest="commands",
                         help="type these commands at the prompt, print the answers, power off")
     parser.add_argument("--timeout", type=float, metavar="S", help="end QEMU after S seconds, with status 1 "

@@ -70,6 +70,19 @@ static int time_command(struct shell *sh, int argc, char *argv[])
     return status;
 }
 
+static int name_result(const char *command, const char *name, status_t err)
+{
+    if (err == E_RIGHTS) {
+        printf("%s: %s: not allowed (E_RIGHTS)\n", command, name);
+        return STATUS_FAILED;
+    }
+    if (err == E_NOTFOUND) {
+        printf("%s: %s: no such server or program runs; try tree and ps\n", command, name);
+        return STATUS_FAILED;
+    }
+    return err == E_OK ? STATUS_OK : shell_fail(command, name, err);
+}
+
 /* `kill job 3` names it in two words. */
 static int name_command(struct shell *sh, int argc, char *argv[], uint32_t op)
 {
@@ -81,16 +94,7 @@ static int name_command(struct shell *sh, int argc, char *argv[], uint32_t op)
     (void)snprintf(name, sizeof(name), "%s%s%s", argv[1], argc == 3 ? " " : "",
                    argc == 3 ? argv[2] : "");
     (void)fflush(stdout); /* without a console nobody sees an error either */
-    status_t err = init_name_call(sh, op, name);
-    if (err == E_RIGHTS) {
-        printf("%s: %s: not allowed (E_RIGHTS)\n", argv[0], name);
-        return STATUS_FAILED;
-    }
-    if (err == E_NOTFOUND) {
-        printf("%s: %s: no such server or program runs; try tree and ps\n", argv[0], name);
-        return STATUS_FAILED;
-    }
-    return err == E_OK ? STATUS_OK : shell_fail(argv[0], name, err);
+    return name_result(argv[0], name, init_name_call(sh, op, name));
 }
 
 static int kill_command(struct shell *sh, int argc, char *argv[])
@@ -98,8 +102,52 @@ static int kill_command(struct shell *sh, int argc, char *argv[])
     return name_command(sh, argc, argv, INIT_OP_KILL);
 }
 
+/* By its name in the archive, or what stands behind spare/; false: there is none. */
+static bool image_find(const struct shell *sh, const char *wanted, uint64_t *out)
+{
+    static const char spare[] = "spare/";
+    char name[INIT_NAME_LEN + 1];
+
+    for (uint64_t n = 0; image_name(sh, n, name); n++) {
+        bool is_spare = strncmp(name, spare, sizeof(spare) - 1) == 0;
+        if (strcmp(name, wanted) == 0 ||
+            (is_spare && strcmp(name + sizeof(spare) - 1, wanted) == 0)) {
+            *out = n;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int restart_from(struct shell *sh, const char *name, const char *file)
+{
+    struct msg m = { .info = INIT_OP_RESTART };
+    size_t len = strlen(name);
+    uint64_t image = 0;
+
+    if (!image_find(sh, file, &image)) {
+        printf("restart: %s: the boot archive has no such image; tools/run --add spare/NAME=FILE\n"
+               "puts one there\n",
+               file);
+        return STATUS_FAILED;
+    }
+    memcpy(m.w, name,
+           len < INIT_NAME_LEN ? len : 0); /* as init_name_call; a name so long is nobody's */
+    m.w[6] = image + 1;
+    (void)fflush(stdout); /* without a console nobody sees an error either */
+    status_t err = msg_call(sh->init, &m);
+    if (err == E_OK || !shell_print_why(sh, INIT_WHY_RESTART, false)) {
+        return name_result("restart", name, err);
+    }
+    printf("\n");
+    return STATUS_FAILED;
+}
+
 static int restart_command(struct shell *sh, int argc, char *argv[])
 {
+    if (argc > 2 && strcmp(argv[2], "--from") == 0) {
+        return argc == 4 ? restart_from(sh, argv[1], argv[3]) : shell_usage(builtin_find(argv[0]));
+    }
     return name_command(sh, argc, argv, INIT_OP_RESTART);
 }
 
@@ -134,7 +182,7 @@ static const struct builtin builtins[] = {
     { "poweroff", "", "stops the machine", poweroff_command },
     { "ps", "", "processes", ps_command },
     { "reboot", "", "starts the machine anew", reboot_command },
-    { "restart", "NAME", "restarts a server, a broken one too", restart_command },
+    { "restart", "NAME [--from IMAGE]", "restarts a server, a broken one too", restart_command },
     { "run", "PROGRAM [WORD...]", "a program, even if a built-in has its name", run_command },
     { "sleep", "SECONDS", "waits; fractions are fine", sleep_command },
     { "time", "COMMAND [WORD...]", "runs a command, tells how long it took", time_command },

@@ -51,6 +51,15 @@ static void offer_servers(const struct completion *c)
     }
 }
 
+static void offer_images(const struct completion *c)
+{
+    char name[INIT_NAME_LEN + 1];
+
+    for (uint64_t n = 0; image_name(c->sh, n, name); n++) {
+        offer(c, name);
+    }
+}
+
 /* Nodes whose path goes on from what is typed, up to their next '/'; those with children end with one. */
 static void offer_paths(const struct completion *c)
 {
@@ -100,6 +109,13 @@ static const char *command_of(const char *line, uint32_t start, char *word, uint
     }
 }
 
+static bool is_behind(const char *line, uint32_t start, const char *text)
+{
+    size_t len = strlen(text);
+
+    return start >= len && memcmp(line + start - len, text, len) == 0;
+}
+
 void shell_complete(void *context, const char *line, uint32_t cursor, struct edit_choices *out)
 {
     struct completion c = { .sh = context, .line = line, .cursor = cursor, .out = out };
@@ -113,6 +129,8 @@ void shell_complete(void *context, const char *line, uint32_t cursor, struct edi
         offer_programs(&c);
     } else if (cursor > out->start && line[out->start] == '/' && c.sh->tree != NULL) {
         offer_paths(&c);
+    } else if (strcmp(command, "restart") == 0 && is_behind(line, out->start, "--from ")) {
+        offer_images(&c);
     } else if (strcmp(command, "kill") == 0 || strcmp(command, "restart") == 0) {
         offer_servers(&c);
     } else if (strcmp(command, "log") == 0) {

@@ -29,6 +29,46 @@ status_t init_name_call(const struct shell *sh, uint32_t op, const char *name)
     return msg_call(sh->init, &m);
 }
 
+bool shell_print_why(const struct shell *sh, uint64_t about, bool is_list)
+{
+    struct msg m;
+    uint64_t at = 0, len = 0;
+    char last = '\0';
+
+    do {
+        m = (struct msg){ .info = INIT_OP_WHY, .w = { about, at } };
+        if (msg_call(sh->init, &m) != E_OK) {
+            break;
+        }
+        len = m.w[0];
+        for (const char *c = (const char *)&m.w[1]; at < len && c < (const char *)&m.w[8];
+             c++, at++) {
+            if (is_list && (at == 0 || (last == ',' && *c == ' '))) {
+                printf(at == 0 ? "  %c" : "\n  ", *c);
+            } else if (!(is_list && *c == ',')) {
+                putchar(*c);
+            }
+            last = *c;
+        }
+    } while (at < len);
+    if (is_list && len > 0) {
+        putchar('\n');
+    }
+    return at > 0;
+}
+
+bool image_name(const struct shell *sh, uint64_t n, char out[INIT_NAME_LEN + 1])
+{
+    struct msg m = { .info = INIT_OP_IMAGE, .w = { n } };
+
+    if (msg_call(sh->init, &m) != E_OK) {
+        return false;
+    }
+    memcpy(out, m.w, INIT_NAME_LEN);
+    out[INIT_NAME_LEN] = '\0';
+    return true;
+}
+
 const char *server_name_short(const char *name)
 {
     const char *slash = strrchr(name, '/');

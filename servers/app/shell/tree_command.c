@@ -85,34 +85,6 @@ static void print_server(const struct server_view *s)
     }
 }
 
-/* init's sentence, which comes in pieces; of a list, ", " ends a line if `is_list`. */
-static void print_why(const struct tree_view *v, int node, bool is_list)
-{
-    struct msg m;
-    uint64_t at = 0, len = 0;
-    char last = '\0';
-
-    do {
-        m = (struct msg){ .info = INIT_OP_WHY, .w = { (uint64_t)node, at } };
-        if (msg_call(v->sh->init, &m) != E_OK) {
-            return;
-        }
-        len = m.w[0];
-        for (const char *c = (const char *)&m.w[1]; at < len && c < (const char *)&m.w[8];
-             c++, at++) {
-            if (is_list && (at == 0 || (last == ',' && *c == ' '))) {
-                printf(at == 0 ? "  %c" : "\n  ", *c);
-            } else if (!(is_list && *c == ',')) {
-                putchar(*c);
-            }
-            last = *c;
-        }
-    } while (at < len);
-    if (is_list && len > 0) {
-        putchar('\n');
-    }
-}
-
 static void print_state(const struct tree_view *v, int node, const struct node_view *n)
 {
     struct server_view s;
@@ -127,7 +99,7 @@ static void print_state(const struct tree_view *v, int node, const struct node_v
     case NODE_COVERED:
     case NODE_REFUSED:
         printf("%s", state_names[n->state]);
-        print_why(v, node, false);
+        (void)shell_print_why(v->sh, (uint64_t)node, false); /* none: the state says all */
         break;
     default:
         if (n->state < sizeof(state_names) / sizeof(state_names[0])) {
@@ -255,7 +227,7 @@ static void print_details(const struct tree_view *v, int node)
                (unsigned long long)r.len);
     }
     if (node_view(v, node, &n) && n.state == NODE_SERVED) {
-        print_why(v, node, true);
+        (void)shell_print_why(v->sh, (uint64_t)node, true); /* none: it refers to nobody */
     }
 }
 

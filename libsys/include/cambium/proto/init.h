@@ -27,7 +27,12 @@ enum init_op {
                        * this. E_NOTFOUND */
     INIT_OP_KILL,     /* name of a server or program, or "job N", or a process id in digits. Servers are restarted and it does not
                        * count as a death. E_NOTFOUND; E_RIGHTS for "init" and its id */
-    INIT_OP_RESTART,  /* name: like KILL; also starts a broken or failed server anew */
+    INIT_OP_RESTART,  /* name: like KILL; also starts a broken or failed server anew. w6 = 0, or 1 + the number of an image
+                       * (INIT_OP_IMAGE), from which the server is started from now on: the same class, a compatible of the
+                       * same node, and no reference required that the server has no handle for. Else it goes on as it is,
+                       * and INIT_OP_WHY says why: E_FORMAT, E_ABI, E_LIMIT as the loader says; E_INVAL: it does not fit.
+                       * An image that then fails or dies too often makes room for the former one. E_NOTFOUND: no such
+                       * image, or no such server; E_AGAIN: it waits */
     INIT_OP_SERVER,   /* w0 = n: the n-th server in rank order -> w0..w3 = name (32 bytes), w4 = node offset (-1: none) as
                        * int32 | process id << 32, w5 = SERVICE_* | restarts << 32, w6 = rank. E_NOTFOUND: no more */
     INIT_OP_NODE,     /* w0 = node offset -> w0 = NODE_*, w1 = server number (for INIT_OP_SERVER) or -1, w2 = offset of the
@@ -58,12 +63,16 @@ enum init_op {
 
     INIT_OP_WHY,      /* w0 = node offset, w1 = n -> w0 = bytes of the sentence that says why the node is refused, covered
                        * or waiting, or if it is served what its server refers to ("clocks 0 -> PATH, ..."; 0: nothing to
-                       * say), w1..w7 = its bytes from n on. E_NOTFOUND: no such node */
-    INIT_OP_LOG_LEVEL /* name of a server as for KILL, w6 = enum log_level: the least severe that it and its later
+                       * say), w1..w7 = its bytes from n on; w0 = INIT_WHY_RESTART: why the last RESTART from an image was
+                       * refused. E_NOTFOUND: no such node; it was not */
+    INIT_OP_LOG_LEVEL, /* name of a server as for KILL, w6 = enum log_level: the least severe that it and its later
                        * incarnations log (LOG_INFO where nobody asked). E_RIGHTS; E_NOTFOUND: no such server, programs
                        * included; E_INVAL: no such level */
+    INIT_OP_IMAGE     /* w0 = n: the n-th image of the archive (drv/, mux/, bin/, spare/) -> w0..w5 = its name. E_NOTFOUND: no
+                       * more */
 };
 enum { INIT_WHY_LEN = 56 }; /* bytes of one answer */
+#define INIT_WHY_RESTART UINT64_MAX
 
 /* Lists. What a program may open and do is what its starter lists, and its session at the console; a starter can list
  * what it may itself, no more. init starts the first program, the shell, with everything.
