@@ -245,8 +245,9 @@ def test_an_option_of_a_build_directory_is_read(tmp_path):
     assert build.asked(own, "of a later version") is None
 
 
-def test_setup_asks_for_the_cards_tools_where_a_card_is_made(tmp_path):
-    for folder, options, asked in (("a", ["--boot-only"], False), ("b", ["--boot-only", "--card"], True), ("c", [], True)):
-        (tmp_path / folder).mkdir()
-        said = setup_on(tmp_path / folder, "--no-install", *options)[1]
-        assert ("mtools" in said) == asked and ("spin" in said) == (folder == "c"), said
+def test_setup_asks_for_a_commands_tools_where_they_are_used(tmp_path):
+    for option, package in ("--card", "mtools"), ("--gdb", "gdb-multiarch"):
+        for folder, options, asked in (("a", ["--boot-only"], False), ("b", ["--boot-only", option], True), ("c", [], True)):
+            (tmp_path / package / folder).mkdir(parents=True)
+            said = setup_on(tmp_path / package / folder, "--no-install", *options)[1]
+            assert (package in said) == asked and ("spin" in said) == (folder == "c"), said

@@ -26,9 +26,10 @@ def step(what, command, shown=60, hint=""):
         raise SystemExit(f"{what} failed: {' '.join(command)}" + (f"\n{hint}" if hint else ""))
 
 
-def setup(install=True, tests=True, card=False):
+def setup(install=True, tests=True, card=False, gdb=False):
     """Installs what is missing (or, with install=False, stops if something is)."""
-    options = ([] if install else ["--no-install"]) + ([] if tests else ["--boot-only"]) + (["--card"] if card else [])
+    options = (([] if install else ["--no-install"]) + ([] if tests else ["--boot-only"]) + (["--card"] if card else []) +
+               (["--gdb"] if gdb else []))
     code = subprocess.run([os.path.join(TOOLS, "setup"), *options]).returncode
     if code:
         raise SystemExit(code)

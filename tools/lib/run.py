@@ -5,7 +5,6 @@ import importlib.machinery
 import importlib.util
 import os
 import re
-import shutil
 import struct
 import subprocess
 import sys
@@ -160,20 +159,13 @@ def mkarchive():
 
 def interactive(command, args):
     if args.gdb:
-        print(f"Waiting for a debugger:\n  {debugger()} {os.path.join(build.BUILD, 'kernel', 'kernel.elf')} "
-              "-ex 'target remote :1234'", file=sys.stderr)
-        if not shutil.which(debugger()):
-            print(f"({debugger()} is not installed; Debian's package has the same name.)", file=sys.stderr)
+        print("Waiting for a debugger: `tools/gdb` in another terminal.", file=sys.stderr)
     print("Leave with `poweroff`, or with Ctrl-A then x. Ctrl-C goes to the shell.", file=sys.stderr, flush=True)
     try:
         return 0 if subprocess.run(command, timeout=args.timeout).returncode == 0 else 1
     except subprocess.TimeoutExpired:
         print(f"\ntools/run: ended after {args.timeout:g} s", file=sys.stderr)
         return 1
-
-
-def debugger():
-    return next((name for name in ("gdb-multiarch", "aarch64-linux-gnu-gdb") if shutil.which(name)), "gdb-multiarch")
 
 
 def split_commands(text):
