@@ -251,3 +251,11 @@ def test_setup_asks_for_a_commands_tools_where_they_are_used(tmp_path):
             (tmp_path / package / folder).mkdir(parents=True)
             said = setup_on(tmp_path / package / folder, "--no-install", *options)[1]
             assert (package in said) == asked and ("spin" in said) == (folder == "c"), said
+
+
+def test_a_chosen_tests_needs_are_built_and_no_others(monkeypatch):
+    listings = {"--tests": [{"name": "a", "depends": ["1", "2"]}, {"name": "b", "depends": ["3"]}, {"name": "c", "depends": []}],
+                "--targets": [{"id": n, "filename": [f"/build/tests/{n}"]} for n in "1234"]}
+    monkeypatch.setattr(test_tool, "introspect", lambda what, folder: listings[what])
+    assert test_tool.prerequisites("/build", ["a", "c"]) == ["tests/1", "tests/2"]
+    assert test_tool.prerequisites("/build", ["c"]) == []

@@ -45,12 +45,22 @@ def options():
     return parser.parse_args()
 
 
+def introspect(what, folder):
+    return json.loads(subprocess.run(["meson", "introspect", what, folder], cwd=build.ROOT, check=True, stdout=subprocess.PIPE,
+                                     text=True).stdout)
+
+
+def prerequisites(folder, names):
+    """What these tests need to be built beside all that is built anyhow, as ninja calls it."""
+    wanted = {target for test in introspect("--tests", folder) if test["name"] in names for target in test["depends"]}
+    return sorted(os.path.relpath(path, folder) for target in introspect("--targets", folder) if target["id"] in wanted
+                  for path in target["filename"])
+
+
 def chosen(args, folder):
     """Names of the tests to run, as `meson test` wants them; the tests that exist are Meson's to say."""
-    listing = subprocess.run(["meson", "introspect", "--tests", folder], cwd=build.ROOT, check=True,
-                             stdout=subprocess.PIPE, text=True).stdout
     names = []
-    for test in json.loads(listing):
+    for test in introspect("--tests", folder):
         suites = {suite.rpartition(":")[2] for suite in test["suite"]}
         if not any(suite.partition(":")[0] == "cambium" for suite in test["suite"]):
             continue  # a subproject's own
@@ -112,12 +122,15 @@ def main():
     args = options()
     clang = args.compiler == "clang"
     folder = CLANG if clang else build.BUILD
-    build.everything(install=not args.no_install, build=folder, cross="aarch64-clang.ini" if clang else "aarch64.ini")
+    build.everything(install=not args.no_install, build=folder, cross="aarch64-clang.ini" if clang else "aarch64.ini",
+                     targets=["build.ninja"] if args.k else None)  # with -k it is not known yet which tests are to be built
     names = chosen(args, folder)
     if not names:
         print("no test has that name", file=sys.stderr)
         print("0 passed, 0 failed")
         return 1
+    if args.k:
+        build.compile_all(folder, ["all", *prerequisites(folder, names)])
     log = os.path.join(folder, "meson-logs", "testlog.json")
     if os.path.exists(log):
         os.remove(log)
