@@ -104,6 +104,13 @@ static unsigned need_index(const struct plan *p, int offset, const struct ref_ki
     return index;
 }
 
+/* Whether a reference starts here: no index or name of the one before. */
+static bool is_reference(const char *at)
+{
+    return kind_of(at) != NULL || word_is(at, "reg") || word_is(at, "service") ||
+           word_is(at, "uses");
+}
+
 /* Takes the next reference off the list at *at; false at its end. */
 static bool need_next(const struct plan *p, int offset, const char **at, struct need *out)
 {
@@ -115,7 +122,7 @@ static bool need_next(const struct plan *p, int offset, const char **at, struct 
     const char *end = word_end(start);
     const char *next = skip_blanks(end);
     *out = (struct need){ .text = start, .kind = kind_of(start) };
-    if (out->kind != NULL && *next != '\0' && kind_of(next) == NULL && !word_is(next, "reg")) {
+    if (out->kind != NULL && *next != '\0' && !is_reference(next)) {
         out->index = need_index(p, offset, out->kind, next);
         end = word_end(next);
     }

@@ -25,7 +25,7 @@ static const struct dev_match classes[] = {
     DEV_MATCH("test,lonely", "misc", "reg service nobody", 0),
 };
 static const struct dev_match gpio[] = { DEV_MATCH("test,gpio", "gpio", "reg interrupts", 0),
-                                         DEV_MATCH("test,keys", "input", "gpios", 0),
+                                         DEV_MATCH("test,keys", "input", "gpios uses nobody", 0),
                                          DEV_MATCH("test,rival", "input", "gpios 1", 0) };
 static const struct dev_match bus[] = { DEV_MATCH("test,bus", "bus", "", 0) };
 static const struct dev_match gic[] = { DEV_MATCH("arm,cortex-a15-gic", "irq", "",
