@@ -165,6 +165,15 @@ static status_t caller_of(struct init *init, uint32_t badge, struct caller *out)
     return E_OK;
 }
 
+/* A server whose match table says so may switch off, and do nothing else that +control is for. */
+static bool caller_may_power(const struct init *init, const struct caller *c, uint64_t how)
+{
+    bool is_button =
+        !c->is_program && (init->servers[c->rank].plan->match->flags & MATCH_POWER_OFF);
+
+    return (c->allow->may & MAY_CONTROL) != 0 || (is_button && how == POWER_OFF);
+}
+
 static bool caller_may(const struct caller *c, unsigned right)
 {
     return (c->allow->may & right) != 0;
@@ -379,7 +388,8 @@ static status_t names_dispatch(struct init *init, const struct caller *c, struct
     case INIT_OP_LOG_LEVEL:
         return names_log_level(init, c, name, m->w[6]);
     case INIT_OP_POWER:
-        return caller_may(c, MAY_CONTROL) ? sys_power(init->power, (uint32_t)m->w[0]) : E_RIGHTS;
+        return caller_may_power(init, c, m->w[0]) ? sys_power(init->power, (uint32_t)m->w[0])
+                                                  : E_RIGHTS;
     case INIT_OP_PROGRAM:
         return names_program(init, m);
     case INIT_OP_IMAGE:

@@ -113,6 +113,23 @@ static void the_name_of_a_program_gives_it_nothing(void **state)
     }
 }
 
+static void a_server_that_says_so_may_switch_off_and_do_no_more(void **state)
+{
+    struct plan_service *plan = &fake.init.plan.services[PL011];
+    struct dev_match button = *plan->match;
+    struct msg m;
+
+    (void)state;
+    assert_int_equal(ask_number(PL011 + 1, INIT_OP_POWER, POWER_OFF, &m), E_RIGHTS);
+    button.flags = MATCH_POWER_OFF;
+    plan->match = &button;
+    assert_int_equal(ask_number(PL011 + 1, INIT_OP_POWER, POWER_OFF, &m), E_OK);
+    assert_int_equal(ask_number(PL011 + 1, INIT_OP_POWER, POWER_REBOOT, &m), E_RIGHTS);
+    assert_int_equal(ask_number(PL011 + 1, INIT_OP_POWER, 99, &m), E_RIGHTS);
+    assert_int_equal(ask_number(GIC + 1, INIT_OP_POWER, POWER_OFF, &m), E_RIGHTS);
+    assert_int_equal(ask_name(PL011 + 1, INIT_OP_RESTART, "gicv2"), E_RIGHTS);
+}
+
 static void rights_are_listed_one_by_one(void **state)
 {
     struct msg m = { 0, { 0, [6] = LOG_INFO } };
@@ -399,6 +416,7 @@ int main(void)
         TEST(a_program_opens_what_its_list_says_and_no_more),
         TEST(a_list_names_services_classes_and_nodes),
         TEST(the_name_of_a_program_gives_it_nothing),
+        TEST(a_server_that_says_so_may_switch_off_and_do_no_more),
         TEST(rights_are_listed_one_by_one),
         TEST(nobody_lists_more_than_it_may_itself),
         TEST(lists_that_mean_nothing_are_refused_with_the_word),

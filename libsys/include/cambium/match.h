@@ -19,8 +19,10 @@ struct dev_match {
 };
 enum {
     MATCH_IRQ_ROOT = 1, /* an interrupt controller that can be the root */
+    MATCH_SERVICE = 2,  /* no node: `compatible` is the name of the service ("console") */
     MATCH_EMPTY = 4,    /* a node like this is an empty socket: no server is started for it */
-    MATCH_SERVICE = 2   /* no node: `compatible` is the name of the service ("console") */
+    MATCH_POWER_OFF = 8 /* may switch the machine off (INIT_OP_POWER with POWER_OFF, nothing else of that kind): a power
+                         * button. Where the firmware cannot, "uses power" gives it the server that does */
 };
 /* What a program would like to be allowed beside the console, words as in the list of INIT_OP_SPAWN with blanks between
  * them: PROGRAM_NEEDS("irq +info"); once in a program, at most 255 bytes. Asking gives nothing: it gets of it what its

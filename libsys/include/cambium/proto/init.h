@@ -37,7 +37,8 @@ enum init_op {
                        * int32 | process id << 32, w5 = SERVICE_* | restarts << 32, w6 = rank. E_NOTFOUND: no more */
     INIT_OP_NODE,     /* w0 = node offset -> w0 = NODE_*, w1 = server number (for INIT_OP_SERVER) or -1, w2 = offset of the
                        * node it waits for or is covered by, or -1; w3 = status_t */
-    INIT_OP_POWER,    /* w0 = POWER_OFF or POWER_REBOOT (abi.h): from the shell. Does not return when it works */
+    INIT_OP_POWER,    /* w0 = POWER_OFF or POWER_REBOOT (abi.h): from programs with +control; off only, from servers with
+                       * MATCH_POWER_OFF. Does not return when it works. E_RIGHTS: from anybody else */
     INIT_OP_DMA_STAT, /* w0 = n: the first server with number n or above whose node holds DMA memory or clients' buffers ->
                        * w0 = its number, w1 = pages of DMA memory | memories << 32, w2 = pages of buffers | buffers << 32,
                        * w3 = the limit of those | of these << 32 (pages), w4 = node offset. E_NOTFOUND: no more */
