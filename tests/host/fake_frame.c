@@ -342,10 +342,10 @@ status_t node_dma(struct node node, unsigned index, uint64_t len, uint64_t limit
 
 handle_t start_handle(const char *name)
 {
-    static const char *const names[] = {
-        "port",    "init event", "device",      "chosen",
-        "command", "mboxes 0",   "port notify", "service firmware"
-    };
+    static const char *const names[] = { "port",    "init event", "device",      "chosen",
+                                         "command", "mboxes 0",   "port notify", "service firmware",
+                                         "gpios 0", "gpios 1",    "gpios 4",     "gpios 6",
+                                         "gpios 7" };
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(name, names[i]) == 0) {
             return i + 1;

@@ -256,6 +256,11 @@ def test_text_and_drawing_show_every_device(path):
     check_presentation(path)
 
 
+def test_the_power_buttons_line_is_a_reference():
+    text = "\n".join(plan_tool.text(planned(f"{referee.TREES}/good-virt-gicv2.dtb"), False))
+    assert re.search(r"drv/gpio_keys +/gpio-keys\n +uses gpios 0: /pl061@9030000\n", text), text
+
+
 def test_specifiers_are_read_as_their_controllers_bindings_say():
     def words(compatible, *cells):
         return plan_tool.line_text({"compatible": [compatible]}, {"specifier": list(cells)})
