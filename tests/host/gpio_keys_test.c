@@ -64,6 +64,9 @@ static status_t call(handle_t port, struct msg *m)
         m->w[1] = gpio.line[i].events;
         gpio.line[i].events = 0;
         break;
+    case GPIO_OP_WRITE:
+        gpio.line[i].level = m->w[1];
+        break;
     default:
         assert_int_equal(info_op(m->info), GPIO_OP_READ);
     }
@@ -94,25 +97,31 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Of the tree only /keys/poweroff is a whole key. */
+/* Of the tree only /keys/poweroff is a whole key, and /keys/hole a switch. */
 static struct key *started(uint32_t incarnation)
 {
     keys_read(&k);
-    assert_int_equal(k.count, 1);
+    assert_int_equal(k.count, 2);
     assert_int_equal(key_watch(&k, &k.key[0], incarnation == 1), E_OK);
+    assert_int_equal(key_watch(&k, &k.key[1], incarnation == 1), E_OK);
     keys_time(&k);
     return &k.key[0];
 }
 
-/* The line changes, and its bits come. */
-static void moves(uint64_t level)
+/* The line of an index changes, and its bits come. */
+static void line_moves(unsigned index, uint64_t level)
 {
-    struct event ev = { .kind = EV_NOTIFY, .bits = gpio.line[1].bits };
+    struct event ev = { .kind = EV_NOTIFY, .bits = gpio.line[index].bits };
 
-    gpio.line[1].level = level;
-    gpio.line[1].events++;
+    gpio.line[index].level = level;
+    gpio.line[index].events++;
     assert_int_equal(keys_event(&k, &ev), E_OK);
     keys_time(&k);
+}
+
+static void moves(uint64_t level)
+{
+    line_moves(1, level);
 }
 
 /* Time goes by; the timer comes if it is due. */
@@ -136,7 +145,7 @@ static void each_part_with_a_code_is_a_key_and_the_others_are_named(void **state
     assert_int_equal(key->controller, tree_node(tree, "/gpio@1000"));
     assert_int_equal(key->code, KEY_POWER);
     assert_int_equal(key->debounce_ns, 5 * MS);
-    assert_int_equal(fake.log_lines, 7); /* five of no code, a damaged one, a hole */
+    assert_int_equal(fake.log_lines, 6); /* four of no code, a damaged one, a hole */
     assert_string_equal(fake.log, "open-drain has no linux,code: left out");
     assert_int_equal(gpio.line[1].bits, 0x10000);
 }
@@ -169,6 +178,7 @@ static void a_line_that_bounces_counts_when_it_is_quiet(void **state)
 {
     (void)state;
     (void)started(1);
+    unsigned before = fake.log_lines;
     for (unsigned i = 0; i < 20; i++) {
         moves(1);
         pass(2 * MS);
@@ -177,6 +187,7 @@ static void a_line_that_bounces_counts_when_it_is_quiet(void **state)
     }
     pass(100 * MS);
     assert_int_equal(power.asked, 0); /* in the end it was up, as before */
+    assert_int_equal(fake.log_lines, before);
     moves(0);
     moves(1);
     pass(100 * MS);
@@ -186,7 +197,7 @@ static void a_line_that_bounces_counts_when_it_is_quiet(void **state)
 static void bits_that_mean_nothing_are_borne(void **state)
 {
     struct event nothing = { .kind = EV_NOTIFY, .bits = 0x10000 },
-                 others = { .kind = EV_NOTIFY, .bits = 0x7ffffffffffe0000ull };
+                 others = { .kind = EV_NOTIFY, .bits = 0x7ffffffffffc0000ull };
     (void)state;
     (void)started(1);
     assert_int_equal(keys_event(&k, &nothing), E_OK);
@@ -251,7 +262,7 @@ static void a_call_that_died_with_the_controller_is_made_again(void **state)
     gpio.dead = 2;
     (void)started(1);
     assert_int_equal(gpio.line[1].bits, 0x10000);
-    assert_int_equal(gpio.calls, 3);
+    assert_int_equal(gpio.calls, 4);
 }
 
 static void switches_and_other_keys_are_logged_only(void **state)
@@ -266,6 +277,9 @@ static void switches_and_other_keys_are_logged_only(void **state)
     moves(0);
     pass(100 * MS);
     assert_string_equal(fake.log, "poweroff: code 30, up");
+    line_moves(4, 1);
+    pass(100 * MS);
+    assert_string_equal(fake.log, "hole: code 0, down");
     assert_int_equal(power.asked, 0);
 }
 
@@ -275,15 +289,15 @@ static void without_one_key_it_does_not_start(void **state)
         status_t error;
         const char *said;
     } cases[] = {
-        { E_RANGE, "poweroff not watched: its controller has no such line" },
-        { E_BUSY, "poweroff not watched: another node claims its line" },
-        { E_NOTFOUND, "poweroff not watched: its gpios leads to no server of class gpio" },
-        { E_FORMAT, "poweroff not watched: its gpios has not two cells" },
-        { E_BROKEN, "poweroff not watched: the service failed too often and was given up" },
+        { E_RANGE, "hole not watched: its controller has no such line" },
+        { E_BUSY, "hole not watched: another node claims its line" },
+        { E_NOTFOUND, "hole not watched: its gpios leads to no server of class gpio" },
+        { E_FORMAT, "hole not watched: its gpios has not two cells" },
+        { E_BROKEN, "hole not watched: the service failed too often and was given up" },
     };
     (void)state;
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        gpio.line[1].error = cases[i].error;
+        gpio.line[1].error = gpio.line[4].error = cases[i].error;
         fake_run(gpio_keys_main);
         assert_true(fake.main_returned);
         assert_int_equal(fake.main_result, cases[i].error);
@@ -321,7 +335,8 @@ static void the_clients_functions_ask_what_they_say(void **state)
     bool level = false;
     uint32_t events = 9;
     (void)state;
-    gpio.line[4].level = 1;
+    assert_int_equal(node_gpio_write(fake.node, 4, true), E_OK);
+    assert_int_equal(gpio.line[4].level, 1);
     assert_int_equal(node_gpio_read(fake.node, 4, &level), E_OK);
     assert_true(level);
     assert_int_equal(node_gpio_read(fake.node, 2, &level), E_NOTFOUND); /* no handle */
