@@ -59,6 +59,11 @@
 #define RIGHTS_ALL        0xff
 #define BADGE_MAX         0xffffff /* badges have 24 bits; 0 = none: no *closed* is delivered for it */
 
+/* device_access: op = width in bytes (1, 2, 4, 8), ORed with DEVICE_WRITE, or with DEVICE_TAKE: reads and, of what was read,
+ * writes the bits that are asked for to another register, so that a status is masked or acknowledged in the same entry. */
+#define DEVICE_WRITE 0x10
+#define DEVICE_TAKE  0x20
+
 #define INFO_HANDLES_SHIFT 32
 #define INFO_ACCEPT_SHIFT  36
 
@@ -114,9 +119,6 @@ enum {
     DERIVE_CHOSEN = 2,   /* log, info */
     DERIVE_POWER = 4     /* power */
 };
-
-/* device_access: op = width in bytes (1, 2, 4, 8), ORed with DEVICE_WRITE. */
-enum { DEVICE_WRITE = 0x10 };
 
 /* thread_control operations. */
 enum {

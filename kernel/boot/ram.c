@@ -93,7 +93,7 @@ static BOOT_CODE void probe(void)
         uint64_t word = 0;
 
         for (unsigned k = 0; k < 2; k++) {
-            if (device_access_at((uint64_t)pa_to_va(ends[k]), sizeof(word), false, &word) != 0) {
+            if (device_access_at((uint64_t)pa_to_va(ends[k]), sizeof(word), &word) != 0) {
                 halt_with_reason(
                     "the memory at %#lx does not answer, but the tree names %#lx to %#lx", ends[k],
                     r.base, r.base + r.len);

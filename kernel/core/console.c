@@ -38,10 +38,10 @@ static void uart_put(char c)
     int error;
 
     do {
-        error = device_access_at(uart_at(uart->status), console.width, false, &value);
+        error = device_access_at(uart_at(uart->status), console.width, &value);
     } while (error == 0 && (value & uart->mask) != uart->idle && ++polls < WAIT_MAX);
     value = (uint8_t)c;
-    if (error != 0 || device_access_at(uart_at(uart->data), console.width, true, &value) != 0) {
+    if (error != 0 || device_access_at(uart_at(uart->data), console.width | DEVICE_WRITE, &value)) {
         uart = NULL;
     }
 }

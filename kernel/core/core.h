@@ -210,9 +210,9 @@ struct thread *schedule(void);
 _Noreturn void kernel_exception(uint64_t sp, uint64_t lr);
 
 /* ---- arch ---- */
-/* access.c: accesses that may fault; 0, or -1 when they did. user_: with EL0's rights. width: 1, 2, 4 or 8 bytes. */
+/* access.c: accesses that may fault; 0, or -1 when they did. user_: with EL0's rights. op: 1, 2, 4 or 8 bytes, DEVICE_WRITE. */
 int user_load32(uint64_t va, uint32_t *out);
-int device_access_at(uint64_t va, unsigned width, bool write, uint64_t *inout);
+int device_access_at(uint64_t va, uint64_t op, uint64_t *inout);
 struct fp_state {
     uint8_t q[512];
     uint64_t fpcr, fpsr;

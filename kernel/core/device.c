@@ -146,25 +146,39 @@ SYSCALL(device_revoke)
     return device_revoke_step(object) ? E_OK : CALL_RESTART;
 }
 
-/* x0 device, x1 window, x2 width | DEVICE_WRITE, x3 offset, x4 value -> x1 */
+static bool window_has(const struct window *w, uint64_t offset, uint64_t width)
+{
+    return offset < w->len && width <= w->len - offset && (w->pa + offset) % width == 0;
+}
+
+static status_t register_access(uint64_t pa, uint64_t op, uint64_t *inout)
+{
+    return device_access_at((uint64_t)mmu_register(pa), op, inout) == 0 ? E_OK : E_IO;
+}
+
+/* x0 device, x1 window, x2 width | DEVICE_*, x3 offset to read, x4 value, x5 offset to write -> x1. */
 SYSCALL(device_access)
 {
     struct device *d = object;
-    bool write = x[2] & DEVICE_WRITE;
-    uint64_t width = x[2] & ~(uint64_t)DEVICE_WRITE, va;
+    bool reads = !(x[2] & DEVICE_WRITE), writes = x[2] & (DEVICE_WRITE | DEVICE_TAKE);
+    uint64_t width = x[2] & ~(uint64_t)(DEVICE_WRITE | DEVICE_TAKE);
+    uint64_t from = x[reads ? 3 : 5], to = x[writes ? 5 : 3];
     const struct window *w = &d->window[x[1] < d->count ? x[1] : 0];
     status_t error =
-        !(meta & (write ? RIGHT_WRITE : RIGHT_READ))                                  ? E_RIGHTS
-        : (width != 1 && width != 2 && width != 4 && width != 8) || x[3] % width != 0 ? E_INVAL
-        : x[1] >= d->count || x[3] >= w->len || width > w->len - x[3] || (w->pa + x[3]) % width != 0
-            ? E_RANGE
-            : E_OK;
+        (reads && !(meta & RIGHT_READ)) || (writes && !(meta & RIGHT_WRITE)) ? E_RIGHTS
+        : (width != 1 && width != 2 && width != 4 && width != 8) || (from | to) % width != 0
+            ? E_INVAL
+        : x[1] >= d->count || !window_has(w, from, width) || !window_has(w, to, width) ? E_RANGE
+                                                                                       : E_OK;
 
     if (error == E_OK) {
         t->process->has_device = true;
-        va = (uint64_t)mmu_register(w->pa + x[3]);
-        x[1] = write ? x[4] : 0;
-        error = device_access_at(va, (unsigned)width, write, &x[1]) == 0 ? E_OK : E_IO;
+        x[1] = x[4];
+        error = reads ? register_access(w->pa + from, width, &x[1]) : E_OK;
+        x[4] &= x[1]; /* a write's, unchanged */
+        if (error == E_OK && writes && (x[4] != 0 || !reads)) {
+            error = register_access(w->pa + to, width | DEVICE_WRITE, &x[4]);
+        }
     }
     return error;
 }

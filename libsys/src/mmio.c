@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Register access through the kernel, for windows that share their page with another node's (design 4, "Windows
  * smaller than a page"). An access can only fail when the device was revoked or the offset is the driver's own bug:
- * then the read gives all ones, as from a bus where nothing answers, and the write goes nowhere.
+ * then the read gives all ones, as from a bus where nothing answers, the write goes nowhere, and nothing is taken.
  */
 #include <cambium/mmio.h>
 #include <cambium/sys.h>
@@ -46,4 +46,12 @@ void mmio_checked_write8(const struct mmio *m, uint32_t offset, uint8_t value)
     uint64_t word = value;
 
     (void)sys_device_access(m->device, m->window, 1 | DEVICE_WRITE, offset, &word); /* see above */
+}
+
+uint32_t mmio_checked_take32(const struct mmio *m, uint32_t from, uint32_t bits, uint32_t to)
+{
+    uint64_t value;
+    status_t err = sys_device_take(m->device, m->window, 4, from, bits, to, &value);
+
+    return err == E_OK ? (uint32_t)value & bits : 0;
 }

@@ -172,18 +172,6 @@ status_t sys_device_revoke(handle_t device)
     return status_of(&r);
 }
 
-status_t sys_device_access(handle_t device, unsigned window, uint32_t op, uint64_t offset,
-                           uint64_t *value)
-{
-    struct regs r = { { device, window, op, offset, *value } };
-
-    trap_device_access(&r);
-    if (status_of(&r) == E_OK && (op & DEVICE_WRITE) == 0) {
-        *value = r.x[1];
-    }
-    return status_of(&r);
-}
-
 /* ---- processes, threads ---- */
 
 status_t sys_process_create(handle_t parent, const char *name, uint64_t pages, unsigned ceiling,

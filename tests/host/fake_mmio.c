@@ -149,6 +149,16 @@ void mmio_write64(const struct mmio *m, uint32_t offset, uint64_t value)
     fake_put(m->window, at + 4, (uint32_t)(value >> 32));
 }
 
+uint32_t mmio_take32(const struct mmio *m, uint32_t from, uint32_t bits, uint32_t to)
+{
+    uint32_t taken = mmio_read32(m, from) & bits;
+
+    if (taken != 0) {
+        mmio_write32(m, to, taken);
+    }
+    return taken;
+}
+
 uint8_t mmio_read8(const struct mmio *m, uint32_t offset)
 {
     uint32_t at = fake_offset(m, offset, 1, "read");

@@ -239,10 +239,10 @@ void *mmu_window(unsigned slot, uint64_t pa, uint64_t attributes)
     return fake.blob;
 }
 
-int device_access_at(uint64_t va, unsigned width, bool write, uint64_t *inout)
+int device_access_at(uint64_t va, uint64_t op, uint64_t *inout)
 {
-    (void)va, (void)width;
-    *inout = write ? *inout : 0;
+    (void)va;
+    *inout = op & DEVICE_WRITE ? *inout : 0;
     return 0;
 }
 

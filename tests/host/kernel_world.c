@@ -60,10 +60,10 @@ int user_load32(uint64_t va, uint32_t *out)
     *out = 0;
     return 0;
 }
-int device_access_at(uint64_t va, unsigned width, bool write, uint64_t *inout)
+int device_access_at(uint64_t va, uint64_t op, uint64_t *inout)
 {
-    (void)va, (void)width;
-    *inout = write ? *inout : 0;
+    (void)va;
+    *inout = op & DEVICE_WRITE ? *inout : 0;
     return 0;
 }
 void fp_save(struct fp_state *fp)

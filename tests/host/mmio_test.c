@@ -16,7 +16,7 @@
 enum { DEVICE = 7, WINDOW = 2 };
 static struct {
     unsigned calls, width;
-    uint64_t offset, value;
+    uint64_t offset, value, bits, to;
     status_t status;
 } bus;
 
@@ -32,6 +32,18 @@ status_t sys_device_access(handle_t device, unsigned window, unsigned width, uin
     } else if (bus.status == E_OK) {
         *inout = bus.value;
     }
+    return bus.status;
+}
+
+status_t sys_device_take(handle_t device, unsigned window, uint32_t width, uint64_t from,
+                         uint64_t bits, uint64_t to, uint64_t *out_value)
+{
+    assert_true(device == DEVICE && window == WINDOW && width == 4);
+    bus.calls++;
+    bus.offset = from;
+    bus.bits = bits;
+    bus.to = to;
+    *out_value = bus.value;
     return bus.status;
 }
 
@@ -80,6 +92,37 @@ static void a_bus_that_does_not_answer_reads_as_all_ones(void **state)
     assert_int_equal(mmio_checked_read8(&m, 0), 0xff);
 }
 
+static void taking_is_one_call_and_gives_the_bits_that_were_asked_for(void **state)
+{
+    struct mmio m = window();
+
+    (void)state;
+    bus.status = E_OK;
+    bus.value = 0xffff0f0f;
+    bus.calls = 0;
+    assert_int_equal(mmio_take32(&m, 4, 0x80000ff0, 0x1c), 0x80000f00);
+    assert_true(bus.calls == 1 && bus.offset == 4 && bus.bits == 0x80000ff0 && bus.to == 0x1c);
+    bus.status = E_IO;
+    assert_int_equal(mmio_take32(&m, 4, ~0u, 0x1c), 0); /* nothing was taken */
+}
+
+static void taking_from_a_mapped_window_writes_only_what_is_there(void **state)
+{
+    static uint32_t page[4];
+    struct mmio m = window();
+
+    (void)state;
+    m.base = (uintptr_t)page;
+    bus.calls = 0;
+    page[1] = 0xf0;
+    page[2] = 0x55;
+    assert_int_equal(mmio_take32(&m, 4, 0x0f, 8), 0);
+    assert_int_equal(page[2], 0x55);
+    assert_int_equal(mmio_take32(&m, 4, 0x3f, 8), 0x30);
+    assert_int_equal(page[2], 0x30);
+    assert_int_equal(bus.calls, 0);
+}
+
 static void a_mapped_window_is_accessed_where_it_is_mapped(void **state)
 {
     static uint64_t page[4];
@@ -104,6 +147,8 @@ int main(void)
         cmocka_unit_test(a_window_of_part_of_a_page_is_written_by_the_kernel),
         cmocka_unit_test(a_bus_that_does_not_answer_reads_as_all_ones),
         cmocka_unit_test(a_mapped_window_is_accessed_where_it_is_mapped),
+        cmocka_unit_test(taking_is_one_call_and_gives_the_bits_that_were_asked_for),
+        cmocka_unit_test(taking_from_a_mapped_window_writes_only_what_is_there),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     (void)cmocka_run_group_tests(tests, NULL, NULL); /* the TAP lines tell */

@@ -232,7 +232,7 @@ uint64_t hostile_value(struct hostile *g, char letter)
     case 'c':
         return random_one_in(g, 8) ? wild(g) : random_below(g, 4);
     case 'u':
-        return ONE_OF(g, widths) | (random_one_in(g, 2) ? DEVICE_WRITE : 0);
+        return ONE_OF(g, widths) | random_below(g, 4) * DEVICE_WRITE; /* or DEVICE_TAKE, or both */
     case 'C':
         return random_one_in(g, 16)
                    ? wild(g)

@@ -22,6 +22,31 @@ static void every_call_that_fails_keeps_registers(void)
     }
 }
 
+/* One access after the other: what the slow path did for the first, the fast one does from then on. The bus answers, or it
+ * aborts within the kernel's own access. */
+static void register_accesses_keep_registers(void)
+{
+    enum { CLOCK_PA = 0x09010000, HOLE_PA = 0x0a800000, CLOCK_MATCH = 4 }; /* as in device_test.c */
+    const struct device_window clock = { CLOCK_PA, 0x100 }, hole = { HOLE_PA, PAGE_SIZE };
+    handle_t d[2] = { 0 };
+
+    EXPECT(sys_device_derive(world.root, 0, 1, &clock, &d[0]), E_OK);
+    EXPECT(sys_device_derive(world.root, 0, 1, &hole, &d[1]), E_OK);
+    for (unsigned i = 0; i < 24; i++) {
+        static const uint64_t ops[] = { 4, 4 | DEVICE_WRITE, 4 | DEVICE_TAKE, 2 };
+        uint64_t op = ops[i / 2 % 4],
+                 x[11] = { d[i % 2], 0, op, CLOCK_MATCH, 0x55aa, CLOCK_MATCH, 6, 7, 8, 9 };
+        uint64_t wrong = registers_checked(x, SYS_device_access, 0x5253545556570000ull + i * 64);
+        EXPECT(wrong, 0);
+        EXPECT((int64_t)x[0], i % 2 == 0 ? E_OK : E_IO);
+        for (unsigned n = 2; n < 10; n++) { /* the caller's own, zero, or what was taken */
+            CHECK(x[n] < 0x10000);
+        }
+    }
+    close_handle(d[0]);
+    close_handle(d[1]);
+}
+
 static void calls_that_succeed_keep_registers(void)
 {
     handle_t port = port_new(), memory = memory_new(64 * PAGE_SIZE);
@@ -95,6 +120,7 @@ static void call_that_fails_while_it_waits_brings_zeros(void)
 const struct ktest register_tests[] = {
     { "every call that fails keeps registers", every_call_that_fails_keeps_registers },
     { "calls that succeed keep registers", calls_that_succeed_keep_registers },
+    { "register accesses keep registers", register_accesses_keep_registers },
     { "a call that fails while it waits brings zeros",
       call_that_fails_while_it_waits_brings_zeros },
     { NULL, NULL },

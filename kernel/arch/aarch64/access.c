@@ -25,33 +25,25 @@ int user_load32(uint64_t va, uint32_t *out)
     return (int)result;
 }
 
-#define DEVICE(name, access)                                                                       \
-    static int name(uint64_t va, uint64_t *inout)                                                  \
-    {                                                                                              \
-        uint64_t value = *inout;                                                                   \
+#define ACCESS(op, access)                                                                         \
+    case op: {                                                                                     \
         GUARDED(result, access ", [%[va]]\n\tdsb sy", value, va);                                  \
         *inout = value;                                                                            \
         return (int)result;                                                                        \
     }
-DEVICE(load8, "ldrb %w[value]")
-DEVICE(load16, "ldrh %w[value]")
-DEVICE(load32, "ldr %w[value]")
-DEVICE(load64, "ldr %[value]")
-DEVICE(store8, "strb %w[value]")
-DEVICE(store16, "strh %w[value]")
-DEVICE(store32, "str %w[value]")
-DEVICE(store64, "str %[value]")
-
-int device_access_at(uint64_t va, unsigned width, bool write, uint64_t *inout)
+int device_access_at(uint64_t va, uint64_t op, uint64_t *inout)
 {
-    if (write) {
-        return width == 1   ? store8(va, inout)
-               : width == 2 ? store16(va, inout)
-               : width == 4 ? store32(va, inout)
-                            : store64(va, inout);
+    uint64_t value = *inout;
+
+    switch (op) {
+        ACCESS(1, "ldrb %w[value]")
+        ACCESS(2, "ldrh %w[value]")
+        ACCESS(4, "ldr %w[value]")
+        ACCESS(8, "ldr %[value]")
+        ACCESS(1 | DEVICE_WRITE, "strb %w[value]")
+        ACCESS(2 | DEVICE_WRITE, "strh %w[value]")
+        ACCESS(4 | DEVICE_WRITE, "str %w[value]")
+        ACCESS(8 | DEVICE_WRITE, "str %[value]")
     }
-    return width == 1   ? load8(va, inout)
-           : width == 2 ? load16(va, inout)
-           : width == 4 ? load32(va, inout)
-                        : load64(va, inout);
+    return -1;
 }

@@ -48,6 +48,7 @@ uint64_t mmio_checked_read64(const struct mmio *m, uint32_t offset);
 void mmio_checked_write64(const struct mmio *m, uint32_t offset, uint64_t value);
 uint8_t mmio_checked_read8(const struct mmio *m, uint32_t offset);
 void mmio_checked_write8(const struct mmio *m, uint32_t offset, uint8_t value);
+uint32_t mmio_checked_take32(const struct mmio *m, uint32_t from, uint32_t bits, uint32_t to);
 
 static inline uint32_t mmio_read32(const struct mmio *m, uint32_t offset)
 {
@@ -94,6 +95,19 @@ static inline void mmio_write8(const struct mmio *m, uint32_t offset, uint8_t va
         mmio_checked_write8(m, offset, value);
     }
 }
+/* Reads the register at `from` and returns those of its bits that are in `bits`; if there are any, they were written to the
+ * register at `to`: what is up is masked or acknowledged. One entry into the kernel where accesses are checked. */
+static inline uint32_t mmio_take32(const struct mmio *m, uint32_t from, uint32_t bits, uint32_t to)
+{
+    if (m->base == 0) {
+        return mmio_checked_take32(m, from, bits, to);
+    }
+    uint32_t taken = mmio_read32(m, from) & bits;
+    if (taken != 0) {
+        mmio_write32(m, to, taken);
+    }
+    return taken;
+}
 static inline void mmio_wmb(void)
 {
     __asm__ volatile("dsb st" ::: "memory");
@@ -109,6 +123,7 @@ uint64_t mmio_read64(const struct mmio *m, uint32_t offset);
 void mmio_write64(const struct mmio *m, uint32_t offset, uint64_t value);
 uint8_t mmio_read8(const struct mmio *m, uint32_t offset);
 void mmio_write8(const struct mmio *m, uint32_t offset, uint8_t value);
+uint32_t mmio_take32(const struct mmio *m, uint32_t from, uint32_t bits, uint32_t to);
 void mmio_wmb(void);
 void mmio_rmb(void);
 #endif

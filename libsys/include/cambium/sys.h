@@ -65,8 +65,11 @@ status_t sys_device_derive(handle_t parent, uint32_t flags, unsigned count,
                            const struct device_window *windows, handle_t *out) WARN_UNUSED;
 status_t sys_device_revoke(handle_t device);
 /* One checked register access; `op` = width | DEVICE_WRITE. */
-status_t sys_device_access(handle_t device, unsigned window, uint32_t op, uint64_t offset,
-                           uint64_t *value);
+SYS_INLINE status_t sys_device_access(handle_t device, unsigned window, uint32_t op, uint64_t offset,
+                                      uint64_t *value);
+/* Reads the register at `from`; those of its bits that are in `bits`, if any, it then writes to the one at `to`. */
+SYS_INLINE status_t sys_device_take(handle_t device, unsigned window, uint32_t width, uint64_t from,
+                                    uint64_t bits, uint64_t to, uint64_t *out_value);
 /* A process charged to `parent` (RIGHT_MANAGE, no HANDLE_SELF): `pages` budget, threads up to `ceiling`, faults and
  * exit to `fault_port` (the badge goes into RECV_FAULT). */
 status_t sys_process_create(handle_t parent, const char *name, uint64_t pages, unsigned ceiling,

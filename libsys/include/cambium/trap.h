@@ -119,3 +119,41 @@ static inline status_t sys_notify(handle_t port, uint64_t bits)
     trap_notify(&r);
     return (status_t)r.x[0];
 }
+
+/* Not through struct regs: fewer registers to fill, and this is on the way of interrupts. Gives x0, and x1. */
+__attribute__((always_inline)) static inline status_t
+device_trap(handle_t device, unsigned window, uint64_t op, uint64_t from, uint64_t value, uint64_t to,
+            uint64_t *out)
+{
+    register uint64_t x0 __asm__("x0") = device;
+    register uint64_t x1 __asm__("x1") = window;
+    register uint64_t x2 __asm__("x2") = op;
+    register uint64_t x3 __asm__("x3") = from;
+    register uint64_t x4 __asm__("x4") = value;
+    register uint64_t x5 __asm__("x5") = to;
+    __asm__ volatile("svc %[call]"
+                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5)
+                     : [call] "i"(SYS_device_access)
+                     : "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",
+                       "x17", "x18", "cc", "memory");
+    *out = x1;
+    return (status_t)x0;
+}
+
+static inline status_t sys_device_access(handle_t device, unsigned window, uint32_t op,
+                                         uint64_t offset, uint64_t *value)
+{
+    uint64_t out;
+    status_t err = device_trap(device, window, op, offset, *value, offset, &out);
+
+    if (err == E_OK && (op & DEVICE_WRITE) == 0) {
+        *value = out;
+    }
+    return err;
+}
+
+static inline status_t sys_device_take(handle_t device, unsigned window, uint32_t width, uint64_t from,
+                                       uint64_t bits, uint64_t to, uint64_t *out_value)
+{
+    return device_trap(device, window, width | DEVICE_TAKE, from, bits, to, out_value);
+}
