@@ -56,6 +56,8 @@
 #define RIGHT_BIT_CALL    0
 #define RIGHT_BIT_NOTIFY  1
 #define RIGHT_BIT_RECEIVE 2
+#define RIGHT_BIT_READ    3
+#define RIGHT_BIT_WRITE   4
 #define RIGHTS_ALL        0xff
 #define BADGE_MAX         0xffffff /* badges have 24 bits; 0 = none: no *closed* is delivered for it */
 

@@ -153,17 +153,21 @@ static bool window_has(const struct window *w, uint64_t offset, uint64_t width)
 
 static status_t register_access(uint64_t pa, uint64_t op, uint64_t *inout)
 {
-    return device_access_at((uint64_t)mmu_register(pa), op, inout) == 0 ? E_OK : E_IO;
+    const uint64_t *entry;
+
+    return device_access_at(mmu_register(pa, &entry), op, inout) == 0 ? E_OK : E_IO;
 }
 
-/* x0 device, x1 window, x2 width | DEVICE_*, x3 offset to read, x4 value, x5 offset to write -> x1. */
+/* x0 device, x1 window, x2 width | DEVICE_*, x3 offset to read, x4 value, x5 offset to write -> x1. fastpath.S does it by itself
+ * once the window's words are known. */
 SYSCALL(device_access)
 {
     struct device *d = object;
     bool reads = !(x[2] & DEVICE_WRITE), writes = x[2] & (DEVICE_WRITE | DEVICE_TAKE);
-    uint64_t width = x[2] & ~(uint64_t)(DEVICE_WRITE | DEVICE_TAKE);
+    uint64_t width = x[2] & ~(uint64_t)(DEVICE_WRITE | DEVICE_TAKE), va;
     uint64_t from = x[reads ? 3 : 5], to = x[writes ? 5 : 3];
     const struct window *w = &d->window[x[1] < d->count ? x[1] : 0];
+    const uint64_t *entry;
     status_t error =
         (reads && !(meta & RIGHT_READ)) || (writes && !(meta & RIGHT_WRITE)) ? E_RIGHTS
         : (width != 1 && width != 2 && width != 4 && width != 8) || (from | to) % width != 0
@@ -173,6 +177,10 @@ SYSCALL(device_access)
 
     if (error == E_OK) {
         t->process->has_device = true;
+        va = mmu_register(w->pa, &entry);
+        if (w->pa % PAGE_SIZE + w->len <= PAGE_SIZE && w->pa % 4 == 0) {
+            d->words[x[1]] = (struct window_words){ w->len / 4, va, entry, *entry };
+        }
         x[1] = x[4];
         error = reads ? register_access(w->pa + from, width, &x[1]) : E_OK;
         x[4] &= x[1]; /* a write's, unchanged */

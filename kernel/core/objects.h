@@ -151,6 +151,14 @@ struct window {
     struct link process_link;
 };
 
+/* A window's words for fastpath.S: how many there are, where the kernel has the first, and the page-table entry that must
+ * show them there. None before the first access, or if they lie in two pages. */
+struct window_words {
+    uint64_t count, va;
+    const uint64_t *entry;
+    uint64_t expected;
+};
+
 #define DEVICE_ALL 0x80000000u /* the root: every address that is not RAM */
 
 struct device {
@@ -162,6 +170,7 @@ struct device {
     uint16_t depth;
     uint16_t count;
     struct window window[DEVICE_WINDOWS];
+    struct window_words words[DEVICE_WINDOWS];
 };
 
 enum { SLAB_CLASSES = 5 }; /* 64, 128, 256, 512, 1024 */

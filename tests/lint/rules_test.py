@@ -18,7 +18,7 @@ SEEDS = {
                                {"servers/drv/x/x.c": '#include <cambium/driver.h>\n#include "x_regs.h"'}),
     rules.no_volatile: ({"servers/drv/x/x.c": "volatile int a;"}, {"kernel/arch/aarch64/x.c": "volatile int a;"}),
     rules.inline_assembly: ({"kernel/core/x.c": 'asm("nop");'}, {"kernel/arch/aarch64/x.c": 'asm("nop");'}),
-    rules.assembly_budget: ({"kernel/arch/x.S": "nop\n" * 751}, {"kernel/arch/x.S": "nop\n" * 750 + "/* nop\nnop */\n"}),
+    rules.assembly_budget: ({"kernel/arch/x.S": "nop\n" * 801}, {"kernel/arch/x.S": "nop\n" * 800 + "/* nop\nnop */\n"}),
     rules.conditional_budget: ({"servers/drv/x/x.c": "#ifdef A\n#endif"}, {"servers/drv/x/x.h": "#ifdef A\n#endif"}),
     rules.licence_lines: ({"kernel/x.c": "int a;"}, {"kernel/x.c": SPDX}),
     rules.block_comments: ({"kernel/x.c": "// a"}, {"kernel/x.c": 'x("//"); /* // */'}),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The common paths in assembly: call, reply_receive, reply_to_receive, notify_receive, the IRQ's way to the root
- * interrupt server, the timer's tick, and the shortest call. Each does what its C twin in core/ipc.c does in the case that the other side waits; in any
- * other case it goes to slow_locked with EL0's x0..x9 untouched, before it changed anything.
+ * interrupt server, the timer's tick, a register's checked access, and the shortest call. Each does what its C twin in core
+ * does in the case that the other side waits (a register: that its page is known); in any other case it goes to slow_locked with EL0's x0..x9 untouched, before it changed anything.
  *
  * Jumped to from vectors.S: EL1, MMU on, IRQs masked, sp = current thread's block, x16/x17 saved there.
  * Words travel in x2..x9 and are never touched. x10..x18 are scratch (the ABI clobbers them) and are cleared at the
@@ -314,6 +314,61 @@ timer_irq:
     ENTER_C
     bl      timer_tick
     b       leave_kernel
+
+/* device_access(x0 device, x1 window, x2 op, x3 offset to read, x4 value, x5 offset to write) of words: the device may be read and
+ * written and is not revoked, the window's words are known and still in their slot (device.c). */
+    .global fast_device_access
+fast_device_access:
+    LOCK
+    LOOKUP  0, 12, 10, RIGHT_BIT_READ
+    tbz     x10, #32 + RIGHT_BIT_WRITE, slow_locked
+    ldrh    w11, [x12, #device.object.type]     /* dead follows: 0 */
+    cmp     w11, #OBJECT_DEVICE
+    ccmp    x1, #DEVICE_WINDOWS - 1, #2, eq     /* else: higher */
+    b.hi    slow_locked
+    add     x12, x12, x1, lsl #5
+    ldp     x10, x14, [x12, #device.words]      /* count, va */
+    ldp     x11, x12, [x12, #device.words + 16] /* entry, expected */
+    ror     x13, x3, #2                         /* misaligned: very high */
+    ror     x15, x5, #2
+    cmp     x13, x10
+    ccmp    x15, x10, #2, lo
+    b.hs    slow_locked
+    ldr     x11, [x11]
+    and     x13, x2, #~(DEVICE_WRITE | DEVICE_TAKE)
+    cmp     x11, x12
+    ccmp    x13, #4, #0, eq
+    b.ne    slow_locked
+    ldr     x11, [sp, #thread.process]
+    mov     w12, #1
+    strb    w12, [x11, #process.has_device]
+    mrs     x10, elr_el1                        /* lost in an abort, as are x0 and x9 */
+    mrs     x12, tpidr_el1
+    adr     x13, .Laccess_aborted
+    str     x13, [x12, #core.fixup]
+    mov     x1, x4
+    tbnz    x2, #4, .Laccess_write
+    ldr     w1, [x14, x3]
+    tbz     x2, #5, .Laccess_done
+    ands    w4, w4, w1
+    b.eq    .Laccess_done
+.Laccess_write:
+    str     w4, [x14, x5]
+.Laccess_done:
+    dsb     sy                                  /* as in access.c: an abort comes before this is over */
+    str     xzr, [x12, #core.fixup]
+    mov     x0, xzr                             /* E_OK */
+.Laccess_out:
+    UNLOCK
+    CLEAR   10, 18
+    eret
+.Laccess_aborted:
+    ldr     x11, [sp, #thread.spsr0]
+    msr     elr_el1, x10
+    msr     spsr_el1, x11
+    mov     x9, xzr
+    mov     x0, #E_IO
+    b       .Laccess_out
 
 /* abi_version: the shortest way in and out through C. Only x29, x30 need saving: C keeps x19..x28. */
     .global fast_abi_version

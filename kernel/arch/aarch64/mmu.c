@@ -60,10 +60,12 @@ void *mmu_window(unsigned slot, uint64_t pa, uint64_t attributes)
 }
 
 /* Direct mapped by page number: a hit costs nothing, a miss one remapping. No one can use it up. */
-void *mmu_register(uint64_t pa)
+uint64_t mmu_register(uint64_t pa, const uint64_t **out_entry)
 {
-    return mmu_window(WINDOW_REGISTERS + (pa >> PAGE_SHIFT) % WINDOW_REGISTERS_COUNT, pa,
-                      PTE_ATTR(MAIR_NGNRNE) | PTE_AF | PTE_PXN | PTE_UXN);
+    unsigned slot = WINDOW_REGISTERS + (pa >> PAGE_SHIFT) % WINDOW_REGISTERS_COUNT;
+
+    *out_entry = &window_l3[slot];
+    return (uint64_t)mmu_window(slot, pa, PTE_ATTR(MAIR_NGNRNE) | PTE_AF | PTE_PXN | PTE_UXN);
 }
 
 /* ---- linear map of RAM (boot) ---- */

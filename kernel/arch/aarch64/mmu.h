@@ -81,8 +81,8 @@ extern uint64_t mmu_table_next;
 /* Maps the page of `pa` at KERNEL_WINDOWS slot `slot`; where `pa` is then. */
 void *mmu_window(unsigned slot, uint64_t pa, uint64_t attributes);
 enum { WINDOW_CONSOLE = 0, WINDOW_BOOT = 1, WINDOW_REGISTERS = 8, WINDOW_REGISTERS_COUNT = 64 };
-/* A kernel address for the device register at `pa`, through a small cache of mapped pages. */
-void *mmu_register(uint64_t pa);
+/* A kernel address for the device register at `pa`, through a small cache of mapped pages, and the entry that maps it. */
+uint64_t mmu_register(uint64_t pa, const uint64_t **out_entry);
 
 /* User side. The table root is one page; tables are charged to `process`. False: no budget, no RAM or no ASID. */
 bool mmu_space_create(struct process *process);

@@ -14,6 +14,8 @@ void offsets(void)
     VALUE(INTID_SPECIAL_COUNT, INTID_SPECIAL_COUNT);
     VALUE(CALL_BLOCKED, CALL_BLOCKED);
     VALUE(TIMER_PORT, TIMER_PORT);
+    VALUE(OBJECT_DEVICE, OBJECT_DEVICE);
+    VALUE(E_IO, E_IO);
     VALUE(COUNT_REPLIES, COUNT_REPLIES);
 }
 
@@ -22,12 +24,16 @@ void offsets(void)
     _Static_assert(offsetof(struct type, second) ==                                                \
                        offsetof(struct type, first) + sizeof(((struct type *)0)->first),           \
                    #second " follows " #first)
+PAIR(object, type, dead);
 PAIR(thread, caller, wait);
 PAIR(thread, ttbr0, tpidr);
 PAIR(thread, spsr0, cpacr);
 PAIR(thread, sp_el0, elr);
 PAIR(process, handle_count, handle_free);
 PAIR(port, events, attention);
+PAIR(window_words, count, va);
+PAIR(window_words, entry, expected);
+_Static_assert(sizeof(struct window_words) == 1 << 5, "found by a shift");
 PAIR(core, irq_thread, irq_port);
 PAIR(ordered_node, child, parent);
 _Static_assert(offsetof(struct thread, caller) == 0, "a caller's `wait` is its server's address");

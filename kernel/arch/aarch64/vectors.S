@@ -34,6 +34,8 @@ vectors:
     cmp     w16, #4
     b.lo    fast_reply_to_receive       /* 3 */
     b.eq    fast_abi_version            /* 4 */
+    cmp     w16, #20
+    b.eq    fast_device_access
     lsr     w17, w16, #16
     cbz     w17, slow_call
     b       slow_sync
