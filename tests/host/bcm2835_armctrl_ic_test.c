@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * drv/bcm2835_armctrl_ic against a recording model of the controller, behind the fake of the driver frame: what start
- * writes, how a source in each bank is found, that all is masked before the parent's line is opened again,
- * who may attach what, storm, restart, and registers that never change.
+ * drv/bcm2835_armctrl_ic against a recording model of the controller: what start writes, how a source in each bank is
+ * found, that all that is told is masked before the parent's line is opened again, how many accesses that takes, that no bank
+ * keeps another waiting, who may attach what, storm, restart, and registers that never change.
  */
 int armctrl_main(void);
 #define main armctrl_main
@@ -15,6 +15,7 @@ int armctrl_main(void);
 #include <string.h>
 
 enum { PORT_A = 61, PORT_B = 62 };
+#define PARENT start_handle("interrupts 0")
 
 static struct model {
     uint32_t level[BANK_COUNT], enabled[BANK_COUNT];
@@ -137,18 +138,32 @@ static int setup(void **state)
 static void run(void)
 {
     fake_run(armctrl_main);
-    assert_false(fake.main_returned);
+    assert_int_equal(fake.main_result, E_HANDLE); /* the fake's "nothing more" */
 }
 
 static void attach(int node, uint64_t index, uint64_t bits, handle_t port)
 {
-    fake_call_handles((uint32_t)node, IRQ_OP_ATTACH, index, bits, 0, port);
+    fake_receive((int64_t)RECV_CALL << 32 | node, msg_info(IRQ_OP_ATTACH, 1, 0), index, bits, port);
+}
+
+static void ack(int node, uint64_t index)
+{
+    fake_receive((int64_t)RECV_CALL << 32 | node, msg_info(IRQ_OP_ACK, 0, 0), index, 0, 0);
+}
+
+static void event(uint64_t bits)
+{
+    fake_receive((int64_t)RECV_EVENTS << 32, 0, bits, 0, 0);
 }
 
 static void interrupt(void)
 {
-    struct event irq = { .kind = EV_IRQ };
-    fake_event(irq);
+    event(IRQ_EVENT_PARENT);
+}
+
+static unsigned released(void)
+{
+    return fake_count(FAKE_CALL, PARENT, IRQ_OP_ACK);
 }
 
 static unsigned told(handle_t port, uint64_t bits)
@@ -209,9 +224,9 @@ static void a_source_is_masked_before_its_driver_and_the_parent_hear_of_it(void 
     run();
     int mask = fake_find(FAKE_WRITE, 0, DISABLE_IRQS_1,
                          (unsigned)fake_find(FAKE_NOTIFY, PORT_A, 0x10, 0)); /* after attach's */
-    int event = fake_find(FAKE_NOTIFY, PORT_A, 0x10, (unsigned)mask);
-    int done = fake_find(FAKE_DONE, E_OK, EV_IRQ, 0);
-    assert_true(mask >= 0 && mask < done && mask < event);
+    int told_at = fake_find(FAKE_NOTIFY, PORT_A, 0x10, (unsigned)mask);
+    int released_at = fake_find(FAKE_CALL, PARENT, IRQ_OP_ACK, 0);
+    assert_true(mask >= 0 && mask < released_at && released_at < told_at);
     assert_int_equal(model.enabled[1], 0);
 }
 
@@ -236,37 +251,76 @@ static void every_source_is_found_however_the_chip_announces_it(void **state)
             model.level[0] = 0xff;
             model.shortcut_only = only != 0;
             fake_trace_clear();
-            struct last last = armctrl_fire(&a);
-            assert_true(last.port == PORT_A && last.bits == 1);
+            struct irq_taken taken = armctrl_take(&a);
+            assert_true(taken.up == BIT(line % BANK_BITS) &&
+                        taken.first + line % BANK_BITS == line);
             assert_true(armctrl_held(&a.server, line));
-            assert_int_equal(armctrl_fire(&a).port, 0);
+            assert_int_equal(armctrl_take(&a).up, 0);
             memset(model.level, 0, sizeof(model.level));
         }
     }
 }
 
-static void several_sources_are_told_in_one_go(void **state)
+static void several_sources_of_a_bank_are_told_in_one_go(void **state)
 {
     (void)state;
     attach(node_uart, 0, 1, PORT_A);
-    attach(node_mbox, 0, 2, PORT_B);
-    attach(node_many, 7, 4, PORT_B);
+    attach(node_many, 2, 2, PORT_B);
     interrupt(); /* nothing is up yet */
     run();
-    assert_int_equal(told(PORT_A, 1) + told(PORT_B, 2) + told(PORT_B, 4), 3); /* the attaches' */
+    assert_int_equal(told(PORT_A, 1) + told(PORT_B, 2), 2); /* the attaches' */
+    assert_int_equal(released(), 1);
     attach(node_uart, 0, 1, PORT_A);
-    attach(node_mbox, 0, 2, PORT_B);
-    attach(node_many, 7, 4, PORT_B);
-    model.level[0] = BIT(1);
-    model.level[1] = BIT(29) | BIT(3); /* and one that nobody has */
-    model.level[2] = BIT(25);
+    attach(node_many, 2, 2, PORT_B);
+    model.level[1] = BIT(29) | BIT(31) | BIT(0); /* and one that nobody has */
     interrupt();
     fake_trace_clear();
     run();
     assert_int_equal(told(PORT_A, 1), 2);
     assert_int_equal(told(PORT_B, 2), 2);
-    assert_int_equal(told(PORT_B, 4), 2);
-    assert_int_equal(fake_count(FAKE_DONE, E_OK, EV_IRQ), 1);
+    assert_int_equal(released(), 1);
+    assert_int_equal(model.enabled[1], 0);
+}
+
+/* Two banks are up: the second one's turn comes when the parent's line fires again, also if the first stays up. */
+static void no_bank_keeps_another_waiting(void **state)
+{
+    (void)state;
+    attach(node_uart, 0, 1, PORT_A);
+    attach(node_mbox, 0, 2, PORT_B);
+    attach(node_many, 7, 4, PORT_B);
+    model.level[0] = BIT(1);
+    model.level[1] = BIT(29);
+    model.level[2] = BIT(25);
+    for (unsigned i = 0; i < 3; i++) {
+        interrupt();
+    }
+    run();
+    assert_true(told(PORT_A, 1) == 2 && told(PORT_B, 2) == 2 && told(PORT_B, 4) == 2);
+    assert_int_equal(released(), 3);
+    for (unsigned bank = 0; bank < BANK_COUNT; bank++) {
+        assert_int_equal(model.enabled[bank] & 0xff, 0);
+    }
+}
+
+/* Each access is a system call. Where something was up last is looked into first. */
+static void an_interrupt_takes_two_accesses_if_it_comes_from_where_the_last_one_did(void **state)
+{
+    (void)state;
+    attach(node_uart, 0, 1, PORT_A);
+    model.level[1] = BIT(29);
+    interrupt();
+    ack(node_uart, 0);
+    interrupt();
+    run();
+    int second =
+        fake_find(FAKE_REPLY, E_OK, 0, (unsigned)fake_find(FAKE_CALL, PARENT, IRQ_OP_ACK, 0));
+    unsigned accesses = 0;
+    for (unsigned i = (unsigned)second; i < fake_trace_len; i++) {
+        accesses += fake_trace[i].kind == FAKE_READ || fake_trace[i].kind == FAKE_WRITE;
+    }
+    assert_int_equal(accesses, 2);
+    assert_int_equal(told(PORT_A, 1), 3);
 }
 
 static void a_held_source_waits_for_its_ack_and_fires_again_if_it_is_still_up(void **state)
@@ -276,22 +330,33 @@ static void a_held_source_waits_for_its_ack_and_fires_again_if_it_is_still_up(vo
     model.level[1] = BIT(29);
     interrupt();
     interrupt(); /* another source's: this one is held */
-    fake_call((uint32_t)node_uart, IRQ_OP_ACK, 0, 0);
+    ack(node_uart, 0);
     interrupt();
     run();
     assert_int_equal(told(PORT_A, 0x10), 3); /* the attach's, and two */
     assert_int_equal(fake.reply_status, E_OK);
+    assert_int_equal(released(), 3);
     assert_int_equal(model.enabled[1], 0);
+}
+
+static void a_parent_that_died_keeps_nobody_from_being_told(void **state)
+{
+    (void)state;
+    attach(node_uart, 0, 0x10, PORT_A);
+    model.level[1] = BIT(29);
+    interrupt(); /* fake.call is NULL: each call fails */
+    run();
+    assert_int_equal(released(), 1);
+    assert_int_equal(told(PORT_A, 0x10), 2);
 }
 
 static void an_owners_death_masks_its_sources(void **state)
 {
-    struct event closed = { .kind = EV_CLOSED, .badge = (uint32_t)node_many };
     (void)state;
     attach(node_many, 1, 1, PORT_A);
     attach(node_many, 2, 1, PORT_A);
     attach(node_mbox, 0, 2, PORT_B);
-    fake_event(closed);
+    fake_receive((int64_t)RECV_CLOSED << 32 | node_many, 0, 0, 0, 0);
     run();
     assert_int_equal(model.enabled[0] & 0xff, BIT(1));
     assert_int_equal(model.enabled[1], 0);
@@ -300,17 +365,35 @@ static void an_owners_death_masks_its_sources(void **state)
 
 static void quiesce_masks_a_childs_sources_and_other_commands_are_answered(void **state)
 {
-    struct event quiesce = { .kind = EV_COMMAND,
-                             .msg = { .info = COMMAND_IRQ_QUIESCE, .w = { (uint64_t)node_uart } } };
-    struct event other = { .kind = EV_COMMAND, .msg = { .info = 99 } };
     (void)state;
+    fake_command = (struct command_page){ .seq = 1, .op = COMMAND_IRQ_QUIESCE };
+    fake_command.arg[0] = (uint64_t)node_uart;
     attach(node_uart, 0, 1, PORT_A);
-    fake_event(quiesce);
-    fake_event(other);
+    event(1ull << EVENT_BIT_COMMAND);
     run();
     assert_int_equal(model.enabled[1], 0);
     assert_int_equal(fake_count(FAKE_DONE, E_OK, EV_COMMAND), 1);
+    fake_command = (struct command_page){ .seq = 2, .op = 99 };
+    event(1ull << EVENT_BIT_COMMAND);
+    run();
     assert_int_equal(fake_count(FAKE_DONE, (uint64_t)E_NOSYS, EV_COMMAND), 1);
+}
+
+/* All at once: the interrupt is told, and the command is served. */
+static void events_that_come_with_an_interrupt_are_served_too(void **state)
+{
+    (void)state;
+    fake_command = (struct command_page){ .seq = 1, .op = COMMAND_IRQ_QUIESCE };
+    fake_command.arg[0] = (uint64_t)node_mbox;
+    attach(node_uart, 0, 0x10, PORT_A);
+    attach(node_mbox, 0, 2, PORT_B);
+    model.level[1] = BIT(29);
+    event(IRQ_EVENT_PARENT | 1ull << EVENT_BIT_COMMAND);
+    run();
+    assert_int_equal(told(PORT_A, 0x10), 2);
+    assert_int_equal(released(), 1);
+    assert_int_equal(fake_count(FAKE_DONE, E_OK, EV_COMMAND), 1);
+    assert_int_equal(model.enabled[0] & 0xff, 0);
 }
 
 /* The uart and another node have a source; it was up, and the uart has answered. */
@@ -320,7 +403,7 @@ static void shared_and_half_answered(void)
     attach(node_many, 0, 0x20, PORT_B);
     model.level[1] = BIT(29);
     interrupt();
-    fake_call((uint32_t)node_uart, IRQ_OP_ACK, 0, 0);
+    ack(node_uart, 0);
 }
 
 static void a_shared_source_stays_masked_until_all_have_answered(void **state)
@@ -331,24 +414,22 @@ static void a_shared_source_stays_masked_until_all_have_answered(void **state)
     assert_true(told(PORT_A, 0x10) == 2 && told(PORT_B, 0x20) == 2); /* attach's, and this */
     assert_int_equal(model.enabled[1], 0);
     shared_and_half_answered();
-    fake_call((uint32_t)node_many, IRQ_OP_ACK, 0, 0);
+    ack(node_many, 0);
     run();
     assert_int_equal(model.enabled[1], BIT(29));
 }
 
 static void a_silent_sharer_is_detached_when_the_timer_says_so(void **state)
 {
-    struct event timer = { .kind = EV_NOTIFY, .bits = IRQ_EVENT_SILENT };
-
     (void)state;
     shared_and_half_answered();
-    fake_event(timer); /* too early */
+    event(IRQ_EVENT_SILENT); /* too early */
     run();
     assert_int_equal(model.enabled[1], 0);
     model.look_ns = IRQ_SILENT_NS;
     shared_and_half_answered();
     interrupt(); /* looks once more, a second later: nothing that is open is up */
-    fake_event(timer);
+    event(IRQ_EVENT_SILENT);
     run();
     assert_int_equal(model.enabled[1], BIT(29));
     assert_non_null(strstr(fake.log, "waited a second for /many"));
@@ -392,7 +473,8 @@ static void a_storm_is_masked_and_said_and_attach_ends_it(void **state)
     model.level[1] = BIT(29);
     for (unsigned i = 0; i < IRQ_SAMPLE_EVENTS * IRQ_STORM_SAMPLES; i++) {
         fake_trace_clear();
-        (void)armctrl_fire(&a);
+        struct irq_taken taken = armctrl_take(&a);
+        (void)irq_server_fire(&a.server, taken.first + (uint32_t)__builtin_ctz(taken.up));
         m = (struct msg){ .info = IRQ_OP_ACK };
         assert_int_equal(irq_server_request(&a.server, (uint32_t)node_uart, &m), E_OK);
     }
@@ -412,7 +494,7 @@ static void registers_that_never_change_cannot_hold_it(void **state)
     model.forced = true;
     interrupt();
     run();
-    assert_int_equal(fake_count(FAKE_DONE, E_OK, EV_IRQ), 1);
+    assert_int_equal(released(), 1);
     assert_true(fake_trace_len < 60);
 }
 
@@ -425,10 +507,14 @@ int main(void)
         T(registers_are_those_of_the_manual),
         T(a_source_is_masked_before_its_driver_and_the_parent_hear_of_it),
         T(every_source_is_found_however_the_chip_announces_it),
-        T(several_sources_are_told_in_one_go),
+        T(several_sources_of_a_bank_are_told_in_one_go),
+        T(no_bank_keeps_another_waiting),
+        T(an_interrupt_takes_two_accesses_if_it_comes_from_where_the_last_one_did),
         T(a_held_source_waits_for_its_ack_and_fires_again_if_it_is_still_up),
+        T(a_parent_that_died_keeps_nobody_from_being_told),
         T(an_owners_death_masks_its_sources),
         T(quiesce_masks_a_childs_sources_and_other_commands_are_answered),
+        T(events_that_come_with_an_interrupt_are_served_too),
         T(a_shared_source_stays_masked_until_all_have_answered),
         T(a_silent_sharer_is_detached_when_the_timer_says_so),
         T(attach_is_refused_with_the_reason_and_the_handle_closed),

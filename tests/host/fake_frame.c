@@ -291,6 +291,12 @@ status_t msg_call(handle_t port, struct msg *m)
     return fake.call != NULL ? fake.call(port, m) : E_HANDLE;
 }
 
+status_t sys_call(handle_t port, struct msg *m)
+{
+    fake_trace_add(FAKE_CALL, port, info_op(m->info), 0);
+    return msg_call(port, m);
+}
+
 /* The answer's status stands in the message. */
 status_t sys_call_deadline(handle_t port, struct msg *m, uint64_t deadline)
 {
@@ -342,10 +348,11 @@ status_t node_dma(struct node node, unsigned index, uint64_t len, uint64_t limit
 
 handle_t start_handle(const char *name)
 {
-    static const char *const names[] = { "port",    "init event", "device",      "chosen",
-                                         "command", "mboxes 0",   "port notify", "service firmware",
-                                         "gpios 0", "gpios 1",    "gpios 4",     "gpios 6",
-                                         "gpios 7" };
+    static const char *const names[] = { "port",        "init event",       "device",
+                                         "chosen",      "command",          "mboxes 0",
+                                         "port notify", "service firmware", "gpios 0",
+                                         "gpios 1",     "gpios 4",          "gpios 6",
+                                         "gpios 7",     "interrupts 0" };
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(name, names[i]) == 0) {
             return i + 1;

@@ -39,7 +39,7 @@ struct fake_world {
     bool ready, main_returned;
     int main_result;
     /* calls, time, DMA memory and kept replies, for servers that have them */
-    status_t (*call)(handle_t port, struct msg *m); /* msg_call and sys_call_deadline; NULL: E_HANDLE */
+    status_t (*call)(handle_t port, struct msg *m); /* sys_call, msg_call, sys_call_deadline; NULL: E_HANDLE */
     uint64_t now_ns, timer_ns;                      /* time_now_ns, what the port's timer is set to */
     uint64_t timer_bits;
     void *dma_at;                                   /* what node_dma gives, with bus and CPU address */

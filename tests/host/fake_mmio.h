@@ -22,6 +22,7 @@ enum fake_kind {
     FAKE_REPLY,    /* a = status, b = w0 */
     FAKE_CLOSE,    /* a = handle */
     FAKE_SIGNAL,   /* b = bits newly told to the client */
+    FAKE_CALL,     /* sys_call: a = handle, b = op */
     FAKE_DONE      /* a = status, b = event kind */
 };
 

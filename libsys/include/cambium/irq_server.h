@@ -4,11 +4,11 @@
  * controller itself does is a handful of functions, irq_server_ops. A line is a number below `line_max`; how it
  * relates to the manual's numbers is the controller's business.
  *
- * Two kinds of servers use it. A root server runs irq_server_run, masked and above everything: it calls nobody, and
- * no loop here waits for hardware; all are bounded by lines, or by a node's own interrupts. Any other controller's server
- * uses the driver frame: for EV_CALL irq_server_request, for EV_CLOSED irq_server_closed, for EV_COMMAND
- * irq_server_command, for what its parent tells it irq_server_fire and sys_notify, and for the event IRQ_EVENT_SILENT
- * irq_server_silent.
+ * Three kinds of servers use it. A root server runs irq_server_run, masked and above everything: it calls nobody, and
+ * no loop here waits for hardware; all are bounded by lines, or by a node's own interrupts. A controller that has one line of
+ * another runs irq_server_run_below. Any other controller's server uses the driver frame: for EV_CALL irq_server_request,
+ * for EV_CLOSED irq_server_closed, for EV_COMMAND irq_server_command, for what its parent tells it irq_server_fire and
+ * sys_notify, and for the event IRQ_EVENT_SILENT irq_server_silent.
  *
  * A line is *held* from the moment it fired until its driver's ACK: active where the controller has such a state, else
  * masked; `release` ends that. One thread uses a server.
@@ -35,6 +35,7 @@ enum {
     IRQ_SHARERS_MAX = 64       /* nodes that share lines of one controller; their number on one fits a byte */
 };
 #define IRQ_SILENT_NS      1000000000ull            /* without an answer: detached from a line that others share */
+#define IRQ_EVENT_PARENT   ((uint64_t)1)            /* irq_server_run_below: its interrupt 0, as the frame attaches it */
 #define IRQ_EVENT_SILENT   ((uint64_t)1 << 62)      /* set at the server's port by its timer: irq_server_silent */
 #define IRQ_NONE       (~0u)                                /* no line */
 #define IRQ_TAKE_ONE   ((uint64_t)1 << INFO_ACCEPT_SHIFT)   /* one handle per message: ATTACH's */
@@ -66,6 +67,11 @@ struct irq_sharer {
     handle_t port;
     uint64_t bits;
     uint64_t silent_ns; /* when it will have been silent for too long; 0: it has answered */
+};
+
+/* What a controller below another found: line `first` + n is up for each bit n, and now held. */
+struct irq_taken {
+    uint32_t first, up;
 };
 
 /* What the tree says about one interrupt of one node. */
@@ -204,6 +210,67 @@ IRQ_INLINE status_t irq_server_run(struct irq_server *s, const void *hw,
         } else if (__builtin_expect(from >> 32 == RECV_INTERRUPT, 1)) {
             uint32_t number = take(hw, m.w[0]);
             line = number == IRQ_NONE ? &lines[s->line_max] : irq_line_fire(s, &lines[number]);
+            m.info = IRQ_TAKE_ONE;
+            from = ipc_notify_receive(line->port, line->bits, port, &m);
+        } else if (from >> 32 == RECV_CALL) {
+            struct irq_request request = { m, s };
+            status_t err = irq_server_serve(from, &request);
+            m = request.msg;
+            m.info = IRQ_TAKE_ONE | (uint32_t)err;
+            from = ipc_reply_receive(port, &m);
+        } else {
+            struct msg next;
+            from = irq_server_event(s, from, &next);
+            m = next;
+            if (from < 0) {
+                return (status_t)from;
+            }
+        }
+    }
+}
+
+/* The loop of a server whose controller has one line of another, `parent` (the handle of its interrupt 0, attached); returns as
+ * irq_server_run does.
+ *   take     one look: of one group of lines those that are up and open, now held, or none. What else is up makes the
+ *            parent's line fire again.
+ *   release  the same as ops->release
+ * The parent's line is released as soon as they are held and before anybody is told: a driver that takes its time keeps
+ * nobody waiting but those that share its line. */
+IRQ_INLINE status_t irq_server_run_below(struct irq_server *s, handle_t parent, void *hw,
+                                         struct irq_taken (*take)(void *hw),
+                                         void (*release)(void *hw, const struct irq_line *line))
+{
+    struct irq_line *const *recent = s->recent; /* these stay in registers */
+    struct irq_line *const lines = s->lines;
+    const handle_t port = s->port;
+    struct msg m = { .info = IRQ_TAKE_ONE };
+    int64_t from = ipc_notify_receive(0, 0, port, &m);
+
+    for (;;) {
+        const struct irq_line *line = recent[irq_recent_slot((uint64_t)from)];
+
+        if (line->key == irq_line_key((uint64_t)from, m.w[0]) && m.info == IRQ_OP_ACK) {
+            release(hw, line);
+            m.info = IRQ_TAKE_ONE; /* and status E_OK */
+            from = ipc_reply_receive(port, &m);
+        } else if (from >> 32 == RECV_EVENTS && (m.w[0] & IRQ_EVENT_PARENT) != 0) {
+            uint64_t others = m.w[0] & ~IRQ_EVENT_PARENT;
+            struct irq_taken taken = take(hw);
+            struct msg ack = { .info = IRQ_OP_ACK };
+            status_t err = ipc_call(parent, &ack);
+            (void)err; /* then the parent starts anew, and attaching again opens the line */
+            line = &lines[s->line_max];
+            for (; taken.up != 0; taken.up &= taken.up - 1) { /* at most 32 times */
+                if (line->port != 0) {
+                    (void)sys_notify(line->port, line->bits); /* a driver that is gone is *closed* soon */
+                }
+                line = irq_line_fire(s, &lines[taken.first + (uint32_t)__builtin_ctz(taken.up)]);
+            }
+            if (others != 0) { /* events came together: these next, by themselves */
+                (void)sys_notify(line->port, line->bits); /* likewise, or it is nobody */
+                m.w[0] = others;
+                continue;
+            }
             m.info = IRQ_TAKE_ONE;
             from = ipc_notify_receive(line->port, line->bits, port, &m);
         } else if (from >> 32 == RECV_CALL) {

@@ -7,38 +7,38 @@
  * Protocol: <cambium/proto/irq.h>.
  * Not here: FIQ, being the root (BCM2835).
  *
- * Who has which line and the requests are <cambium/irq_server.h>'s. There is neither acknowledge nor active state: a
- * line is held by masking it, from the moment it was seen until its driver's ACK. Only when all that was up is masked
- * the parent's line is opened again.
+ * Who has which line, requests and the loop are <cambium/irq_server.h>'s. There is neither acknowledge nor active state: a
+ * line is held by masking it, from the moment it was seen until its driver's ACK. What a bank has up is read and masked in
+ * one step (mmio_take32), since each step is a system call: the registers share their page.
  */
 #include <cambium/driver.h>
 #include <cambium/irq_server.h>
 #include <cambium/start.h>
 #include <stdbool.h>
+#include <string.h>
 #include <tree.h>
 #include "bcm2835_armctrl_ic_regs.h"
 
 enum { LINE_COUNT = BANK_COUNT * BANK_BITS };
 
+struct bank {
+    uint32_t pending, disable, enable; /* its registers */
+    uint32_t bits;                     /* lines that there are */
+    uint32_t open;                     /* of them: not masked */
+    uint32_t first;                    /* number of bit 0's line */
+};
+
 struct armctrl {
     struct irq_server server; /* first. A line is bank * BANK_BITS + bit */
     struct mmio regs;
-    uint32_t open[BANK_COUNT]; /* what is enabled */
+    struct bank banks[BANK_COUNT];
+    struct bank *last; /* where something was up last: the first to look into */
     struct irq_line lines[LINE_COUNT + 1];
     struct irq_watch watch[LINE_COUNT];
 };
 
 DEV_MATCH_TABLE struct dev_match armctrl_match[] = {
     DEV_MATCH("brcm,bcm2836-armctrl-ic", "irq", "reg interrupts", 0),
-};
-
-/* Where each bank has its registers. */
-static const struct bank {
-    uint32_t pending, enable, disable, bits;
-} banks[BANK_COUNT] = {
-    { IRQ_BASIC_PENDING, ENABLE_BASIC_IRQS, DISABLE_BASIC_IRQS, FIELD(BANK_0_BITS - 1, 0) },
-    { IRQ_PENDING_1, ENABLE_IRQS_1, DISABLE_IRQS_1, ~0u },
-    { IRQ_PENDING_2, ENABLE_IRQS_2, DISABLE_IRQS_2, ~0u },
 };
 
 /* Specifier: bank, bit in it. All lines are levels. */
@@ -58,23 +58,25 @@ static status_t armctrl_decode(struct irq_server *s, const struct tree_ref *ref,
     return E_OK;
 }
 
-/* ---- lines ---- */
+/* ---- lines: `at` is the bank, `bit` the bit there ---- */
 
 static struct armctrl *armctrl_of(struct irq_server *s)
 {
     return (struct armctrl *)(void *)s;
 }
 
-/* Not read back: should the parent's line be open before a mask has arrived, it fires once more for nothing. */
-static void bank_mask(struct armctrl *a, unsigned bank, uint32_t bits)
+static struct bank *bank_of(struct irq_server *s, uint32_t line)
 {
-    a->open[bank] &= ~bits;
-    mmio_write32(&a->regs, banks[bank].disable, bits);
+    return &armctrl_of(s)->banks[s->lines[line].at];
 }
 
+/* Not read back: should the parent's line be open before a mask has arrived, it fires once more for nothing. */
 static void armctrl_close(struct irq_server *s, uint32_t line)
 {
-    bank_mask(armctrl_of(s), line / BANK_BITS, BIT(line % BANK_BITS));
+    struct bank *b = bank_of(s, line);
+
+    b->open &= ~s->lines[line].bit;
+    mmio_write32(&armctrl_of(s)->regs, b->disable, s->lines[line].bit);
 }
 
 static status_t armctrl_program(struct irq_server *s, uint32_t line, bool edge)
@@ -83,24 +85,30 @@ static status_t armctrl_program(struct irq_server *s, uint32_t line, bool edge)
     return E_OK;
 }
 
+static inline void armctrl_release(void *at, const struct irq_line *line)
+{
+    struct armctrl *a = at;
+    struct bank *b = &a->banks[line->at];
+
+    b->open |= line->bit;
+    mmio_write32(&a->regs, b->enable, line->bit);
+}
+
 static void armctrl_open(struct irq_server *s, uint32_t line)
 {
-    struct armctrl *a = armctrl_of(s);
-
-    a->open[line / BANK_BITS] |= BIT(line % BANK_BITS);
-    mmio_write32(&a->regs, banks[line / BANK_BITS].enable, BIT(line % BANK_BITS));
+    armctrl_release(armctrl_of(s), &s->lines[line]);
 }
 
 static bool armctrl_asserted(struct irq_server *s, uint32_t line)
 {
-    const struct armctrl *a = armctrl_of(s);
+    uint32_t pending = mmio_read32(&armctrl_of(s)->regs, bank_of(s, line)->pending);
 
-    return (mmio_read32(&a->regs, banks[line / BANK_BITS].pending) & BIT(line % BANK_BITS)) != 0;
+    return (pending & s->lines[line].bit) != 0;
 }
 
 static bool armctrl_held(struct irq_server *s, uint32_t line)
 {
-    return (armctrl_of(s)->open[line / BANK_BITS] & BIT(line % BANK_BITS)) == 0;
+    return (bank_of(s, line)->open & s->lines[line].bit) == 0;
 }
 
 static const struct irq_server_ops armctrl_ops = {
@@ -113,61 +121,69 @@ static const struct irq_server_ops armctrl_ops = {
     .held = armctrl_held,
 };
 
-/* ---- the way of an interrupt ---- */
+/* ---- the way of an interrupt: irq_server_run_below's two hot functions ---- */
 
-/* The driver to be told last: that is done in one entry with the wait for the next event. */
-struct last {
-    handle_t port; /* 0: nobody */
-    uint64_t bits;
-};
-
-/* Masks what is up in a bank and tells whose it is. A line without an owner stays masked. */
-static void bank_fire(struct armctrl *a, unsigned bank, uint32_t pending, struct last *last)
+/* What is open and up in a bank, now masked. */
+static inline struct irq_taken bank_take(struct armctrl *a, struct bank *b)
 {
-    uint32_t up = pending & a->open[bank];
+    uint32_t up = mmio_take32(&a->regs, b->pending, b->open, b->disable);
 
-    if (up == 0) {
-        return;
-    }
-    bank_mask(a, bank, up);
-    for (; up != 0; up &= up - 1) { /* at most 32 times */
-        uint32_t bit = (uint32_t)__builtin_ctz(up);
-        const struct irq_line *line = irq_server_fire(&a->server, bank * BANK_BITS + bit);
-        if (line->port == 0) {
-            continue;
-        }
-        if (last->port != 0) {
-            (void)sys_notify(last->port, last->bits); /* a driver that is gone is *closed* soon */
-        }
-        *last = (struct last){ line->port, line->bits };
-    }
+    b->open &= ~up;
+    return (struct irq_taken){ b->first, up };
 }
 
-/* The parent's line fired. One look: what comes up behind it fires the parent's line again. */
-static struct last armctrl_fire(struct armctrl *a)
+/* Nothing was up where it was last: asks where. Each bank's own register decides, at most once. */
+static struct irq_taken armctrl_search(struct armctrl *a)
 {
+    static const uint32_t announced[BANK_COUNT] = { BASIC_ARM, BASIC_BANK_1, BASIC_BANK_2 };
     uint32_t basic = mmio_read32(&a->regs, IRQ_BASIC_PENDING);
-    struct last last = { 0 };
+    struct irq_taken taken = { 0 };
 
-    bank_fire(a, 0, basic & BASIC_ARM, &last);
-    if (basic & BASIC_BANK_1) {
-        bank_fire(a, 1, mmio_read32(&a->regs, IRQ_PENDING_1), &last);
+    for (unsigned i = 0; taken.up == 0 && i < BANK_COUNT; i++) {
+        if ((basic & announced[i]) != 0) {
+            a->last = &a->banks[i];
+            taken = bank_take(a, a->last);
+        }
     }
-    if (basic & BASIC_BANK_2) {
-        bank_fire(a, 2, mmio_read32(&a->regs, IRQ_PENDING_2), &last);
-    }
-    return last;
+    return taken;
+}
+
+/* The parent's line fired. A bank that has something up again and again does not keep the others waiting: each of its lines
+ * is masked until a driver ran, and the parent's line fires again before one does. */
+static inline struct irq_taken armctrl_take(void *at)
+{
+    struct irq_taken taken = bank_take(at, ((struct armctrl *)at)->last);
+
+    return taken.up != 0 ? taken : armctrl_search(at);
+}
+
+static status_t armctrl_run(struct armctrl *a)
+{
+    return irq_server_run_below(&a->server, start_handle("interrupts 0"), a, armctrl_take,
+                                armctrl_release);
 }
 
 /* ---- start ---- */
 
 static void armctrl_set_up(struct armctrl *a)
 {
+    static const struct bank banks[BANK_COUNT] = {
+        { IRQ_BASIC_PENDING, DISABLE_BASIC_IRQS, ENABLE_BASIC_IRQS, BASIC_ARM, 0, 0 },
+        { IRQ_PENDING_1, DISABLE_IRQS_1, ENABLE_IRQS_1, ~0u, 0, BANK_BITS },
+        { IRQ_PENDING_2, DISABLE_IRQS_2, ENABLE_IRQS_2, ~0u, 0, 2 * BANK_BITS },
+    };
+
+    memcpy(a->banks, banks, sizeof(a->banks));
+    a->last = &a->banks[0];
     a->server.ops = &armctrl_ops;
     a->server.lines = a->lines;
     a->server.watch = a->watch;
     a->server.line_max = LINE_COUNT;
     a->server.line_count = LINE_COUNT;
+    for (uint32_t line = 0; line < LINE_COUNT; line++) {
+        a->lines[line].at = line / BANK_BITS;
+        a->lines[line].bit = BIT(line % BANK_BITS);
+    }
     irq_server_reset(&a->server);
     irq_server_read_tree(&a->server);
 }
@@ -176,8 +192,8 @@ static void armctrl_set_up(struct armctrl *a)
 static void armctrl_start(struct armctrl *a)
 {
     mmio_write32(&a->regs, FIQ_CONTROL, 0);
-    for (unsigned bank = 0; bank < BANK_COUNT; bank++) {
-        bank_mask(a, bank, banks[bank].bits);
+    for (unsigned i = 0; i < BANK_COUNT; i++) {
+        mmio_write32(&a->regs, a->banks[i].disable, a->banks[i].bits);
     }
 }
 
@@ -195,30 +211,6 @@ int main(void)
     }
     armctrl_set_up(a);
     armctrl_start(a);
-    for (;;) {
-        struct event ev = event_wait();
-        struct last last = { 0 };
-        err = E_OK;
-        switch (ev.kind) {
-        case EV_IRQ:
-            last = armctrl_fire(a);
-            break;
-        case EV_CALL:
-            err = irq_server_request(&a->server, ev.badge, &ev.msg);
-            break;
-        case EV_CLOSED:
-            irq_server_closed(&a->server, ev.badge);
-            break;
-        case EV_COMMAND:
-            err = irq_server_command(&a->server, &ev.msg);
-            break;
-        case EV_NOTIFY: /* IRQ_EVENT_SILENT */
-            irq_server_silent(&a->server);
-            break;
-        case EV_INTERRUPT:
-            break; /* not for us */
-        }
-        event_done(&ev, err); /* answers, or opens the parent's line again */
-        event_notify(last.port, last.bits);
-    }
+    driver_ready();
+    return armctrl_run(a);
 }

@@ -58,7 +58,7 @@ static status_t l1_decode(struct irq_server *s, const struct tree_ref *ref, uint
 /* ---- lines ---- */
 
 /* Makes the line's mask what `open` says, and reads it back: when that is done, the write has arrived. */
-static inline void mask_write(const struct l1_hw *hw, uint32_t line)
+__attribute__((always_inline)) static inline void mask_write(const struct l1_hw *hw, uint32_t line)
 {
     const struct mmio *regs = mmio_mapped(&hw->regs);
     uint32_t open = *hw->open;
