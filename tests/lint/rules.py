@@ -240,6 +240,21 @@ def abi_is_described(tree):
         yield f"{page}: {n} {name} is not on the list, or twice"
 
 
+def frame_is_described(tree):
+    """C9: servers/frame.md has every call of the driver frame, and no other; every kind of event."""
+    page, headers = "servers/frame.md", ("libsys/include/cambium/driver.h", "libsys/include/cambium/mmio.h")
+    if page not in tree.paths or not all(header in tree.paths for header in headers):
+        return
+    code = "".join(tree.code(header) for header in headers)
+    calls = set(re.findall(r"^(?:static inline )?[a-z][\w ]*[ *](\w+)\(", code, re.M)) | set(re.findall(r"\b(EV_\w+)", code))
+    calls -= {name for name in calls if name.startswith("mmio_checked_")}  # what the others do where they cannot map
+    named = set(re.findall(r"`((?:node|driver|event|mmio|field|log)_\w+|EV_[A-Z]+)\b", tree.text(page)))
+    for name in sorted(calls - named):
+        yield f"{page}: {name} has no entry"
+    for name in sorted(named - calls):
+        yield f"{page}: {name} is in neither {' nor '.join(headers)}"
+
+
 MATCH = re.compile(r'\bDEV_MATCH\(\s*"([^"]+)"\s*,[^)]*?\)', re.S)
 
 
@@ -336,6 +351,7 @@ RULES = {
     "no path of one machine": (machine_paths, True),
     "references in documents resolve": (references_resolve, True),
     "kernel/abi/README.md describes every call and error": (abi_is_described, True),
+    "servers/frame.md describes every call of the driver frame": (frame_is_described, True),
     "compatible strings have a binding page and a host test": (bindings_documented_and_tested, True),
     "C files are formatted by .clang-format": (format_is_kept, True),
     "generated files are not committed": (generated_files, True),

@@ -32,6 +32,10 @@ SEEDS = {
          "kernel/abi/README.md": "### 0 `call`\nx0 port\n"},
         {"kernel/abi/calls.def": "CALL(0, call, PORT, RIGHT_CALL, 0)\n", "kernel/abi/err.def": 'ERR(E_OK,  0, "x")\n',
          "kernel/abi/README.md": "### 0 `call`\nx0 port (CALL)\n## Errors\n| `E_OK` | 0 | x |\n"}),
+    rules.frame_is_described: (
+        {"libsys/include/cambium/driver.h": "int event_new(void);\n", "libsys/include/cambium/mmio.h": "", "servers/frame.md": ""},
+        {"libsys/include/cambium/driver.h": "/* event_old() */\nstruct event event_new(int a,\n  int b);\n",
+         "libsys/include/cambium/mmio.h": "", "servers/frame.md": "`event_new(a)`"}),
     rules.bindings_documented_and_tested: (
         {"servers/drv/x/x.c": 'DEV_MATCH("a,x", "serial", "", 0)'},
         {"servers/drv/x/x.c": 'DEV_MATCH("a,x", "serial", "", 0)', "servers/drv/x/README.md": "a,x",
