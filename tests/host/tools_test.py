@@ -255,7 +255,8 @@ def test_setup_asks_for_a_commands_tools_where_they_are_used(tmp_path):
 
 def test_a_chosen_tests_needs_are_built_and_no_others(monkeypatch):
     listings = {"--tests": [{"name": "a", "depends": ["1", "2"]}, {"name": "b", "depends": ["3"]}, {"name": "c", "depends": []}],
-                "--targets": [{"id": n, "filename": [f"/build/tests/{n}"]} for n in "1234"]}
+                "--targets": [{"id": n, "filename": [f"/build/tests/{n}"], "build_by_default": n in "456", "subproject": who}
+                              for n, who in (*((n, None) for n in "12345"), ("6", "libc"))]}
     monkeypatch.setattr(test_tool, "introspect", lambda what, folder: listings[what])
-    assert test_tool.prerequisites("/build", ["a", "c"]) == ["tests/1", "tests/2"]
-    assert test_tool.prerequisites("/build", ["c"]) == []
+    assert test_tool.prerequisites("/build", ["a", "c"]) == ["tests/1", "tests/2", "tests/4", "tests/5"]
+    assert test_tool.prerequisites("/build", ["c"]) == ["tests/4", "tests/5"]

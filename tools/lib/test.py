@@ -51,9 +51,11 @@ def introspect(what, folder):
 
 
 def prerequisites(folder, names):
-    """What these tests need to be built beside all that is built anyhow, as ninja calls it."""
+    """What is built for these tests, as ninja calls it: what is built by default, and what they need beside that. (Ninja's own
+    target `all` has the executables of all tests in it.)"""
     wanted = {target for test in introspect("--tests", folder) if test["name"] in names for target in test["depends"]}
-    return sorted(os.path.relpath(path, folder) for target in introspect("--targets", folder) if target["id"] in wanted
+    return sorted(os.path.relpath(path, folder) for target in introspect("--targets", folder)
+                  if target["id"] in wanted or (target["build_by_default"] and not target.get("subproject"))
                   for path in target["filename"])
 
 
@@ -130,7 +132,7 @@ def main():
         print("0 passed, 0 failed")
         return 1
     if args.k:
-        build.compile_all(folder, ["all", *prerequisites(folder, names)])
+        build.compile_all(folder, prerequisites(folder, names))
     log = os.path.join(folder, "meson-logs", "testlog.json")
     if os.path.exists(log):
         os.remove(log)
