@@ -60,6 +60,52 @@ def test_lines_of_the_plugin_are_read():
     assert marks["first_user"]["total"] == 9 and longest == (12, 0x40, 99)
 
 
+def run_of(total, board):
+    """A guest in which each lap of every series, and each mark, took `total`."""
+    keys = bench.keys_in_order()
+    lines = [f"mark {mark} 0 {total} 0 0 0 0" for mark in ("first_user", "prompt")]
+    for n, key in enumerate(keys):
+        spiky = [2] * 50 + [total + 2] * 5 if key == "timer_tick" else [total] * 4
+        lines += [f"value {n} 1 {t - 1} 0 0 0 1" for t in spiky]
+    return bench.of_run(lines + [f"longest {total} 40 99"], board)
+
+
+def test_each_machine_has_its_column_and_each_goal_its_machine():
+    results = {"virt": run_of(100, "virt"), "raspi3b": run_of(300, "raspi3b")}
+    results["virt"]["irq_to_driver_gicv3"] = bench.result_of(bench.reduced(values(77), "median"), values=1)
+    table = bench.by_key(results)
+    assert list(table) == list(goals.GOALS)
+    assert table["irq_to_driver"]["measured"] == 100 and table["irq_to_driver"]["ok"]
+    assert table["irq_to_driver"]["machines"]["raspi3b"]["measured"] == 300  # beside it, judged by the key of its own
+    assert table["irq_to_driver_raspi3b"]["measured"] == 300 and table["irq_to_driver_raspi3b"]["ok"]
+    assert table["irq_to_driver_raspi3b"]["machines"].keys() == {"raspi3b"}
+    assert table["irq_to_driver_gicv3"]["machines"].keys() == {"virt"}
+    assert table["irq_to_driver_raspi4b"]["measured"] is None and not table["irq_to_driver_raspi4b"]["ok"]
+    assert table["thread_yield"]["measured"] == 50  # a lap is two of it
+    for key in "ipc_round_trip_0w", "timer_tick", "page_fault", "boot_prompt", "masked_longest":
+        assert [table[key]["machines"][name]["measured"] for name in results] == [100, 300]
+
+
+def test_the_table_fits_a_terminal_and_leaves_out_what_no_machine_measures():
+    results = {name: run_of(1234567, name) for name in bench.MACHINES}
+    lines = list(bench.rows(bench.by_key(results), bench.MACHINES))
+    assert max(map(len, lines + bench.NOTES.splitlines())) <= 80
+    assert lines[0].split() == ["key", "virt", "raspi3b", "raspi4b", "goal", "ok"]
+    assert any(line.startswith("irq_ack ") and line.endswith("NO") and line.count("1 234 567") == 3 for line in lines)
+    alone = "\n".join(bench.rows(bench.by_key({"raspi4b": results["raspi4b"]}), ["raspi4b"]))
+    assert "raspi3b" not in alone and "kernel_lines" not in alone
+    assert "irq_to_driver_raspi4b" in alone
+
+
+def test_a_board_without_a_tree_is_not_measured_and_that_is_said(monkeypatch):
+    monkeypatch.setattr(bench, "count", lambda timeout, gic=2, board="virt", traced=False: ([], "") if board == "raspi4b" else
+                        (["value 0 1 2 0 0 0 0"], "null_syscall    9 us\nbench: no port: E_FULL"))
+    monkeypatch.setattr(bench, "size", dict)
+    results, printed = bench.measure(["virt", "raspi4b"], 1)
+    assert results.keys() == {"virt"} and results["virt"]["null_syscall"]["measured"] == 3
+    assert "tools/firmware" in printed["raspi4b"] and printed["virt"] == "bench: no port: E_FULL"
+
+
 def test_archives_are_the_same_for_the_same_input_and_can_be_extended(tmp_path):
     (tmp_path / "a").write_bytes(b"first")
     (tmp_path / "b").write_bytes(b"second!")
