@@ -81,10 +81,23 @@ void page_free(struct process *payer, uint64_t pa);
 extern uint64_t object_counts[COUNTS];
 
 /* ---- handle.c ---- */
-struct handle_entry *handle_lookup(struct process *p, uint64_t h); /* NULL: no such handle */
+/* These two are inline since every slow call begins with them. NULL: no such handle. */
+static inline struct handle_entry *handle_lookup(struct process *p, uint64_t h)
+{
+    struct handle_entry *page = p->handle_page[h / HANDLES_PER_PAGE % HANDLE_PAGES],
+                        *e = page != NULL ? &page[h % HANDLES_PER_PAGE] : NULL;
+
+    return e != NULL && e->self == (handle_t)h && (handle_t)h != 0 ? e : NULL;
+}
 /* What is wrong with a handle where an object of this type with these rights is wanted: E_HANDLE, E_TYPE (so for a kept
  * reply), E_RIGHTS. */
-status_t handle_check(const struct handle_entry *e, enum object_type type, uint32_t rights);
+static inline status_t handle_check(const struct handle_entry *e, unsigned type, uint32_t rights)
+{
+    return e == NULL ? E_HANDLE
+           : (e->meta & RIGHTS_ALL) == 0 || ((const struct object *)e->object)->type != type ? E_TYPE
+           : (e->meta & rights) != rights ? E_RIGHTS
+                                          : E_OK;
+}
 /* The object of a handle; NULL, and *error: as handle_check. */
 void *object_get(struct process *p, uint64_t h, enum object_type type, uint32_t rights,
                  status_t *error);

@@ -11,29 +11,6 @@
 
 enum { INDEX_MASK = (1 << HANDLE_INDEX_BITS) - 1, GENERATION_MAX = 0x7ffff };
 
-static struct handle_entry *entry_at(struct process *p, unsigned index)
-{
-    return &p->handle_page[index / HANDLES_PER_PAGE][index % HANDLES_PER_PAGE];
-}
-
-struct handle_entry *handle_lookup(struct process *p, uint64_t h)
-{
-    unsigned index = h & INDEX_MASK;
-    struct handle_entry *e = index < p->handle_top && index != 0 ? entry_at(p, index) : NULL;
-
-    return e != NULL && e->self == (handle_t)h && h != 0 ? e : NULL;
-}
-
-status_t handle_check(const struct handle_entry *e, enum object_type type, uint32_t rights)
-{
-    const struct object *o = e != NULL && (e->meta & RIGHTS_ALL) != 0 ? e->object : NULL;
-
-    return e == NULL                      ? E_HANDLE
-           : o == NULL || o->type != type ? E_TYPE
-           : (e->meta & rights) != rights ? E_RIGHTS
-                                          : E_OK;
-}
-
 void *object_get(struct process *p, uint64_t h, enum object_type type, uint32_t rights,
                  status_t *error)
 {
@@ -68,7 +45,7 @@ static status_t handle_room(struct process *p)
 static struct handle_entry *handle_fill(struct process *p, void *object, uint32_t meta)
 {
     unsigned index = p->handle_free != 0 ? p->handle_free : p->handle_top++;
-    struct handle_entry *e = entry_at(p, index);
+    struct handle_entry *e = &p->handle_page[index / HANDLES_PER_PAGE][index % HANDLES_PER_PAGE];
 
     if (index == p->handle_free) {
         p->handle_free = (uint32_t)(uintptr_t)e->object;
