@@ -127,7 +127,9 @@ enum {
     THREAD_KILL = 0,     /* ends the thread; its pending call is dropped */
     THREAD_SET_PRIORITY, /* x2 = 0..31, not above the process's ceiling */
     THREAD_SET_TP,       /* x2 = TPIDR_EL0; handle 0 = the calling thread */
-    THREAD_GET_REG, /* x2 = 0..30 x registers, 31 sp, 32 pc, 33 pstate; thread must be stopped in a fault -> x1 */
+    /* of a thread stopped in a fault (handle 0: whose fault the caller received last and did not answer yet): x2 = 0..30 x
+     * registers, 31 sp, 32 pc, 33 pstate, above: a multiple of 8, the address of a word of its memory -> x1 */
+    THREAD_GET_REG,
     THREAD_EXIT, /* handle 0: ends the calling thread only */
     THREAD_SELF /* handle 0: -> x1 = a handle (MANAGE) of the calling thread: mutexes are owned by handles */
 };
@@ -148,8 +150,8 @@ enum {
 /* What the trace records of a thread, and the argument. Thread 0 is none. Later numbers are other events. */
 enum trace_event {
     TRACE_SWITCH = 1, /* it runs now, or goes on; thread 0: the core is idle */
-    TRACE_CALL,       /* its call was received by thread (31:0); op of its info (63:32); or its fault was, op 0 */
-    TRACE_REPLY,      /* it answered thread (31:0); status in its info (63:32) */
+    TRACE_CALL,       /* its call was received by thread (63:32); op of its info (31:0); or its fault was, op 0 */
+    TRACE_REPLY,      /* it answered thread (63:32); status in its info (31:0) */
     TRACE_NOTIFY,     /* event bits (argument) woke it */
     TRACE_IRQ,        /* the root interrupt server got an interrupt: INTID (argument) */
     TRACE_FAULT,      /* it stopped: FAULT_* (argument) */
@@ -158,9 +160,9 @@ enum trace_event {
     TRACE_WAKE,       /* it waits no more and gets argument as x0: RECV_CLOSED << 32 | badge, an error, E_OK from a futex */
     TRACE_TIMER,      /* a deadline (argument) passed: events follow as TRACE_NOTIFY, else its wait ended; 0: nobody waited */
     TRACE_SLICE,      /* its time slice ended while others wait for their turn */
-    TRACE_START,      /* it began, or the trace did: process id (argument) */
-    TRACE_NAME,       /* after TRACE_START, twice: 8 bytes of its process's name (argument) */
-    TRACE_END         /* it ended */
+    TRACE_START,      /* it begins: process id (argument) */
+    TRACE_END,        /* it ends: process id (argument) */
+    TRACE_NAME        /* twice after TRACE_END: 8 bytes of its process's name (argument); who lives has INFO_THREAD */
 };
 /* A line in the ring: "[seconds.micros] text", and for other levels than info "[seconds.micros] warn: text" ("error: ",
  * "debug: "). */

@@ -43,9 +43,8 @@ static BOOT_CODE void read_tree(const void *fdt)
     while ((error = tree_ram_read(fdt, KERNEL_LINEAR_LEN, &ram)) != E_OK) {
         fits(error, ram.what);
         if (error == E_LIMIT) {
-            halt_with_reason(ram.memory_done ? "the tree makes more than %u reservations"
-                                             : "the tree names more than %u ranges of memory",
-                             TREE_ENTRIES_MAX);
+            halt_with_reason("the tree has more than %u %s", TREE_ENTRIES_MAX,
+                             ram.memory_done ? "reservations" : "ranges of memory");
         }
         if (error == E_RANGE) {
             kprintf("RAM above %llu GiB is not used", KERNEL_LINEAR_LEN >> 30);

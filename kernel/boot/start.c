@@ -121,6 +121,7 @@ static BOOT_CODE uint64_t load_init(struct process *p, struct tree_range range)
         memcpy((char *)copy + s->skip, s->data, s->data_len);
         map(p, m, s->len, IMAGE_VA + s->va, s->flags);
     }
+    init_base = IMAGE_VA;
     return IMAGE_VA + elf.entry;
 }
 

@@ -10,12 +10,17 @@
 
 /* ---- log.c: assertions, ends, the log ---- */
 
-/* For what only our own bug can break; on in every build. Prints file, line and the expression. */
+/* For what only our own bug can break; on in every build. Prints file, line, the expression and the way there. */
 #define assert(x) ((x) ? (void)0 : assert_failed(#x, __FILE__, __LINE__))
 _Noreturn void assert_failed(const char *expression, const char *file, int line);
-_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Panic: init faulted, or the kernel (t: vectors.S:kernel_bad). Reports the cause, the registers, the way there, and stops. */
+_Noreturn void stop_at_fault(struct thread *t);
+/* The word at va of p's memory, or (NULL) of this core's stack; NULL: there is none, or it is a device's. */
+const uint64_t *word_at(struct process *p, uint64_t va);
+extern uint64_t init_base; /* where init's image lies */
 /* The boot cannot go on and nobody's code is wrong: says why, stops. */
-_Noreturn void halt_with_reason(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define halt_with_reason(...) (console_on = true, kprintf("halted: " __VA_ARGS__), stop())
+_Noreturn void stop(void);
 void kprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_port_gone(struct port *port);
 enum { LINE_LEN = 252 };
@@ -147,6 +152,7 @@ void thread_end(struct thread *t);
 /* Lets it wait no more, without result. */
 void thread_unblock(struct thread *t);
 void thread_raise(struct thread *t, unsigned level);
+const uint64_t *thread_value(const struct thread *t, uint64_t n); /* as THREAD_GET_REG */
 void thread_fault(struct thread *t, uint32_t cause, uint64_t address, uint64_t esr, uint64_t code);
 void fp_trap(struct thread *t);
 
@@ -216,11 +222,11 @@ typedef int64_t syscall_fn(struct thread *t, uint64_t *x, void *object, uint32_t
 /* ---- what vectors.S and fastpath.S call ---- */
 int64_t syscall(struct thread *t, uint64_t *x, uint64_t number);
 void exception_sync(struct thread *t);
+uint32_t fault_cause(uint64_t esr); /* FAULT_* */
 void exception_serror(struct thread *t);
 void irq_slow(void);
 void timer_tick(struct thread *current);
 struct thread *schedule(void);
-_Noreturn void kernel_exception(uint64_t sp, uint64_t lr);
 
 /* ---- arch ---- */
 /* access.c: accesses that may fault; 0, or -1 when they did. user_: with EL0's rights. op: 1, 2, 4 or 8 bytes, DEVICE_WRITE. */

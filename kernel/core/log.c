@@ -29,7 +29,7 @@ void console_flush(void)
     }
 }
 
-/* ---- lines; a small printf: %s, %u, and of 64 bits %lu, %ld, %#lx ---- */
+/* ---- lines; a small printf: %s, %u, %#x, and of 64 bits %lu, %#lx ---- */
 
 struct line {
     uint32_t len;
@@ -70,8 +70,7 @@ static void line_number(struct line *l, uint64_t value, unsigned base, unsigned 
 static void line_format(struct line *l, const char *f, va_list args)
 {
     for (; *f != '\0'; f++) {
-        bool is_long = false, minus;
-        int64_t value;
+        bool is_long = false;
 
         if (*f != '%') {
             line_char(l, *f);
@@ -84,10 +83,9 @@ static void line_format(struct line *l, const char *f, va_list args)
             line_string(l, va_arg(args, const char *));
             continue;
         }
-        value = is_long ? va_arg(args, int64_t) : va_arg(args, unsigned);
-        minus = *f == 'd' && value < 0;
-        line_string(l, *f == 'x' ? "0x" : minus ? "-" : "");
-        line_number(l, minus ? -(uint64_t)value : (uint64_t)value, *f == 'x' ? 16 : 10, 0, ' ');
+        line_string(l, *f == 'x' ? "0x" : "");
+        line_number(l, is_long ? va_arg(args, uint64_t) : va_arg(args, unsigned),
+                    *f == 'x' ? 16 : 10, 0, ' ');
     }
 }
 
@@ -111,23 +109,17 @@ static void line_out(struct line *l)
 }
 
 /* The kernel's own lines: "[time] [kernel] text". */
-static void kernel_line(const char *what, const char *format, va_list args)
-{
-    static struct line l; /* under the lock; too large for comfort on the stack of a panic */
-
-    line_stamp(&l);
-    line_string(&l, what);
-    line_format(&l, format, args);
-    line_out(&l);
-}
-
 void kprintf(const char *format, ...)
 {
+    static struct line l; /* under the lock; too large for comfort on the stack of a panic */
     va_list args;
 
     va_start(args, format);
-    kernel_line("[kernel] ", format, args);
+    line_stamp(&l);
+    line_string(&l, "[kernel] ");
+    line_format(&l, format, args);
     va_end(args);
+    line_out(&l);
 }
 
 /* ---- the call ---- */
@@ -227,52 +219,72 @@ SYSCALL(log)
 
 /* ---- ends ---- */
 
-static _Noreturn void report_and_stop(const char *what, const char *format, va_list args)
-{
-    static bool again;
-    const struct core *core = this_core();
+enum { CORE_STACK_LEN = 16384 };
 
-    if (!again) { /* else the report itself failed: what is out is out */
-        again = true;
-        console_on = true;
-        kernel_line(what, format, args);
-        if (core->current != NULL) {
-            kprintf("core %u, process %s, thread %u, IRQs %lu", core->number,
-                    core->current->process->name, core->current->id, core->irqs);
-        }
-    }
+uint64_t init_base;
+
+const uint64_t *word_at(struct process *p, uint64_t va)
+{
+    uint64_t skip, *entry = p != NULL && va < USER_END ? mmu_entry(p, va, &skip) : NULL;
+
+    return va % 8 != 0 ? NULL
+           : entry != NULL && (*entry & (PTE_VALID | PTE_DEVICE)) == PTE_VALID
+               ? pa_to_va((*entry & PTE_ADDRESS) + va % PAGE_SIZE)
+           : p == NULL && this_core()->stack_top - va - 1 < CORE_STACK_LEN ? (void *)va
+                                                                           : NULL;
+}
+
+_Noreturn void stop(void)
+{
     for (;;) {
         wfi();
     }
 }
 
-_Noreturn void halt_with_reason(const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    report_and_stop("[kernel] halted: ", format, args);
-}
-
-_Noreturn void panic(const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    report_and_stop("[kernel] PANIC: ", format, args);
-}
-
 _Noreturn void assert_failed(const char *expression, const char *file, int line)
 {
-    panic("%s:%u: assertion failed: %s (called from image + %#lx)", file, line, expression,
-          (uint64_t)__builtin_return_address(0) - (uint64_t)_start);
+    console_on = true;
+    kprintf("PANIC: %s:%u: assertion failed: %s", file, line, expression);
+    __builtin_trap(); /* the rest is stop_at_fault's */
 }
 
-/* From vectors.S: an exception inside the kernel. */
-_Noreturn void kernel_exception(uint64_t sp, uint64_t lr)
+/* What init (t), or the kernel itself, did, and from where, outwards by frame records (AAPCS64, 6.4.6), which need not be
+ * right. tools/lib/symbolise.py reads it; it knows a kernel by the number that its text makes. */
+_Noreturn void stop_at_fault(struct thread *t)
 {
-    uint64_t elr = sysreg_read(elr_el1);
+    static const char causes[][8] = { "",      "read", "write", "execute", "align",
+                                      "undef", "brk",  "bus",   "SError" };
+    unsigned cause = fault_cause(sysreg_read(esr_el1));
+    bool has_far = cause < FAULT_INSTRUCTION || cause == FAULT_BUS;
+    const struct core *core = this_core();
+    const struct thread *current = core->current != NULL ? core->current : t;
+    const char *name = t->process != NULL ? "init" : "kernel";
+    uint64_t base = t->process != NULL ? init_base : (uint64_t)_start, fp = t->x19_x30[10];
+    uint64_t at = has_far ? sysreg_read(far_el1) : t->elr;
+    const uint64_t *record;
+    uint32_t id = 0;
 
-    panic("exception in the kernel: ESR %#lx, FAR %#lx, pc %#lx (image + %#lx), lr %#lx, sp %#lx",
-          sysreg_read(esr_el1), sysreg_read(far_el1), elr, elr - (uint64_t)_start, lr, sp);
+    if (t->fault) { /* the report itself failed: what is out is out */
+        stop();
+    }
+    t->fault = console_on = true;
+    for (uint64_t w = (uint64_t)__boot_end; w < (uint64_t)__text_end; w += 4) {
+        id = id * 31 + *(const uint32_t *)w;
+    }
+    kprintf("PANIC: %s: %s %#lx%s", name, causes[cause], at,
+            core->stack_top - CORE_STACK_LEN - 1 - at < PAGE_SIZE ? " (stack overflow)" : "");
+    kprintf("ESR %#lx, core %u, process %s, thread %u, IRQs %lu", sysreg_read(esr_el1),
+            core->number, current->process != NULL ? current->process->name : "none", current->id,
+            core->irqs);
+    for (unsigned i = 0; i < 32; i += 2) {
+        kprintf("x%u %#lx  x%u %#lx", i, *thread_value(t, i), i + 1, *thread_value(t, i + 1));
+    }
+    kprintf("%s %#x: pc +%#lx lr +%#lx", name, id, t->elr - base, t->x19_x30[11] - base);
+    for (unsigned i = 0;
+         i < 24 && fp % 16 == 0 && (record = word_at(t->process, fp)) != NULL && record[1] != 0;
+         i++) {
+        kprintf("%s %#x: +%#lx", name, id, record[1] - base);
+        fp = record[0] > fp ? record[0] : 1;
+    }
+    stop();
 }

@@ -73,7 +73,7 @@ void thread_end(struct thread *t)
     if (t->state == TS_DEAD) {
         return;
     }
-    trace(TRACE_END, t, 0);
+    trace(TRACE_END, t, t->process->id);
     sched_unready(t);
     thread_unblock(t);
     futex_owner_gone(t);
@@ -122,11 +122,11 @@ void thread_fault(struct thread *t, uint32_t cause, uint64_t address, uint64_t e
 
     trace(TRACE_FAULT, t, cause);
     if (p->object.payer == NULL && cause == FAULT_EXIT) { /* it gave up, and said why before */
-        halt_with_reason("init ended (%ld); its last lines say why", (long)code);
+        halt_with_reason("init ended (%s%lu); its last lines say why", code >> 63 != 0 ? "-" : "",
+                         code >> 63 != 0 ? -code : code);
     }
     if (p->object.payer == NULL) {
-        panic("init faulted: cause %u, address %#lx, pc %#lx, ESR %#lx", cause, address, t->elr,
-              esr);
+        stop_at_fault(t);
     }
     if (t->doomed) {
         thread_end(t);
@@ -223,26 +223,25 @@ SYSCALL(thread_create)
     return error;
 }
 
-static status_t thread_register(const struct thread *target, uint64_t n, uint64_t *out)
+const uint64_t *thread_value(const struct thread *t, uint64_t n)
 {
-    if (n > 33 || !target->fault) {
-        return n > 33 ? E_RANGE : E_AGAIN;
-    }
-    *out = n < 19    ? target->x[n]
-           : n < 31  ? target->x19_x30[n - 19]
-           : n == 31 ? target->sp_el0
-           : n == 32 ? target->elr
-                     : target->spsr;
-    return E_OK;
+    return n < 19    ? &t->x[n]
+           : n < 31  ? &t->x19_x30[n - 19]
+           : n == 31 ? &t->sp_el0
+           : n == 32 ? &t->elr
+           : n == 33 ? &t->spsr
+                     : word_at(t->process, n);
 }
 
 /* x0 thread (0: the caller), x1 THREAD_*, x2 value -> x1 */
 SYSCALL(thread_control)
 {
     status_t error = E_OK;
-    struct object *o =
-        x[0] != 0 ? object_get(t->process, x[0], OBJECT_THREAD, RIGHT_MANAGE, &error) : &t->object;
+    struct object *o = x[0] != 0 ? object_get(t->process, x[0], OBJECT_THREAD, RIGHT_MANAGE, &error)
+                       : x[1] == THREAD_GET_REG && t->caller != NULL ? &t->caller->object
+                                                                     : &t->object;
     struct thread *target = o != NULL ? object_thread(o) : NULL;
+    const uint64_t *value;
 
     if (error != E_OK || target->state == TS_DEAD) {
         return error != E_OK ? error : E_DEAD;
@@ -259,7 +258,9 @@ SYSCALL(thread_control)
         futex_rebase(target);
         return E_OK;
     case THREAD_GET_REG:
-        return thread_register(target, x[2], &x[1]);
+        value = target->fault ? thread_value(target, x[2]) : NULL;
+        x[1] = value != NULL ? *value : 0;
+        return value != NULL ? E_OK : target->fault ? E_RANGE : E_AGAIN;
     case THREAD_KILL:
     case THREAD_EXIT:
         if ((target == t) != (x[1] == THREAD_EXIT) || target->process->object.payer == NULL) {

@@ -206,29 +206,21 @@ uint64_t early_slide(uint64_t seed)
 
 void console_flush(void) {}
 
-static void say(const char *format, va_list args)
-{
-    char line[LINE_LEN];
-
-    (void)vsnprintf(line, sizeof(line), format, args); /* reads the strings that it is given */
-}
-
 void kprintf(const char *format, ...)
 {
+    char line[LINE_LEN];
     va_list args;
 
     va_start(args, format);
-    say(format, args);
+    (void)vsnprintf(line, sizeof(line), format, args); /* reads the strings that it is given */
     va_end(args);
 }
 
-_Noreturn void halt_with_reason(const char *format, ...)
-{
-    va_list args;
+bool console_on;
+uint64_t init_base;
 
-    va_start(args, format);
-    say(format, args);
-    va_end(args);
+_Noreturn void stop(void)
+{
     longjmp(fake.end, 1);
 }
 

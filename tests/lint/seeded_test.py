@@ -127,7 +127,7 @@ def test_a_kernel_that_panics_is_seen(tmp_path):
     image = tmp_path / "Image"
     image.write_bytes(content)
     tap = run_target("higher runs at once", str(image))
-    assert f"image + {offset:#x}" in tap
+    assert f"pc +{offset:#x} lr" in tap
     assert counted(result="ERROR", stdout=tap) == (0, 1, 0)
 
 

@@ -31,9 +31,9 @@ def test_boot_code_and_the_page_below_the_stack_are_not_mapped_after_the_boot(bo
         address = 0xffffffff80000000 + offsets[symbol] + offset
         return "gpa:" in monitor.ask(f"gva2gpa {address:#x}")
 
-    assert library.machine.wait_until(lambda: mapped("panic"), timeout=20)  # EL1: the kernel idles
+    assert library.machine.wait_until(lambda: mapped("stop_at_fault"), timeout=20)  # EL1: the kernel idles
     assert not mapped("_start") and not mapped("boot_main") and not mapped("tree_check") and not mapped("fdt_next_tag")
-    assert mapped("halt_with_reason") and mapped("psci_system")
+    assert mapped("stop") and mapped("psci_system")
     assert mapped("__boot_stack_end", -8) and mapped("__boot_stack")
     assert not mapped("__boot_stack", -8) and mapped("__bss_end", -8)  # a stack that is too short is an exception
 

@@ -56,7 +56,7 @@ def test_the_kernel_lies_where_its_seed_says_and_nowhere_else(boot, tmp_path, se
     def mapped(address):
         return "gpa:" in monitor.ask(f"gva2gpa {address:#x}")
 
-    ram, text = library.RAM + 512 * MIB, library.kernel_symbols()["panic"]
+    ram, text = library.RAM + 512 * MIB, library.kernel_symbols()["stop_at_fault"]
     assert library.machine.wait_until(lambda: mapped(image + text), timeout=20)  # EL1: the kernel idles
     assert f"gpa: {ram:#x}" in monitor.ask(f"gva2gpa {linear + ram:#x}")
     if image != IMAGE:

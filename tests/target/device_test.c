@@ -297,14 +297,27 @@ static void revoking_unmaps_everywhere(void)
     close_handle(node);
 }
 
+static void stops(struct shared *s)
+{
+    (void)s;
+    __builtin_trap();
+}
+
+/* Reading a register may do something: THREAD_GET_REG reads RAM only. */
 static void device_goes_with_its_process(void)
 {
     struct child c;
+    struct msg m;
+    uint64_t value;
     handle_t d = derive(world.root, CLOCK_PA, PAGE_SIZE);
 
     child_new(&c, 0, 0);
     child_give(&c, 0, d, RIGHT_READ | RIGHT_MANAGE, 0);
     EXPECT(sys_map(c.process, d, 0, 0, PAGE_SIZE, 0x7fff0000, MAP_READ), E_OK);
+    child_run(&c, stops, PRIORITY_RUNNER + 1);
+    EXPECT(child_fault(&c, &m), FAULT_BREAKPOINT);
+    EXPECT(sys_thread_control(0, THREAD_GET_REG, 0x7fff0000, &value), E_RANGE);
+    EXPECT(sys_thread_control(0, THREAD_GET_REG, m.w[4] - m.w[4] % 16 - 16, &value), E_OK);
     child_end(&c);
     volatile uint32_t *regs = map_new(d, PAGE_SIZE, MAP_READ); /* its window is free again */
     EXPECT(regs[CLOCK_ID / 4], CLOCK_ID_VALUE);

@@ -94,6 +94,8 @@ static void reads_then_exits(struct shared *s)
 {
     register uint64_t pattern __asm__("x20") = 0x2020202020202020ull;
     __asm__ volatile("" : "+r"(pattern));
+    s->w[3] = 0x3333333333333333ull;
+    s->w[4] = (uint64_t)&s->w[3];
     s->w[1] = *(volatile uint64_t *)0x7fff0000ull;
     __asm__ volatile("" : "+r"(pattern));
     s->w[2] = pattern;
@@ -120,8 +122,18 @@ static void fault_can_be_mended_and_tried_again(void)
     EXPECT(sys_thread_control(c.thread, THREAD_GET_REG, 31, &value), E_OK);
     EXPECT(value, m.w[4]);
     EXPECT(sys_thread_control(c.thread, THREAD_GET_REG, 34, &value), E_RANGE);
+    /* and without its handle: it is the fault that we still owe an answer */
+    EXPECT(sys_thread_control(0, THREAD_GET_REG, 20, &value), E_OK);
+    EXPECT(value, 0x2020202020202020ull);
+    EXPECT(sys_thread_control(0, THREAD_GET_REG, c.shared->w[4], &value), E_OK);
+    EXPECT(value, 0x3333333333333333ull);
+    const uint64_t no_word[] = { c.shared->w[4] + 4, m.w[1], 0x7fff0008, 1ull << 39, (uint64_t)-8 };
+    for (unsigned i = 0; i < sizeof(no_word) / sizeof(no_word[0]); i++) {
+        EXPECT(sys_thread_control(0, THREAD_GET_REG, no_word[i], &value), E_RANGE);
+    }
     EXPECT(sys_map(c.process, memory, 0, 0, PAGE_SIZE, 0x7fff0000, MAP_READ), E_OK);
     EXPECT(sys_reply(0, &(struct msg){ .info = E_OK }), E_OK);
+    EXPECT(sys_thread_control(0, THREAD_GET_REG, 0, &value), E_AGAIN); /* our own */
     EXPECT(child_fault(&c, &m), FAULT_EXIT);
     EXPECT(c.shared->w[1], 4711);
     EXPECT(c.shared->w[2], 0x2020202020202020ull);

@@ -24,7 +24,7 @@ static uint64_t image_l2[ENTRIES] TABLE, image_l3[IMAGE_TABLES][ENTRIES] TABLE;
 uint64_t window_l3[ENTRIES] TABLE;
 uint64_t early_tree_l3[(PLACES - TREE_TABLE) * ENTRIES] TABLE;
 
-extern char __boot_end[], __text_end[], __rodata_end[], __archive_end[];
+extern char __rodata_end[], __archive_end[];
 extern char __bss_end[], __boot_stack[], __image_end[];
 
 static BOOT_CODE void map_image(uint64_t pa, const char *from, const char *to, uint64_t attributes)

@@ -5,9 +5,9 @@
 #include "sysreg.h"
 #include <core/core.h>
 
-static uint32_t cause_of(uint64_t esr)
+uint32_t fault_cause(uint64_t esr)
 {
-    unsigned ec = ESR_EC(esr), fsc = ESR_FSC(esr);
+    unsigned ec = ESR_EC(esr) & ~1u /* from EL0 or not */, fsc = ESR_FSC(esr);
 
     if (ec != EC_DATA_LOWER && ec != EC_INSN_LOWER) {
         return ec == EC_PC_ALIGN || ec == EC_SP_ALIGN ? FAULT_ALIGNMENT
@@ -35,5 +35,5 @@ void exception_sync(struct thread *t)
     } else if (ec == EC_SP_ALIGN) {
         address = t->sp_el0;
     }
-    thread_fault(t, cause_of(esr), address, esr, 0);
+    thread_fault(t, fault_cause(esr), address, esr, 0);
 }

@@ -52,7 +52,7 @@
  * other code refers to them. */
 #define BOOT_CODE __attribute__((section(".text.boot")))
 
-extern char _start[];
+extern char _start[], __boot_end[], __text_end[]; /* text_ */
 extern uint64_t kernel_linear;
 
 static inline unsigned index_at(uint64_t va, unsigned level) /* in the table of level 1..3 */

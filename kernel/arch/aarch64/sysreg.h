@@ -37,7 +37,7 @@
 #define ESR_FNV(esr) (((esr) >> 10) & 1)
 #define ESR_FSC(esr) ((unsigned)(esr)&0x3f)
 enum { EC_FP = 0x07, EC_INSN_LOWER = 0x20, EC_PC_ALIGN = 0x22, EC_DATA_LOWER = 0x24 };
-enum { EC_SP_ALIGN = 0x26, EC_BRK = 0x3c };
+enum { EC_SP_ALIGN = 0x26, EC_SERROR = 0x2e, EC_BRK = 0x3c };
 enum { FSC_EXTERNAL = 0x10, FSC_ALIGNMENT = 0x21 };
 
 #define INSTRUCTION(name, text)                                                                    \

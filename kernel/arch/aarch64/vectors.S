@@ -158,8 +158,8 @@ boot_leave:
     b       leave_kernel
 
 /* An exception inside the kernel. One kind is expected: a user or device access that faulted (access.c, which lends x0
- * and x9), and continues at core->fixup with x0 = -1. All else is a panic, on the whole of this core's stack: it may have
- * been too short, so nothing is stored there before. */
+ * and x9), and continues at core->fixup with x0 = -1. All else is a panic, on a stack of its own: this core's is part of what
+ * is reported, and may have been too short. There lies a struct thread for the registers; x0, x9, x16, x17 are lost. */
 kernel_sync:
     mrs     x0, tpidr_el1
     ldr     x9, [x0, #core.fixup]
@@ -171,13 +171,14 @@ kernel_sync:
     mov     x0, #-1
     eret
 kernel_bad:
-    mrs     x16, tpidr_el1
     mov     x17, sp
-    ldr     x18, [x16, #core.stack_top]
-    mov     sp, x18
-    mov     x0, x17
-    mov     x1, x30
-    b       kernel_exception            /* C, does not return */
+    adrp    x16, panic_thread
+    mov     sp, x16
+    SAVE_FULL
+    mov     x0, sp
+    str     x17, [x0, #thread.sp_el0]
+    add     sp, x0, #4096
+    b       stop_at_fault               /* void (struct thread *): C, does not return */
 
 /* void fp_save(struct fp_state *), fp_load: q0..q31, fpcr, fpsr; the caller has opened CPACR_EL1. */
     .arch_extension fp
