@@ -3,6 +3,7 @@
  * mapped (start_info->tree_va); the authority comes with the handles named "device", "device1", ...
  */
 #include <cambium/client.h>
+#include <cambium/command.h>
 #include <cambium/driver.h>
 #include <cambium/proto/clock.h>
 #include <cambium/start.h>
@@ -58,9 +59,19 @@ status_t node_mmio_checked(struct node node, unsigned index, uint64_t len, struc
     return E_OK;
 }
 
-/* Maps [offset, offset + m->len) of m's window, whose registers begin at physical address `pa`. E_NOSYS: only checked
- * accesses reach it. */
-static status_t window_map(struct mmio *m, uint64_t pa, uint64_t offset)
+/* Tells init where a window is, so that it can say of a fault what register that was. */
+static void window_tell(unsigned index, const struct mmio *m, uint64_t offset)
+{
+    struct command_page *page = (struct command_page *)start_info->command_va;
+
+    if (page != NULL && index < COMMAND_WINDOWS) {
+        page->windows[index] = (struct command_window){ m->base, m->len, offset };
+    }
+}
+
+/* Maps [offset, offset + m->len) of m's window `index`, whose registers begin at physical address `pa`. E_NOSYS: only
+ * checked accesses reach it. */
+static status_t window_map(struct mmio *m, unsigned index, uint64_t pa, uint64_t offset)
 {
     /* init rounded the window up to whole pages if no other node has a window there; then it can be mapped. If it did
      * not, the window begins at the first register, and the kernel refuses to map it. */
@@ -79,6 +90,7 @@ static status_t window_map(struct mmio *m, uint64_t pa, uint64_t offset)
         return err == E_RANGE || err == E_INVAL ? E_NOSYS : err;
     }
     m->base = va + skip;
+    window_tell(index, m, offset);
     return E_OK;
 }
 
@@ -92,7 +104,7 @@ status_t node_mmio(struct node node, unsigned index, uint64_t len, struct mmio *
     if (err) {
         return err;
     }
-    err = window_map(&m, reg.base, 0);
+    err = window_map(&m, index, reg.base, 0);
     if (err != E_OK && err != E_NOSYS) {
         return err;
     }
@@ -115,7 +127,7 @@ status_t node_mmio_part(struct node node, unsigned index, uint64_t offset, uint6
         return err;
     }
     m.len = len;
-    err = window_map(&m, reg.base, offset);
+    err = window_map(&m, index, reg.base, offset);
     if (!err) {
         *out = m;
     }

@@ -243,10 +243,15 @@ void report_server_name(struct init *init, const struct server *s, char *out, si
 /* Lines for what the plan could not give a server. */
 void report_plan(struct init *init);
 void report_started(struct init *init, const struct server *s);
-/* A fault: `who`, its cause in words, where. *m as received. */
-void report_fault(struct init *init, const char *who, const struct child *c, const struct msg *m);
-/* The same in a few words, cut at len. */
-void report_fault_reason(const struct msg *m, char *out, size_t len);
+
+/* ---- fault.c ---- */
+
+/* Lines for a fault that came as *m and is not answered yet: of `who`, whose process is `c`; s: if it is a server. The
+ * cause in a few words, cut at len, in out_why. */
+void fault_report(struct init *init, const char *who, const struct server *s, const struct child *c,
+                  const struct msg *m, char *out_why, size_t len);
+/* A number that an image's code makes: tools/lib/symbolise.py computes the same, to look up addresses in the right file. */
+uint32_t fault_image_id(const struct elf_image *elf);
 
 /* ---- child.c ---- */
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <tree.h>
+#include "elf64.h"
 #include "init.h"
 
 /* What the kernel gave; see start.h. */
@@ -123,7 +124,7 @@ static void serve_fault(struct init *init, uint32_t badge, const struct msg *m)
 
     if (job != NULL && job->state == JOB_RUNNING) {
         if (!is_exit) {
-            report_fault(init, job->image->name, &job->child, m);
+            fault_report(init, job->image->name, NULL, &job->child, m, why, sizeof(why));
         }
         job_end(init, job, is_exit ? JOB_EXITED : JOB_FAULTED,
                 is_exit ? (int)m->w[6] : (int)m->w[0]);
@@ -135,8 +136,7 @@ static void serve_fault(struct init *init, uint32_t badge, const struct msg *m)
         (void)snprintf(why, sizeof(why), "it ended by itself"); /* fits */
         if (!is_exit) {
             report_server_name(init, s, name, sizeof(name));
-            report_fault(init, name, &s->child, m);
-            report_fault_reason(m, why, sizeof(why));
+            fault_report(init, name, s, &s->child, m, why, sizeof(why));
         }
         supervise_death(init, s, why);
     }
@@ -184,6 +184,20 @@ static void serve(struct init *init)
     }
 }
 
+/* Which init this is: when it faults itself, the kernel tells offsets in it (tools/lib/symbolise.py). */
+static void report_build(struct init *init)
+{
+    const struct elf64_ehdr *header = (const struct elf64_ehdr *)start_info->image_va;
+    const struct elf64_phdr *text =
+        (const struct elf64_phdr *)(start_info->image_va + header->e_phoff);
+    struct elf_image own = { .segment_count = 1,
+                             .segments = { { .data = (const uint8_t *)header,
+                                             .data_len = text->p_filesz,
+                                             .flags = MAP_EXEC } } };
+
+    report(init, LOG_INFO, "build %08x", fault_image_id(&own));
+}
+
 int main(void)
 {
     static struct init init = { .suspect = -1 };
@@ -192,6 +206,7 @@ int main(void)
         report(&init, LOG_ERROR, "no port: out of memory");
         return E_NOMEM;
     }
+    report_build(&init);
     if (init_plan(&init) == E_OK) {
         report_plan(&init);
         report_console(&init);

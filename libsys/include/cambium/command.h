@@ -20,6 +20,14 @@ enum command_op {
     COMMAND_OWN           /* the class's own from here on */
 };
 
+/* Where the server mapped a register window of its node (reg entry n is windows[n]); for the report of a crash only. */
+struct command_window {
+    uint64_t va;     /* of the register at `offset` */
+    uint64_t len;    /* bytes; 0: not mapped */
+    uint64_t offset; /* in the window */
+};
+enum { COMMAND_WINDOWS = 16 };
+
 struct command_page {
     /* written by init; seq last, with release order */
     uint32_t seq;
@@ -32,6 +40,7 @@ struct command_page {
     uint32_t state; /* SERVER_* */
     int32_t error;  /* SERVER_FAILED: why */
     char reason[64];
+    struct command_window windows[COMMAND_WINDOWS];
 };
 
 enum server_state { SERVER_STARTING = 0, SERVER_READY = 1, SERVER_FAILED = 2 };
