@@ -5,15 +5,18 @@ import importlib.machinery
 import importlib.util
 import os
 import re
+import select
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 import build
 import firmware
 import image
 import machine
+import symbolise
 import trees
 
 MKARCHIVE = os.path.join(build.TOOLS, "mkarchive")
@@ -161,11 +164,37 @@ def interactive(command, args):
     if args.gdb:
         print("Waiting for a debugger: `tools/gdb` in another terminal.", file=sys.stderr)
     print("Leave with `poweroff`, or with Ctrl-A then x. Ctrl-C goes to the shell.", file=sys.stderr, flush=True)
-    try:
-        return 0 if subprocess.run(command, timeout=args.timeout).returncode == 0 else 1
-    except subprocess.TimeoutExpired:
-        print(f"\ntools/run: ended after {args.timeout:g} s", file=sys.stderr)
-        return 1
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as qemu:
+        if not copied(qemu.stdout.fileno(), symbolise.Stream(symboliser(args)), args.timeout):
+            qemu.terminate()  # it gives the terminal back; one that hangs does not
+            try:
+                qemu.wait(5)
+            except subprocess.TimeoutExpired:
+                qemu.kill()
+            print(f"\ntools/run: ended after {args.timeout:g} s", file=sys.stderr)
+    return 0 if qemu.returncode == 0 else 1
+
+
+def symboliser(args):
+    return symbolise.Symboliser(elves=list(args.add.values()))
+
+
+def copied(source, stream, timeout):
+    """Shows what comes from `source`, through `stream`, as it comes; False: the time is over and it has not ended. The
+    terminal's keys are QEMU's own: it reads them raw, which also makes our output one that does not wait."""
+    end = None if timeout is None else time.monotonic() + timeout
+    while True:
+        if not select.select([source], [], [], None if end is None else max(0, end - time.monotonic()))[0]:
+            return False
+        data = os.read(source, 65536)
+        if not data:
+            return True
+        data = stream.feed(data)
+        while data:
+            try:
+                data = data[os.write(1, data):]
+            except BlockingIOError:
+                select.select([], [1], [])
 
 
 def split_commands(text):
@@ -193,15 +222,16 @@ def with_status(line, status):
 def execute(command, args):
     """--exec: types, prints, powers off."""
     failed, status = [], 0
+    symbols = symboliser(args)
     with machine.Machine(command, timeout=args.timeout or 120) as m:
         try:
-            print(m.prompt(), end="")
+            print(symbolise.annotated(m.prompt(), symbols), end="")
             for number, line in enumerate(args.commands, 1):
                 print(machine.PROMPT + line)
                 if line == "poweroff":
                     failed += [f"{later}: not run, the machine is off" for later in args.commands[number:]]
                     break
-                print(m.run(with_status(line, status)), end="", flush=True)
+                print(symbolise.annotated(m.run(with_status(line, status)), symbols), end="", flush=True)
                 status = m.status()
                 if status != 0:
                     failed.append(f"{line}: status {status}")
@@ -210,7 +240,7 @@ def execute(command, args):
             if code != 0:
                 failed.append(f"power-off: QEMU ended with status {code}")
         except machine.Stopped as what:
-            failed.append(machine.clean(str(what)))
+            failed.append(symbolise.annotated(machine.clean(str(what)), symbols))
     for reason in failed:
         print(f"tools/run: {reason}", file=sys.stderr)
     return 1 if failed else 0
