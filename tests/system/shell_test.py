@@ -39,7 +39,7 @@ def test_the_trace_shows_the_way_of_a_key_press(shell):
     assert shell.status() == 0
     for event in (r"gicv2/\d+ +gets interrupt", r"pl011/\d+ +is woken by events 0x1", r"pl011/\d+ +calls gicv2/\d+, op 1",
                   r"serial/\d+ +is woken by events", r"serial/\d+ +calls pl011/\d+, op \d+", r"serial/\d+ +answers shell/\d+",
-                  r"hello/\d+ +is there", r"hello/\d+ +faults, cause \(exit\)", r"hello/\d+ +ends", r"- +idle"):
+                  r"hello/\d+ +begins", r"hello/\d+ +faults, cause \(exit\)", r"hello/\d+ +ends", r"- +idle"):
         assert re.search(event, text), event
     times = [int(line.split()[0]) for line in text.splitlines()[1:]]
     assert times == sorted(times) and all(len(line) < 80 for line in text.splitlines())
@@ -82,6 +82,7 @@ def test_what_a_server_logs_is_set_at_run_time_and_for_its_later_incarnations(sh
     shell.run("log pl011 info")
     assert attached_again() == 2
     assert "no such server" in shell.run("log nobody debug")
+    assert "has no level" in shell.run("log init debug")
     assert shell.status() == 1
     assert "usage: log" in shell.run("log pl011 loud")
     assert shell.status() == 2

@@ -26,7 +26,7 @@ OPTIONS = ("-Doptimization=0", "-Dkernel_optimization=0", "-Dcoverage=true")
 FOLDERS = ("kernel", "libsys")
 LIST = os.path.join(build.ROOT, "tests", "README.md")
 # Not those that build kernels of their own, and not those that repeat one thing for long.
-SYSTEM = ("bad_archive", "bad_tree", "boot", "dma", "kill", "list", "memory", "museum", "programs", "random",
+SYSTEM = ("bad_archive", "bad_tree", "boot", "crash", "dma", "kill", "list", "memory", "museum", "programs", "random",
           "root", "shared_line", "shell")
 SOME = (("lint/seeded_test.py", "kernel_that_panics"),)
 HOSTILE = "hostile 1 300000"

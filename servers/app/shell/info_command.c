@@ -215,7 +215,10 @@ static int log_set(struct shell *sh, const char *server, int level)
         err = msg_call(sh->init, &m);
     }
     if (err == E_NOTFOUND) {
-        printf("log: %s: no such server; try tree\n", server);
+        printf(strcmp(server, "init") == 0 || strcmp(server, "kernel") == 0
+                   ? "log: %s: has no level, it says all that it has to say\n"
+                   : "log: %s: no such server; try tree\n",
+               server);
         return STATUS_FAILED;
     }
     return err == E_OK ? STATUS_OK : shell_fail("log", server, err);
