@@ -190,3 +190,34 @@ def test_a_board_without_a_device_tree_says_how_to_get_one(tmp_path, monkeypatch
     (tmp_path / "bcm2710-rpi-3-b.dtb").write_bytes(b"\xd0\x0d\xfe\xed" + bytes(60))
     code, _, err = run("--machine", "raspi3b", "--exec", "echo x")
     assert code == 2 and "damaged" in err
+
+
+ROW = r"    #0  by_null +tests/system/programs/crash\.c:\d+\r*\n    #1  middle "
+
+
+def test_exec_adds_functions_and_lines_to_a_crash():
+    code, out, err = run("--add", os.path.join(library.PROGRAMS, "crash.elf"), "--exec", "crash null")
+    assert code == 1 and "crash null: status 129" in err
+    assert re.search(ROW, out), out
+
+
+def test_a_session_keeps_its_keys_and_gets_functions_and_lines_for_a_crash():
+    """Editing, Ctrl-C and the monitor's Ctrl-A are not tools/run's; the terminal is as before when it ends."""
+    import pexpect
+    shell = pexpect.spawn("/bin/sh", ["-c", "before=$(stty -g); \"$@\"; echo status $?; test \"$before\" = \"$(stty -g)\" && echo same",
+                                      "-", os.path.join(library.ROOT, "tools", "run"), "--no-install", "--add",
+                                      os.path.join(library.PROGRAMS, "crash.elf")], encoding="utf-8", timeout=120, dimensions=(24, 80))
+    shell.expect("cambium> ")
+    shell.send("crash nil\b\b\bnull\r")
+    shell.expect(ROW)
+    shell.expect("cambium> ")
+    shell.send("cat\r")
+    shell.send("abc")
+    shell.expect("abc")
+    shell.send("\x03")
+    shell.expect("cambium> ")
+    shell.send("\x01h")
+    shell.expect("C-a x")
+    shell.send("\x01x")
+    shell.expect("status 0\r\nsame", timeout=20)
+    shell.close()
