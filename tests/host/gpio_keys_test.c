@@ -145,7 +145,9 @@ static void each_part_with_a_code_is_a_key_and_the_others_are_named(void **state
     assert_int_equal(key->controller, tree_node(tree, "/gpio@1000"));
     assert_int_equal(key->code, KEY_POWER);
     assert_int_equal(key->debounce_ns, 5 * MS);
-    assert_int_equal(fake.log_lines, 6); /* four of no code, a damaged one, a hole */
+    assert_int_equal(k.key[1].debounce_ns, 1000 * MS);
+    assert_int_equal(fake.log_lines,
+                     7); /* four of no code, a damaged one, a hole, a time too long */
     assert_string_equal(fake.log, "open-drain has no linux,code: left out");
     assert_int_equal(gpio.line[1].bits, 0x10000);
 }
@@ -278,7 +280,9 @@ static void switches_and_other_keys_are_logged_only(void **state)
     pass(100 * MS);
     assert_string_equal(fake.log, "poweroff: code 30, up");
     line_moves(4, 1);
-    pass(100 * MS);
+    pass(999 * MS);
+    assert_string_equal(fake.log, "poweroff: code 30, up");
+    pass(1 * MS);
     assert_string_equal(fake.log, "hole: code 0, down");
     assert_int_equal(power.asked, 0);
 }

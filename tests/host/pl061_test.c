@@ -491,6 +491,16 @@ static void claims_are_read_from_the_tree_and_what_is_wrong_is_said(void **state
     assert_string_equal(fake.log, "/keys names line 9: there are 8, from 0");
 }
 
+static void interrupts_are_claims_only_at_a_controller_of_interrupts(void **state)
+{
+    (void)state;
+    assert_int_equal(fdt_nop_property(tree, tree_node(tree, "/gpio@1000"), "interrupt-controller"),
+                     0);
+    struct pl061 *p = started(0, 1);
+    assert_int_equal(p->gpio.lines[7].owner, -1);
+    assert_int_equal(ask(p, PROGRAM, GPIO_OP_WRITE, 7, 1), E_OK);
+}
+
 static void a_node_reaches_the_lines_that_it_names_and_no_other(void **state)
 {
     struct pl061 *p = started(0, 1);
@@ -689,6 +699,7 @@ int main(void)
         T(an_edge_while_no_driver_is_there_is_told_to_who_subscribes_again),
         T(a_first_driver_forgets_what_was_before_it),
         T(claims_are_read_from_the_tree_and_what_is_wrong_is_said),
+        T(interrupts_are_claims_only_at_a_controller_of_interrupts),
         T(a_node_reaches_the_lines_that_it_names_and_no_other),
         T(an_open_drain_line_is_not_driven),
         T(a_specifier_of_other_than_two_cells_is_refused),
