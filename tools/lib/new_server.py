@@ -30,7 +30,7 @@ TEMPLATES = os.path.join(os.path.dirname(os.path.realpath(__file__)), "new_serve
 LIST = "servers/drv/meson.build"
 TABLE = "servers/drv/README.md"
 VIRT = "dts/trees/good-virt-gicv2.dts"  # the tree that QEMU makes for its virt
-MATCH = re.compile(r'\bDEV_MATCH\(\s*"([^"]+)"\s*,\s*"([^"]+)"[^)]*?\)', re.S)
+MATCH = re.compile(r'\bDEV_MATCH\(\s*"([^"]+)"\s*,\s*"([^"]*)"[^)]*?\)', re.S)
 KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long main
 register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while""".split()
 
@@ -111,7 +111,7 @@ def name_must_be_free(name):
 
 def removal_name(name):
     """CLASS/NAME of a driver that is there, for a hint."""
-    return next((f"{kind}/{name}" for _, kind in tables().get(f"servers/drv/{name}/{name}.c", [])), f"CLASS/{name}")
+    return next((f"{kind}/{name}" for _, kind in tables().get(f"servers/drv/{name}/{name}.c", []) if kind), f"CLASS/{name}")
 
 
 def tables():
@@ -128,16 +128,29 @@ def kernels_compatibles():
 
 def compatible_must_be_free(compatible):
     longest = limit("libsys/include/cambium/match.h", r"compatible\[(\d+)\]") - 1
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9,._+-]*", compatible):
-        raise Refused(f"{compatible!r} is no compatible string: letters, digits and ,._+- such as arm,pl031")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9,._+-]*( [0-9a-f]{1,8}=[0-9a-f]{1,8})*", compatible):
+        raise Refused(f"{compatible!r} is no compatible string: letters, digits and ,._+- such as arm,pl031. Behind it may stand what "
+                      "registers hold, such as 'virtio,mmio 8=4' (<cambium/match.h>)")
     if len(compatible) > longest:
         raise Refused(f"{compatible} has {len(compatible)} characters, and a match table has room for {longest}")
-    if compatible in kernels_compatibles():
+    if string_of(compatible) in kernels_compatibles():
         raise Refused(f"{compatible} is the kernel's own, says servers/init/plan.c: no server gets such a node")
     for name, entries in tables().items():
-        if compatible in [entry[0] for entry in entries]:
-            raise Refused(f"{compatible} is claimed by {name} already: init would give the node to the first of them in the "
-                          "archive. Name what only the new server knows, or change that one")
+        for claimed in [entry[0] for entry in entries if string_of(entry[0]) == string_of(compatible)]:
+            if claimed == compatible or " " not in claimed or " " not in compatible:
+                raise Refused(f"{compatible} is claimed by {name} already ({claimed}): init would give the node to the first of them in "
+                              "the archive. Name what only the new server knows, or change that one")
+
+
+def string_of(compatible):
+    """Without what registers must hold."""
+    return compatible.partition(" ")[0]
+
+
+def registers(compatibles):
+    """{offset: value} of a device that the first string fits."""
+    held = [word.split("=") for word in compatibles[0].split(" ")[1:]]
+    return {0: 0x12345678, **{int(offset, 16): int(value, 16) for offset, value in held}}
 
 
 def pci_compatible(text):
@@ -176,12 +189,14 @@ def texts(kind, name, compatibles, about):
     """{file: text} of the server."""
     pci = any(re.fullmatch(r"pci[0-9a-f]{4},[0-9a-f]{4}", c) for c in compatibles)
     on_virt = bool(set(compatibles) & virt_compatibles())
+    holds = registers(compatibles)
     has_protocol = exists(protocol(kind))
     words = {
         "NAME": name, "UPPER": name.upper(), "CLASS": kind, "ABOUT": about,
         "MATCHES": "\n".join(f'    DEV_MATCH("{c}", "{kind}", "reg", 0),' for c in compatibles),
         "COMPATIBLES": ", ".join(f"`{c}`" for c in compatibles),
-        "COMPATIBLES_PY": ", ".join(f'"{c}"' for c in compatibles),
+        "COMPATIBLES_PY": ", ".join(f'"{c}"' for c in dict.fromkeys(map(string_of, compatibles))),
+        "REGISTERS": "{" + ", ".join(f"{offset:#05x}: {value:#010x}" for offset, value in holds.items()) + "}",
         "PROTOCOL": f"<cambium/proto/{kind}.h>." if has_protocol else f"none yet; it will be <cambium/proto/{kind}.h>.",
         "PROTOCOL_MD": f"`<cambium/proto/{kind}.h>`" if has_protocol else f"whose protocol will be `<cambium/proto/{kind}.h>`",
         "PCI_README": PCI_README.format(name=name) if pci else "",
@@ -306,7 +321,7 @@ def remove(kind, name, force):
     entries = tables().get(source)
     if not entries:
         raise Refused(f"servers/drv/{name} is no driver: {source} with a match table is not there")
-    classes = sorted({entry[1] for entry in entries})
+    classes = sorted({entry[1] for entry in entries if entry[1]})
     if kind not in classes:
         raise Refused(f"{source} is of class {' and '.join(classes)}, not {kind}: say --remove {classes[0]}/{name}")
     tests = [f"tests/host/{name}_test.c", f"tests/system/{name}_test.py"]
