@@ -65,8 +65,12 @@ status_t images_read(struct init *init)
         image->error = elf_check(file.data, file.len, &image->elf, &why);
         image->why = why;
         if (image->error) {
-            report(init, LOG_ERROR, "%s: cannot be used: %s (%s)", file.name, why,
+            report(init, LOG_ERROR, "%s: cannot be used: %s (%s); build it anew", file.name, why,
                    err_name(image->error));
+        } else if (image->elf.match_count == 0 && !is_spare && strncmp(file.name, "bin/", 4) != 0) {
+            report(init, LOG_ERROR,
+                   "%s: has no match table, so it serves nothing: DEV_MATCH_TABLE is missing",
+                   file.name);
         }
         init->plan_images[init->image_count++] =
             (struct plan_image){ .name = file.name,

@@ -144,6 +144,8 @@ struct server {
     bool is_level_set;         /* somebody asked: each new incarnation is told too */
     bool is_level_due;         /* this one is still to be told */
     uint8_t asked;             /* enum asked, in the present round */
+    uint64_t round_ticks;      /* CPU time that it had at the beginning of that */
+    bool is_full;              /* the log says that its pages are nearly used up */
 };
 
 struct job {

@@ -79,6 +79,7 @@ enum plan_class { PLAN_IRQ_ROOT = 0, PLAN_IRQ, PLAN_BUS, PLAN_DRIVER, PLAN_MUX }
 struct plan_service {
     const struct plan_image *image;
     const struct dev_match *match;
+    const struct plan_image *rival; /* another image that claims the same; NULL */
     int node;        /* index; -1: a service without a node ("console") */
     uint8_t class;   /* enum plan_class */
     bool is_waiting; /* cannot be started; has no rank, stands behind all that have */

@@ -393,6 +393,34 @@ static enum plan_class class_of(const struct plan *p, const struct plan_node *n)
     return strcmp(provides, "bus") == 0 || strcmp(provides, "pci") == 0 ? PLAN_BUS : PLAN_DRIVER;
 }
 
+/* Another image that claims what `match` of `image` does: of images that are equally specific the first serves. */
+static const struct plan_image *rival_of(const struct plan *p, const struct plan_image *image,
+                                         const struct dev_match *match)
+{
+    for (unsigned i = 0; i < p->image_count; i++) {
+        for (unsigned k = 0; k < p->images[i].match_count; k++) {
+            const struct dev_match *m = &p->images[i].match[k];
+            if (&p->images[i] != image && ((m->flags ^ match->flags) & MATCH_SERVICE) == 0 &&
+                strcmp(m->compatible, match->compatible) == 0) {
+                return &p->images[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Whether a service without a node has that name already. */
+static bool is_taken(const struct plan *p, const struct dev_match *match)
+{
+    for (unsigned i = 0; i < p->service_count; i++) {
+        if (p->services[i].node < 0 &&
+            strcmp(p->services[i].match->compatible, match->compatible) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static struct plan_service *plan_add_service(struct plan *p, const struct plan_image *image,
                                              const struct dev_match *match, int node,
                                              enum plan_class class)
@@ -402,9 +430,12 @@ static struct plan_service *plan_add_service(struct plan *p, const struct plan_i
         return NULL;
     }
     struct plan_service *s = &p->services[p->service_count++];
-    *s = (struct plan_service){
-        .image = image, .match = match, .node = node, .class = (uint8_t) class, .need_node = -1
-    };
+    *s = (struct plan_service){ .image = image,
+                                .match = match,
+                                .rival = rival_of(p, image, match),
+                                .node = node,
+                                .class = (uint8_t) class,
+                                .need_node = -1 };
     return s;
 }
 
@@ -426,7 +457,7 @@ void plan_resolve(struct plan *p)
     for (unsigned i = 0; i < p->image_count; i++) {
         for (unsigned k = 0; k < p->images[i].match_count; k++) {
             const struct dev_match *m = &p->images[i].match[k];
-            if (m->flags & MATCH_SERVICE) {
+            if ((m->flags & MATCH_SERVICE) && !is_taken(p, m)) {
                 (void)plan_add_service(p, &p->images[i], m, -1, PLAN_MUX); /* counted in dropped */
             }
         }

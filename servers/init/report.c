@@ -54,6 +54,21 @@ static void report_moved_console(struct init *init, const struct plan_service *s
     }
 }
 
+/* Two images that claim the same: somebody put one there who expects it to run. */
+static void report_rival(struct init *init, const struct server *s)
+{
+    char name[TREE_PATH_LEN];
+
+    if (s->plan->rival == NULL) {
+        return;
+    }
+    report_server_name(init, s, name, sizeof(name));
+    report(init, LOG_ERROR,
+           "%s: %s and %s both claim \"%s\": %s serves it; take one out of the archive", name,
+           s->plan->image->name, s->plan->rival->name, s->plan->match->compatible,
+           s->plan->image->name);
+}
+
 void report_plan(struct init *init)
 {
     const struct plan *p = &init->plan;
@@ -92,6 +107,7 @@ void report_plan(struct init *init)
             report(init, LOG_WARN, "%s: %s waits for %s", path, s->image->name, why);
         }
         if (s->plan != NULL) {
+            report_rival(init, s);
             report_moved_console(init, s->plan);
         }
     }

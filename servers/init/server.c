@@ -154,6 +154,7 @@ static status_t server_load(struct init *init, struct server *s)
     if (err == E_OK) {
         s->incarnation++;
         s->grant_step = 0;
+        s->is_full = false;
         s->state = SERVICE_STARTING;
         s->started_ns = time_now_ns();
         round_soon(init, s->started_ns);

@@ -22,6 +22,7 @@ enum { FAKE_HANDLES = 512, FAKE_FIRST = 1000, FAKE_DMA_PAGES = 1024 };
 struct fake {
     struct init init;
     uint64_t now; /* what time_now_ns tells */
+    unsigned cpu_percent[SERVERS], pages_used[SERVERS]; /* of the servers' processes, as the kernel tells */
     unsigned creations, kills;
     unsigned grants_busy; /* so many grants answer E_BUSY first */
     status_t fail_create, fail_grant, fail_memory; /* E_OK: they work */

@@ -463,6 +463,30 @@ static void more_nodes_than_servers_leave_the_console_its_place(void **state)
     free(f.arena);
 }
 
+static void of_two_that_claim_the_same_the_first_serves_and_the_other_is_named(void **state)
+{
+    static const struct plan_image twins[] = { { "drv/a", uart, 2 },
+                                               { "drv/b", uart, 2 },
+                                               { "drv/gic", gic, 1 },
+                                               { "mux/a", mux, 1 },
+                                               { "mux/b", mux, 1 } };
+    struct fixture f = { .fdt = tree_load("good-virt-gicv2") };
+    size_t len = plan_arena_len(f.fdt);
+
+    (void)state;
+    f.arena = malloc(len);
+    assert_int_equal(plan_make(f.fdt, twins, 5, NULL, f.arena, len, &f.plan), E_OK);
+    const struct plan_node *n = node_at(&f, "/pl011@9000000");
+    const struct plan_service *s = &f.plan.services[n->service];
+    assert_ptr_equal(s->image, &twins[0]);
+    assert_ptr_equal(s->rival, &twins[1]);
+    assert_ptr_equal(console_of(&f)->image, &twins[3]);
+    assert_ptr_equal(console_of(&f)->rival, &twins[4]);
+    assert_null(f.plan.services[node_at(&f, "/intc@8000000")->service].rival);
+    assert_int_equal(f.plan.service_count, 3); /* one console */
+    plan_unload(&f);
+}
+
 static void every_tree_of_the_museum_gets_a_plan(void **state)
 {
     static const char *const names[] = { "bad-address",  "bad-interrupt",   "bad-memory",
@@ -515,6 +539,7 @@ int main(void)
         cmocka_unit_test(more_nodes_than_servers_leave_the_console_its_place),
         cmocka_unit_test(every_tree_of_the_museum_gets_a_plan),
         cmocka_unit_test(a_small_arena_is_an_error),
+        cmocka_unit_test(of_two_that_claim_the_same_the_first_serves_and_the_other_is_named),
     };
     return TREE_RUN(tests);
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Archives and images that are damaged: the reason is given, and what is not affected runs."""
+import re
 import struct
 
 import boot as library
@@ -58,7 +59,7 @@ def test_an_init_that_faults_is_a_panic_that_says_where(boot, tmp_path):
     entry, = struct.unpack_from("<Q", contents["init"], 24)  # also its offset in the file: the first segment begins both
     contents["init"] = contents["init"][:entry] + bytes(4) + contents["init"][entry + 4:]
     machine = boot_with(boot, tmp_path, contents)
-    machine.expect(r"PANIC: fault of init: undef, [^\n]*", timeout=20)
+    machine.expect(r"PANIC: init: undef 0x[^\n]*", timeout=20)
     machine.expect("process init", timeout=5)
     found = machine.expect(r"\[kernel\] init 0x[0-9a-f]+: pc \+(0x[0-9a-f]+) lr", timeout=5)
     assert int(found.group(1), 16) == entry
@@ -144,3 +145,50 @@ def test_a_server_that_never_becomes_ready_is_reported_and_the_rest_runs(boot, t
     assert library.machine.wait_until(lambda: "BROKEN" in machine.run("tree"), timeout=120, pause=2)
     assert "/stuck" in machine.run("log")
     assert "Hello from Cambium." in machine.run("hello")
+
+
+def greedy_tree(tmp_path, **nodes):
+    """A tree with a node for each; its value is the property "how" (tests/system/programs/greedy.c), or a compatible."""
+    tree = library.qemu_tree(tmp_path)
+    for name, how in nodes.items():
+        node = tree.add_subnode(0, name)
+        tree.setprop_str(node, "compatible", how if isinstance(how, str) else "cambium,test-greedy")
+        if not isinstance(how, str):
+            tree.setprop_u32(tree.path_offset("/" + name), "how", how)
+    return library.save(tmp_path, "greedy.dtb", library.blob(tree))
+
+
+WELL, SILENT, HOG, LEAK = range(4)
+
+
+def test_each_bad_driver_is_named_with_the_reason_and_the_rest_runs(boot, tmp_path):
+    contents, greedy = library.entries(), library.program("greedy")
+    contents.update({"drv/greedy": greedy, "drv/twin": greedy, "drv/tableless": contents["bin/hello"], "drv/short": greedy[:5000],
+                     "drv/other": greedy[:18] + b"\x3e\0" + greedy[20:], "drv/narrow": greedy[:4] + b"\1" + greedy[5:],
+                     "mux/text": b"not a program"})
+    machine = boot(initrd=library.archive(tmp_path, contents),
+                   dtb=greedy_tree(tmp_path, well=WELL, silent=SILENT, leak=LEAK, lacking="cambium,test-lacking"))
+    machine.prompt()
+    log = machine.run("log")
+    for sentence in [
+            "/well: drv/greedy and drv/twin both claim \"cambium,test-greedy\": drv/greedy serves it; take one out of the archive",
+            "drv/tableless: has no match table, so it serves nothing: DEV_MATCH_TABLE is missing",
+            "drv/other: cannot be used: built for another machine than AArch64 (E_FORMAT); build it anew",
+            "drv/narrow: cannot be used: not a 64-bit little-endian ELF file (E_FORMAT); build it anew",
+            "mux/text: cannot be used: not an ELF file, or cut off in its header (E_FORMAT); build it anew",
+            "/lacking: drv/greedy waits for resets bridge, which leads nowhere"]:
+        assert sentence in log, log
+    assert "drv/short: cannot be used: " in log and "(cut off?) (E_FORMAT)" in log
+    assert "waits for resets bridge" in " ".join(machine.run("tree /lacking").split()), machine.run("tree /lacking")
+    for sentence in [r"/leak: drv/greedy uses \d+ of 512 pages and 40\d\d of 4095 handles: does it leak\? 'restart /leak' frees them",
+                     "/silent: drv/greedy does not answer any more: stopped"]:
+        assert library.machine.wait_until(lambda: re.search(sentence, machine.run("log")), timeout=60, pause=1), machine.run("log")
+    assert "Hello from Cambium." in machine.run("hello")
+
+
+def test_a_driver_that_takes_the_cpu_is_stopped_and_those_it_starved_are_not(boot, tmp_path):
+    contents = library.entries()
+    contents["drv/greedy"] = library.program("greedy")
+    machine = boot(initrd=library.archive(tmp_path, contents), dtb=greedy_tree(tmp_path, hog=HOG))
+    machine.expect("/hog: drv/greedy takes the CPU from all below it: stopped", timeout=60)
+    assert machine.text.count("stopped") == 1, machine.text
