@@ -268,7 +268,7 @@ IRQ_INLINE status_t irq_server_run_below(struct irq_server *s, handle_t parent, 
             }
             if (others != 0) { /* events came together: these next, by themselves */
                 (void)sys_notify(line->port, line->bits); /* likewise, or it is nobody */
-                m.w[0] = others;
+                m = (struct msg){ .w = { others } }; /* whole: else its words would be kept across the call above */
                 continue;
             }
             m.info = IRQ_TAKE_ONE;
