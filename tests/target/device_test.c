@@ -73,6 +73,7 @@ static void wrong_access_is_refused(void)
         EXPECT(read_at(d, 0, 4, 2, &value), E_INVAL);
         EXPECT(write_at(d, 0, 4, 0x101, 0), E_INVAL);
         EXPECT(sys_device_take(d, 0, 4, 0, 1, 2, &value), E_INVAL);
+        EXPECT(sys_device_take(d, 0, 4, 1, 1, 0, &value), E_INVAL);
         EXPECT(sys_device_take(d, 0, 4, 0, 1, (uint64_t)-4, &value), E_RANGE);
         EXPECT(read_at(d, 0, 3, 0, &value), E_INVAL);
         EXPECT(read_at(d, 0, 0, 0, &value), E_INVAL);
