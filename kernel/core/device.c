@@ -181,9 +181,8 @@ SYSCALL(device_access)
         if (w->pa % PAGE_SIZE + w->len <= PAGE_SIZE && w->pa % 4 == 0) {
             d->words[x[1]] = (struct window_words){ w->len / 4, va, entry, *entry };
         }
-        x[1] = x[4];
         error = reads ? register_access(w->pa + from, width, &x[1]) : E_OK;
-        x[4] &= x[1]; /* a write's, unchanged */
+        x[4] = reads ? x[4] & x[1] : x[4];
         if (error == E_OK && writes && (x[4] != 0 || !reads)) {
             error = register_access(w->pa + to, width | DEVICE_WRITE, &x[4]);
         }

@@ -346,7 +346,6 @@ fast_device_access:
     mrs     x12, tpidr_el1
     adr     x13, .Laccess_aborted
     str     x13, [x12, #core.fixup]
-    mov     x1, x4
     tbnz    x2, #4, .Laccess_write
     ldr     w1, [x14, x3]
     tbz     x2, #5, .Laccess_done
