@@ -138,7 +138,7 @@ static void print_line(const struct controller *c, unsigned line)
         (void)snprintf(owner, sizeof(owner), "a program"); /* fits */
     }
     printf("%4u  %4u  %-9s  %5u  %7u  %s%s\n", c->first + line, line,
-           m.w[0] & GPIO_STAT_DRIVEN ? "out" : "in", m.w[0] & GPIO_STAT_HIGH ? 1 : 0,
+           m.w[0] & GPIO_STAT_DRIVEN ? "out" : "in", m.w[0] & GPIO_STAT_HIGH ? 1u : 0u,
            (unsigned)m.w[2], owner, m.w[0] & GPIO_STAT_WATCHED ? ", watched" : "");
 }
 
@@ -217,7 +217,7 @@ static int watch_command(unsigned number)
 {
     struct controller c;
     handle_t port, notify;
-    struct msg m;
+    struct msg m = { 0 };
 
     if (!controller_of(number, &c)) {
         return 1;
