@@ -314,6 +314,22 @@ static status_t serve_pend(struct irq_server *s, uint32_t node, uint64_t index)
     return E_OK;
 }
 
+static status_t serve_gate(struct irq_server *s, uint32_t node, struct msg *m)
+{
+    const struct irq_line *line = line_find(s, node, m->w[0]);
+    handle_t device = 0;
+
+    if (s->ops->gate == NULL || line == NULL) {
+        return line == NULL ? E_NOTFOUND : E_NOSYS;
+    }
+    status_t err = s->ops->gate(s, (uint32_t)(line - s->lines), &device, &m->w[0]);
+    if (!err) {
+        m->w[MSG_WORDS - 1] = device;
+        m->info = msg_info(0, 1, 0); /* the answer brings it */
+    }
+    return err;
+}
+
 /* Of one who shares the line. */
 static void stat_sharer(struct irq_server *s, const struct irq_sharer *sharer, struct msg *m)
 {
@@ -380,6 +396,9 @@ status_t irq_server_request(struct irq_server *s, uint32_t node, struct msg *m)
     case IRQ_OP_SET_PENDING:
         err = serve_pend(s, node, m->w[0]);
         break;
+    case IRQ_OP_GATE:
+        err = serve_gate(s, node, m);
+        break;
     }
     if (given != 0 && err == E_OK) {
         (void)sys_handle_close(given); /* not wanted: it must not fill our table */
@@ -398,16 +417,16 @@ status_t irq_server_command(struct irq_server *s, const struct msg *command)
 
 /* ---- a root server's loop ---- */
 
-status_t irq_server_serve(int64_t from, struct irq_request *request)
+void irq_server_serve(int64_t from, struct irq_request *request)
 {
-    const struct msg *m = &request->msg;
+    struct msg *m = &request->msg;
     handle_t given = info_handles(m->info) != 0 ? (handle_t)m->w[MSG_WORDS - 1] : 0;
-    status_t err = irq_server_request(request->server, (uint32_t)from, &request->msg);
+    status_t err = irq_server_request(request->server, (uint32_t)from, m);
 
     if (err != E_OK && given != 0) {
         (void)sys_handle_close(given);
     }
-    return err;
+    m->info = msg_info((uint32_t)err, info_op(m->info) == 0 ? info_handles(m->info) : 0, 0);
 }
 
 int64_t irq_server_event(struct irq_server *s, int64_t from, struct msg *m)
@@ -424,4 +443,37 @@ int64_t irq_server_event(struct irq_server *s, int64_t from, struct msg *m)
     } /* else negative: the notify failed, the driver's port is gone, and *closed* follows */
     m->info = IRQ_TAKE_ONE;
     return sys_notify_receive(0, 0, s->port, m);
+}
+
+/* ---- below another controller ---- */
+
+struct irq_gate irq_gate_open(handle_t parent)
+{
+    struct msg m = { .info = msg_info(IRQ_OP_GATE, 0, 1), .w = { 0 } };
+    status_t err = sys_call(parent, &m);
+
+    bool is_given = err == E_OK && info_op(m.info) == 0 && info_handles(m.info) == 1;
+    return (struct irq_gate){ .device = is_given ? (handle_t)m.w[MSG_WORDS - 1] : 0,
+                              .value = m.w[0] };
+}
+
+void irq_gate_ack(handle_t parent, struct irq_gate *gate)
+{
+    struct msg m = { .info = IRQ_OP_ACK };
+    uint32_t idle = gate->idle;
+
+    if (idle >= IRQ_IDLE_MAX) {
+        if (idle == IRQ_IDLE_MAX) {
+            log_warn("the parent's line stays asserted, and nothing is up: masked until it is "
+                     "attached again");
+        }
+        return;
+    }
+    status_t err = sys_call(parent, &m);
+    (void)err;               /* then the parent starts anew, and attaching again opens the line */
+    if (gate->device != 0) { /* it was refused: its controller's server is a new one */
+        (void)sys_handle_close(gate->device);
+        *gate = irq_gate_open(parent);
+        gate->idle = idle;
+    }
 }

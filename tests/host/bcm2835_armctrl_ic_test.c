@@ -350,6 +350,97 @@ static void a_parent_that_died_keeps_nobody_from_being_told(void **state)
     assert_int_equal(told(PORT_A, 0x10), 2);
 }
 
+/* A parent that has a gate: each time it is asked it gives another handle. */
+enum { GATE = 80, GATE_VALUE = 3 };
+static unsigned gates;
+static status_t parent_with_gate(handle_t port, struct msg *m)
+{
+    assert_int_equal(port, PARENT);
+    if (info_op(m->info) == IRQ_OP_GATE) {
+        assert_true(info_accept(m->info) == 1 && m->w[0] == 0);
+        m->w[0] = GATE_VALUE;
+        m->w[7] = GATE + gates++;
+        m->info = msg_info(0, 1, 0);
+        return E_OK;
+    }
+    m->info = E_OK;
+    return E_OK;
+}
+
+static void a_parent_with_a_gate_is_not_asked(void **state)
+{
+    (void)state;
+    gates = 0;
+    fake.call = parent_with_gate;
+    attach(node_uart, 0, 0x10, PORT_A);
+    model.level[1] = BIT(29);
+    interrupt();
+    interrupt(); /* nothing that is open is up: released all the same */
+    run();
+    assert_int_equal(released(), 0);
+    assert_int_equal(fake_count(FAKE_ACCESS, GATE, 4 | DEVICE_WRITE), 2);
+    int mask = fake_find(FAKE_WRITE, 0, DISABLE_IRQS_1,
+                         (unsigned)fake_find(FAKE_NOTIFY, PORT_A, 0x10, 0)); /* after attach's */
+    int gate = fake_find(FAKE_ACCESS, GATE, 4 | DEVICE_WRITE, 0);
+    assert_true(mask >= 0 && mask < gate &&
+                gate < fake_find(FAKE_NOTIFY, PORT_A, 0x10, (unsigned)mask));
+    assert_int_equal(fake_trace[gate].c, GATE_VALUE);
+}
+
+/* An answer without a handle: whatever its words say, they are none. */
+static status_t parent_that_answers_words(handle_t port, struct msg *m)
+{
+    (void)port;
+    m->w[7] = GATE;
+    m->info = E_OK;
+    return E_OK;
+}
+
+static void a_gate_that_did_not_come_is_not_used(void **state)
+{
+    (void)state;
+    fake.call = parent_that_answers_words;
+    interrupt();
+    run();
+    assert_int_equal(released(), 1);
+    assert_int_equal(fake_count(FAKE_ACCESS, GATE, 4 | DEVICE_WRITE), 0);
+    assert_int_equal(fake_count(FAKE_CLOSE, GATE, 0), 0);
+}
+
+static void a_gate_that_is_refused_is_renewed_and_the_parent_asked_meanwhile(void **state)
+{
+    (void)state;
+    gates = 0;
+    fake.call = parent_with_gate;
+    fake.access_error = E_REVOKED;
+    interrupt();
+    interrupt();
+    run();
+    assert_int_equal(released(), 2);
+    assert_int_equal(gates, 3);
+    assert_int_equal(fake_count(FAKE_CLOSE, GATE, 0) + fake_count(FAKE_CLOSE, GATE + 1, 0), 2);
+    assert_int_equal(fake_count(FAKE_ACCESS, GATE + 1, 4 | DEVICE_WRITE), 1);
+}
+
+static void a_parents_line_for_which_nothing_is_up_stays_held_in_the_end(void **state)
+{
+    struct irq_gate gate = { .device = GATE, .idle = IRQ_IDLE_MAX - 1 };
+
+    (void)state;
+    gates = 1;
+    fake.call = parent_with_gate;
+    irq_gate_ack(PARENT, &gate);
+    assert_int_equal(released(), 1);
+    assert_int_equal(fake.log_lines, 0);
+    gate.idle = IRQ_IDLE_MAX;
+    irq_gate_ack(PARENT, &gate);
+    gate.idle = IRQ_IDLE_MAX + 1;
+    irq_gate_ack(PARENT, &gate);
+    assert_int_equal(released(), 1);
+    assert_int_equal(fake.log_lines, 1);
+    assert_non_null(strstr(fake.log, "stays asserted, and nothing is up"));
+}
+
 static void an_owners_death_masks_its_sources(void **state)
 {
     (void)state;
@@ -512,6 +603,10 @@ int main(void)
         T(an_interrupt_takes_two_accesses_if_it_comes_from_where_the_last_one_did),
         T(a_held_source_waits_for_its_ack_and_fires_again_if_it_is_still_up),
         T(a_parent_that_died_keeps_nobody_from_being_told),
+        T(a_parent_with_a_gate_is_not_asked),
+        T(a_gate_that_did_not_come_is_not_used),
+        T(a_gate_that_is_refused_is_renewed_and_the_parent_asked_meanwhile),
+        T(a_parents_line_for_which_nothing_is_up_stays_held_in_the_end),
         T(an_owners_death_masks_its_sources),
         T(quiesce_masks_a_childs_sources_and_other_commands_are_answered),
         T(events_that_come_with_an_interrupt_are_served_too),

@@ -70,6 +70,7 @@ static void build_tree(void)
     (void)fdt_begin_node(blob, "");
     CELLS("interrupt-parent", 1);
     (void)fdt_begin_node(blob, "local");
+    CELLS("reg", 0, 0x40000000, L1_REGS_LEN);
     CELLS("#interrupt-cells", 2);
     CELLS("phandle", 1);
     CELLS("interrupt-parent", 1);
@@ -431,6 +432,59 @@ static void a_storm_is_masked_and_said_and_attach_ends_it(void **state)
     assert_int_equal(fake_mmio_get(0, GPU_ROUTING), 0);
 }
 
+static void the_gate_is_a_device_of_one_word_that_cannot_be_derived_from(void **state)
+{
+    (void)state;
+    fake_run(l1_intc_main);
+    assert_int_equal(fake.derived_pa, 0x40000000 + 0x0c);
+    assert_int_equal(fake.derived_len, 4);
+    assert_int_equal(fake.copied_rights, RIGHT_READ | RIGHT_WRITE | RIGHT_TRANSFER);
+    assert_int_equal(fake.log_lines, 0);
+    fake.derive_error = E_BUDGET;
+    fake_run(l1_intc_main);
+    assert_true(fake.ready && fake.main_result == E_HANDLE); /* it goes on without */
+    assert_non_null(strstr(fake.log, "no device for the GPU's line"));
+}
+
+static void the_gate_is_given_to_who_has_the_gpus_line_alone(void **state)
+{
+    (void)state;
+    server.gate = 99;
+    ask(node_gpu, IRQ_OP_GATE, 0);
+    assert_int_equal(fake.reply_status, E_NOTFOUND); /* not attached */
+    attach_gpu();
+    attach(node_pmu, 0, 2, PORT_B);
+    ask(node_pmu, IRQ_OP_GATE, 0);
+    assert_int_equal(fake.reply_status, E_NOSYS);
+    assert_int_equal(info_handles(fake.reply.info), 0);
+    ask(node_gpu, IRQ_OP_GATE, 0);
+    assert_int_equal(fake.reply_status, E_OK);
+    assert_int_equal(info_handles(fake.reply.info), 1);
+    assert_int_equal(fake.reply.w[7], 99);
+    assert_int_equal(fake.reply.w[0], 0); /* the core */
+    server.gate = 0;
+    ask(node_gpu, IRQ_OP_GATE, 0);
+    assert_int_equal(fake.reply_status, E_NOSYS);
+}
+
+/* The server does not hear of it: what holds the line stands in the register. */
+static void a_line_that_the_gate_released_fires_again_and_shows_as_open(void **state)
+{
+    (void)state;
+    attach_gpu();
+    model.level = BIT(LINE_GPU);
+    for (unsigned i = 1; i <= 3; i++) {
+        interrupt();
+        assert_int_equal(fake_count(FAKE_NOTIFY, PORT_A, 0x10), i);
+        assert_true(l1_held(&server.server, LINE_GPU));
+        fake_mmio_set(0, GPU_ROUTING, 0); /* the child's write */
+        assert_false(l1_held(&server.server, LINE_GPU));
+    }
+    fake_receive((int64_t)RECV_CLOSED << 32 | node_gpu, 0, 0, 0, 0);
+    turn();
+    assert_true(l1_held(&server.server, LINE_GPU)); /* its owner is gone */
+}
+
 static void quiesce_masks_a_childs_lines(void **state)
 {
     (void)state;
@@ -463,6 +517,9 @@ int main(void)
         T(lines_that_the_controller_lacks_are_refused),
         T(a_specifier_has_one_or_two_cells),
         T(a_storm_is_masked_and_said_and_attach_ends_it),
+        S(the_gate_is_a_device_of_one_word_that_cannot_be_derived_from),
+        T(the_gate_is_given_to_who_has_the_gpus_line_alone),
+        T(a_line_that_the_gate_released_fires_again_and_shows_as_open),
         T(quiesce_masks_a_childs_lines),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -403,6 +403,32 @@ status_t sys_handle_close(handle_t h)
     return E_OK;
 }
 
+status_t sys_handle_dup(handle_t h, uint32_t rights, uint32_t badge, handle_t *out)
+{
+    (void)badge;
+    fake.copied_rights = rights;
+    *out = h + 1;
+    return E_OK;
+}
+
+status_t sys_device_derive(handle_t parent, uint32_t flags, unsigned count,
+                           const struct device_window *windows, handle_t *out)
+{
+    (void)parent, (void)flags, (void)count;
+    fake.derived_pa = windows[0].pa;
+    fake.derived_len = windows[0].len;
+    *out = FAKE_DERIVED;
+    return fake.derive_error;
+}
+
+status_t sys_device_access(handle_t device, unsigned window, uint32_t op, uint64_t offset,
+                           uint64_t *value)
+{
+    assert_true(window == 0 && offset == 0);
+    fake_trace_add(FAKE_ACCESS, device, op, *value);
+    return fake.access_error;
+}
+
 status_t sys_irq_root(handle_t device, handle_t port, uint32_t flags, uint64_t *out_affinity)
 {
     (void)device, (void)port;

@@ -10,7 +10,7 @@
 #include <cambium/start.h>
 #include "fake_mmio.h"
 
-enum { FAKE_BUF_LEN = 16384, FAKE_QUEUE_LEN = 64 };
+enum { FAKE_BUF_LEN = 16384, FAKE_QUEUE_LEN = 64, FAKE_DERIVED = 70 };
 
 /* What the node, the kernel and init say. fake_frame_reset sets the usual. */
 struct fake_world {
@@ -21,6 +21,9 @@ struct fake_world {
     status_t (*clock)(const char *name, uint32_t set_hz, uint32_t *out);
     uint32_t current_speed; /* 0: no such property */
     status_t mmio_error, irq_error, root_error, map_error, notify_error, clock_error;
+    status_t access_error, derive_error;
+    uint64_t derived_pa, derived_len; /* of the last device: handle FAKE_DERIVED; a copy of any handle is that + 1 */
+    uint32_t copied_rights;
     uint64_t affinity;      /* of the core that registers as root server */
     bool shared_page;       /* windows are reached by checked access */
     uint64_t window_len[FAKE_WINDOWS]; /* for node_mmio_checked and node_mmio_part; 0: no such window */

@@ -23,6 +23,7 @@ enum fake_kind {
     FAKE_CLOSE,    /* a = handle */
     FAKE_SIGNAL,   /* b = bits newly told to the client */
     FAKE_CALL,     /* sys_call: a = handle, b = op */
+    FAKE_ACCESS,   /* sys_device_access: a = device, b = op, c = value */
     FAKE_DONE      /* a = status, b = event kind */
 };
 

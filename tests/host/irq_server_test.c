@@ -951,6 +951,8 @@ static void what_the_controller_cannot_is_said(void **state)
     (void)state;
     second.server.ops = &ops_without_pend;
     assert_int_equal(request(&second, node_both, &m), E_OK);
+    m = (struct msg){ msg_info(IRQ_OP_GATE, 0, 1), { 0 } };
+    assert_int_equal(request(&second, node_both, &m), E_NOSYS); /* it has none either */
     m = (struct msg){ msg_info(IRQ_OP_SET_PENDING, 0, 0), { 0 } };
     assert_int_equal(request(&second, node_both, &m), E_NOSYS);
     m = (struct msg){ msg_info(IRQ_OP_STAT, 0, 0), { 0 } };

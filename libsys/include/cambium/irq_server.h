@@ -32,6 +32,7 @@ enum {
     IRQ_RECENT_LEN = 1024,     /* a power of two */
     IRQ_SAMPLE_EVENTS = 4096,  /* of a line between two looks at whether its ACK left it asserted; a power of two */
     IRQ_STORM_SAMPLES = 24,    /* that did, in a row: a tenth of a second with nothing else */
+    IRQ_IDLE_MAX = IRQ_SAMPLE_EVENTS * IRQ_STORM_SAMPLES, /* of a parent's line for which nothing is up: a storm */
     IRQ_SHARERS_MAX = 64       /* nodes that share lines of one controller; their number on one fits a byte */
 };
 #define IRQ_SILENT_NS      1000000000ull            /* without an answer: detached from a line that others share */
@@ -74,6 +75,13 @@ struct irq_taken {
     uint32_t first, up;
 };
 
+/* How its parent's line is released without asking the parent. device 0: not at all. */
+struct irq_gate {
+    handle_t device;
+    uint64_t value;
+    uint32_t idle; /* interrupts in a row for which nothing was up */
+};
+
 /* What the tree says about one interrupt of one node. */
 struct irq_route {
     uint32_t node, index;
@@ -95,6 +103,8 @@ struct irq_server_ops {
     bool (*held)(struct irq_server *s, uint32_t line);
     void (*pend)(struct irq_server *s, uint32_t line);    /* as if its device had fired. NULL: cannot */
     uint32_t (*number)(struct irq_server *s, uint32_t line); /* ascending, for people. NULL: the line itself */
+    /* IRQ_OP_GATE: the device, to be copied, and what to write. `held` must then ask the controller. NULL: no line has one. */
+    status_t (*gate)(struct irq_server *s, uint32_t line, handle_t *out_device, uint64_t *out_value);
 };
 
 /* The driver fills the first group and each line's `at` and `bit`, then calls irq_server_read_tree. */
@@ -148,7 +158,12 @@ struct irq_request {
     struct msg msg;
     struct irq_server *server;
 };
-status_t irq_server_serve(int64_t from, struct irq_request *request);
+void irq_server_serve(int64_t from, struct irq_request *request); /* msg.info: the answer's */
+/* Asks the parent for a gate, or without. */
+struct irq_gate irq_gate_open(handle_t parent);
+/* Releases the parent's line by asking it, since there is no gate or it was refused: that is then renewed. Nothing was up for
+ * too long: says so, and leaves the line held. */
+void irq_gate_ack(handle_t parent, struct irq_gate *gate);
 /* What is neither interrupt nor call; then receives the next message. */
 int64_t irq_server_event(struct irq_server *s, int64_t from, struct msg *m);
 
@@ -214,9 +229,9 @@ IRQ_INLINE status_t irq_server_run(struct irq_server *s, const void *hw,
             from = ipc_notify_receive(line->port, line->bits, port, &m);
         } else if (from >> 32 == RECV_CALL) {
             struct irq_request request = { m, s };
-            status_t err = irq_server_serve(from, &request);
+            irq_server_serve(from, &request);
             m = request.msg;
-            m.info = IRQ_TAKE_ONE | (uint32_t)err;
+            m.info |= IRQ_TAKE_ONE;
             from = ipc_reply_receive(port, &m);
         } else {
             struct msg next;
@@ -243,6 +258,7 @@ IRQ_INLINE status_t irq_server_run_below(struct irq_server *s, handle_t parent, 
     struct irq_line *const *recent = s->recent; /* these stay in registers */
     struct irq_line *const lines = s->lines;
     const handle_t port = s->port;
+    struct irq_gate gate = irq_gate_open(parent);
     struct msg m = { .info = IRQ_TAKE_ONE };
     int64_t from = ipc_notify_receive(0, 0, port, &m);
 
@@ -256,9 +272,11 @@ IRQ_INLINE status_t irq_server_run_below(struct irq_server *s, handle_t parent, 
         } else if (from >> 32 == RECV_EVENTS && (m.w[0] & IRQ_EVENT_PARENT) != 0) {
             uint64_t others = m.w[0] & ~IRQ_EVENT_PARENT;
             struct irq_taken taken = take(hw);
-            struct msg ack = { .info = IRQ_OP_ACK };
-            status_t err = ipc_call(parent, &ack);
-            (void)err; /* then the parent starts anew, and attaching again opens the line */
+            gate.idle = taken.up != 0 ? 0 : gate.idle + 1;
+            if (gate.device == 0 || gate.idle >= IRQ_IDLE_MAX ||
+                sys_device_access(gate.device, 0, 4 | DEVICE_WRITE, 0, &gate.value) != E_OK) {
+                irq_gate_ack(parent, &gate);
+            }
             line = &lines[s->line_max];
             for (; taken.up != 0; taken.up &= taken.up - 1) { /* at most 32 times */
                 if (line->port != 0) {
@@ -275,9 +293,9 @@ IRQ_INLINE status_t irq_server_run_below(struct irq_server *s, handle_t parent, 
             from = ipc_notify_receive(line->port, line->bits, port, &m);
         } else if (from >> 32 == RECV_CALL) {
             struct irq_request request = { m, s };
-            status_t err = irq_server_serve(from, &request);
+            irq_server_serve(from, &request);
             m = request.msg;
-            m.info = IRQ_TAKE_ONE | (uint32_t)err;
+            m.info |= IRQ_TAKE_ONE;
             from = ipc_reply_receive(port, &m);
         } else {
             struct msg next;

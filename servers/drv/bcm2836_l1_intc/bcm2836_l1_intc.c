@@ -32,6 +32,7 @@ struct l1_intc {
     struct irq_server server; /* first. A line is its bit in CORE_IRQ_SOURCE */
     struct l1_hw hw;
     uint32_t open;
+    handle_t gate; /* a device of GPU_ROUTING alone; 0: there is none */
     struct irq_line lines[LINE_COUNT + 1];
     struct irq_watch watch[LINE_COUNT];
 };
@@ -108,9 +109,28 @@ static bool l1_asserted(struct irq_server *s, uint32_t line)
     return (mmio_read32(mmio_mapped(&hw->regs), CORE_IRQ_SOURCE + 4 * hw->core) & BIT(line)) != 0;
 }
 
+/* The GPU's line its child may have opened through the gate. */
 static bool l1_held(struct irq_server *s, uint32_t line)
 {
-    return (l1_of(s)->open & BIT(line)) == 0;
+    const struct l1_hw *hw = &l1_of(s)->hw;
+
+    if (line == LINE_GPU) {
+        return (mmio_read32(mmio_mapped(&hw->regs), GPU_ROUTING) & GPU_ROUTING_IRQ) != hw->core;
+    }
+    return (*hw->open & BIT(line)) == 0;
+}
+
+/* Only the GPU's line has a word for itself. What else is in it, where the GPU's FIQ goes, is the second controller's as
+ * well. */
+static status_t l1_gate(struct irq_server *s, uint32_t line, handle_t *out_device,
+                        uint64_t *out_value)
+{
+    if (line != LINE_GPU || l1_of(s)->gate == 0) {
+        return E_NOSYS;
+    }
+    *out_device = l1_of(s)->gate;
+    *out_value = l1_of(s)->hw.core;
+    return E_OK;
 }
 
 static const struct irq_server_ops l1_ops = {
@@ -121,6 +141,7 @@ static const struct irq_server_ops l1_ops = {
     .release = l1_open,
     .asserted = l1_asserted,
     .held = l1_held,
+    .gate = l1_gate,
 };
 
 /* ---- the way of an interrupt: irq_server_run's two hot functions ---- */
@@ -191,6 +212,24 @@ static status_t l1_start(struct l1_intc *l1)
     return irq_server_open_timer(&l1->server);
 }
 
+/* Without it the child's every acknowledge is a call, no more. */
+static handle_t l1_gate_make(struct node node)
+{
+    struct tree_range reg;
+    handle_t derived = 0, gate = 0;
+    status_t err = tree_reg(node.tree, node.offset, 0, &reg);
+
+    if (!err) {
+        const struct device_window window = { reg.base + GPU_ROUTING, 4 };
+        err = sys_device_derive(start_handle("device"), 0, 1, &window, &derived);
+    }
+    err = err ? err : sys_handle_dup(derived, RIGHT_READ | RIGHT_WRITE | RIGHT_TRANSFER, 0, &gate);
+    if (err) {
+        log_warn("no device for the GPU's line alone (%d): releasing it takes a call", err);
+    }
+    return gate;
+}
+
 int main(void)
 {
     static struct l1_intc intc;
@@ -219,6 +258,7 @@ int main(void)
     if (err) {
         return err;
     }
+    l1->gate = l1_gate_make(l1->server.node);
     driver_ready();
     return l1_run(l1);
 }

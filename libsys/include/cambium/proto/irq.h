@@ -23,6 +23,9 @@ enum irq_op {
     IRQ_OP_STAT,       /* w0 = n: the first attached line >= n; w1 = k: if it is n, the k-th who shares it, from 0 -> w0 line,
                         * w1 node offset, w2 events delivered, w3 flags (IRQ_STAT_*), w4 index, w5 acknowledged, w6 how
                         * many share it (0: one has it alone). E_NOTFOUND: no more. For `irq`. */
-    IRQ_OP_SET_PENDING /* w0 = index: makes the own line pending, as its device would (test and bench) */
+    IRQ_OP_SET_PENDING, /* w0 = index: makes the own line pending, as its device would (test and bench) */
+    IRQ_OP_GATE        /* w0 = index, attached; takes a handle -> handle of a device whose one word releases the line as ACK
+                        * does, when w0 is written there. It is revoked with the controller's server. For controllers below
+                        * others, whose every interrupt needs it. E_NOSYS: this line has none. E_NOTFOUND: not attached, or shared */
 };
 enum { IRQ_STAT_EDGE = 1, IRQ_STAT_ACTIVE = 2, IRQ_STAT_STORM = 4 };
