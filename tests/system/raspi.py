@@ -77,7 +77,8 @@ def check_paste(machine):
     machine.expect(f"cksum -r {len(data)}\r+\n")
     time.sleep(0.5)
     text = paste(machine, data) + machine.prompt(timeout=60)
-    assert re.search(rf"\b{posix_cksum(data)} {len(data)}\b", text), text[-500:]
+    # a line of the other program may stand before it, as far as it came
+    assert re.search(rf"{posix_cksum(data)} {len(data)}\b", text), text[-500:]
 
 
 def check_deaths(machine, servers):
