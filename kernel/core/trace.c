@@ -16,16 +16,23 @@ static struct record {
 static uint64_t next_seq; /* number of the next record; the ring holds the RECORDS before it */
 bool trace_on;
 
+static void put(uint64_t what, uint64_t argument)
+{
+    ring[next_seq++ % RECORDS] = (struct record){ sysreg_read(cntvct_el0), what, argument };
+}
+
 /* Of a thread, or of none. */
 void trace_record(enum trace_event event, const struct thread *t, uint64_t argument)
 {
-    uint64_t now = sysreg_read(cntvct_el0);
     uint64_t who = this_core()->number << 8 | (t != NULL ? (uint64_t)t->id << 32 : 0);
 
-    ring[next_seq++ % RECORDS] = (struct record){ now, event | who, argument };
-    for (unsigned i = 0; event == TRACE_END && i < PROCESS_NAME_LEN; i += sizeof(argument)) {
-        memcpy(&argument, &t->process->name[i], sizeof(argument));
-        ring[next_seq++ % RECORDS] = (struct record){ now, TRACE_NAME | who, argument };
+    put(event | who, argument);
+    if (event == TRACE_END) {
+        uint64_t name[2];
+
+        __builtin_memcpy(name, t->process->name, sizeof(name));
+        put(TRACE_NAME | who, name[0]);
+        put(TRACE_NAME | who, name[1]);
     }
 }
 

@@ -11,6 +11,14 @@
     b       \target
 .endm
 
+    .arch_extension fp
+    .arch_extension simd
+.macro FP_ALL op
+    .irp    four, v0.2d-v3.2d, v4.2d-v7.2d, v8.2d-v11.2d, v12.2d-v15.2d, v16.2d-v19.2d, v20.2d-v23.2d, v24.2d-v27.2d, v28.2d-v31.2d
+    \op     {\four}, [x0], #64
+    .endr
+.endm
+
     .section .text.vectors, "ax"
     .balign 0x800
     .global vectors
@@ -18,7 +26,17 @@ vectors:
     .rept   4                           /* current EL, SP_EL0: never used */
     VECTOR  kernel_bad
     .endr
-    VECTOR  kernel_sync                 /* current EL, SP_ELx */
+    .balign 0x80
+kernel_sync:                            /* current EL, SP_ELx: see kernel_bad */
+    mrs     x0, tpidr_el1
+    ldr     x9, [x0, #core.fixup]
+    cbz     x9, kernel_bad
+    str     xzr, [x0, #core.fixup]
+    msr     elr_el1, x9
+    mov     w9, #1                      /* ELR and SPSR are not the thread's any more: the short exit would return */
+    strb    w9, [x0, #core.dirty]       /* into the kernel, the scheduler's restores them */
+    mov     x0, #-1
+    eret
     .rept   3
     VECTOR  kernel_bad
     .endr
@@ -44,14 +62,45 @@ vectors:
     mrs     x16, cntv_ctl_el0
     tbnz    x16, #2, timer_irq          /* ISTATUS: the CPU's own timer, no controller involved */
     b       device_irq
-    VECTOR  kernel_bad                  /* FIQ: nothing routes one here */
+    VECTOR  kernel_bad                  /* FIQ: nothing routes one here. Small things use the room behind some of these: */
+/* The end of the boot: the first thread is ready; from here on as after any exception, lock included. */
+    .global boot_leave
+boot_leave:
+    mov     sp, x0
+    LOCK
+    b       leave_kernel
     .balign 0x80                        /* SError */
     stp     x16, x17, [sp, #thread.x + 16 * 8]
     b       slow_serror
-    .rept   4                           /* lower EL, AArch32: EL0 is entered in AArch64 only */
+    VECTOR  kernel_bad                  /* lower EL, AArch32: EL0 is entered in AArch64 only */
+/* void fp_save(struct fp_state *), fp_load: q0..q31, fpcr, fpsr; the caller has opened CPACR_EL1 */
+    .global fp_save
+fp_save:
+    FP_ALL  st1
+    mrs     x1, fpcr
+    mrs     x2, fpsr
+    stp     x1, x2, [x0]
+    ret
     VECTOR  kernel_bad
-    .endr
-
+    .global fp_load
+fp_load:
+    FP_ALL  ld1
+    ldp     x1, x2, [x0]
+    msr     fpcr, x1
+    msr     fpsr, x2
+    ret
+    VECTOR  kernel_bad
+/* void kernel_unlock(void), kernel_lock_take(void): for the idle loop in sched.c */
+    .global kernel_unlock
+kernel_unlock:
+    adrp    x17, kernel_lock
+    UNLOCK
+    ret
+    VECTOR  kernel_bad
+    .global kernel_lock_take
+kernel_lock_take:
+    LOCK
+    ret
 
 /* void handler(struct thread *current), then out. In: full frame saved, sp = block. */
 .macro TO_C handler
@@ -150,26 +199,9 @@ leave_kernel:
     LOAD_SCRATCH
     eret
 
-/* The end of the boot: the first thread is ready; from here on as after any exception, lock included. */
-    .global boot_leave
-boot_leave:
-    mov     sp, x0
-    LOCK
-    b       leave_kernel
-
 /* An exception inside the kernel. One kind is expected: a user or device access that faulted (access.c, which lends x0
  * and x9), and continues at core->fixup with x0 = -1. All else is a panic, on a stack of its own: this core's is part of what
  * is reported, and may have been too short. There lies a struct thread for the registers; x0, x9, x16, x17 are lost. */
-kernel_sync:
-    mrs     x0, tpidr_el1
-    ldr     x9, [x0, #core.fixup]
-    cbz     x9, kernel_bad
-    str     xzr, [x0, #core.fixup]
-    msr     elr_el1, x9
-    mov     w9, #1                      /* ELR and SPSR are not the thread's any more: the short exit would return */
-    strb    w9, [x0, #core.dirty]       /* into the kernel, the scheduler's restores them */
-    mov     x0, #-1
-    eret
 kernel_bad:
     mov     x17, sp
     adrp    x16, panic_thread
@@ -179,40 +211,6 @@ kernel_bad:
     str     x17, [x0, #thread.sp_el0]
     add     sp, x0, #4096
     b       stop_at_fault               /* void (struct thread *): C, does not return */
-
-/* void fp_save(struct fp_state *), fp_load: q0..q31, fpcr, fpsr; the caller has opened CPACR_EL1. */
-    .arch_extension fp
-    .arch_extension simd
-.macro FP_ALL op
-    .irp    four, v0.2d-v3.2d, v4.2d-v7.2d, v8.2d-v11.2d, v12.2d-v15.2d, v16.2d-v19.2d, v20.2d-v23.2d, v24.2d-v27.2d, v28.2d-v31.2d
-    \op     {\four}, [x0], #64
-    .endr
-.endm
-    .global fp_save
-fp_save:
-    FP_ALL  st1
-    mrs     x1, fpcr
-    mrs     x2, fpsr
-    stp     x1, x2, [x0]
-    ret
-    .global fp_load
-fp_load:
-    FP_ALL  ld1
-    ldp     x1, x2, [x0]
-    msr     fpcr, x1
-    msr     fpsr, x2
-    ret
-
-/* Idle: void kernel_unlock(void), kernel_lock_take(void) for the loop in sched.c. */
-    .global kernel_unlock
-kernel_unlock:
-    adrp    x17, kernel_lock
-    UNLOCK
-    ret
-    .global kernel_lock_take
-kernel_lock_take:
-    LOCK
-    ret
 
     .section .bss.lock, "aw", %nobits
     .balign 4096
