@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """tools/coverage says what was reached and what was not: a tiny guest with seeded lines and branches goes through plugin,
-line table and report, and each way in which the mapping could be wrong without a word is tried."""
+line table and report, and each way in which the mapping could be wrong without a word is tried. Likewise a tiny driver."""
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
 sys.dont_write_bytecode = True
 import coverage  # noqa: E402
+import coverage_drivers  # noqa: E402
 import coverage_map as cm  # noqa: E402
 import machine  # noqa: E402
 
@@ -280,3 +282,122 @@ def test_gcovs_report_is_read(tmp_path):
     it.on_host(path, report)
     assert sorted(line for _, line in it.host_lines) == [4, 7]
     assert len(*it.outcomes().values()) == 1
+
+
+# ---- --driver ----
+
+DRIVER = """\
+#include "toy.h"
+static int nine(void)
+{
+    return 9;
+}
+static inline __attribute__((always_inline)) int limited(int x)
+{
+    int most = nine();
+    if (x > most) {
+        return most;
+    }
+    return x;
+}
+int twice(int x)
+{
+    if (x < 0 && x > -9) {
+        return -1; /* seeded: never reached */
+    }
+    return limited(2 * x);
+}
+int thrice(int x)
+{
+    return limited(3 * x);
+}
+"""  # limited(): one way in the copy in thrice(), both in that in twice()
+DRIVER_TEST = """\
+#include "servers/drv/toy/toy.c"
+int main(void)
+{
+    return twice(1) == 2 && twice(8) == 9 && thrice(2) == 6 ? 0 : 1;
+}
+"""
+
+
+@pytest.fixture(name="toy")
+def toy_driver(tmp_path):
+    """A tree with a driver of two files, of which its host test includes one; and what Meson would say of that test."""
+    drv, host_folder = tmp_path / "servers" / "drv" / "toy", tmp_path / "tests" / "host"
+    drv.mkdir(parents=True)
+    host_folder.mkdir(parents=True)
+    (drv / "toy.h").write_text("int twice(int x);\nint thrice(int x);\n")
+    (drv / "toy.c").write_text(DRIVER)
+    (drv / "more.c").write_text("int more;\n")
+    (host_folder / "toy_test.c").write_text(DRIVER_TEST)
+    executable = tmp_path / "build" / "toy_test"
+    targets = [{"type": "executable", "filename": [str(executable)],
+                "target_sources": [{"sources": [str(host_folder / "toy_test.c")]}, {"linker": ["cc"]}]}]
+    return tmp_path, [{"name": "toy", "cmd": [str(executable)]}, {"name": "lint", "cmd": ["python3"]}], targets
+
+
+def test_a_driver_is_measured_by_the_tests_that_compile_it(toy):
+    root, tests, targets = toy
+    assert coverage_drivers.servers(str(root)) == {"toy": "servers/drv/toy"}
+    found = coverage_drivers.compiled(tests, targets, str(root))
+    assert found == {"servers/drv/toy": ({"toy": tests[0]["cmd"][0]}, {"servers/drv/toy/toy.c"})}
+
+
+@pytest.mark.skipif(shutil.which("gcov") is None, reason="gcov is not installed")
+def test_what_a_drivers_test_leaves_out_is_told_line_by_line(toy, monkeypatch, capsys):
+    root, tests, targets = toy
+    objects = root / "build" / "toy_test.p"
+    objects.mkdir(parents=True)
+    subprocess.run(["gcc", "--coverage", "-fprofile-abs-path", "-O0", "-I", root, "-c", "-o", "toy_test.o",
+                    root / "tests" / "host" / "toy_test.c"], cwd=objects, check=True)
+    subprocess.run(["gcc", "--coverage", "-o", "../toy_test", "toy_test.o"], cwd=objects, check=True)
+    subprocess.run([root / "build" / "toy_test"], check=True)
+    monkeypatch.setattr(coverage.build, "ROOT", str(root))
+    monkeypatch.setattr(coverage, "SOURCES", {})
+    report = coverage.driver_report("servers/drv/toy", coverage_drivers.compiled(tests, targets, str(root))["servers/drv/toy"])
+    seeded = next(n for n, text in enumerate(DRIVER.splitlines(), 1) if "seeded" in text)
+    path = "servers/drv/toy/toy.c"
+    assert (path, seeded, "not reached") in report["unreached"]
+    lines = {line for _, line, _ in report["unreached"]}
+    assert lines == {seeded, seeded - 1}  # limited() is reached whole, by all its copies together
+    assert report["lines_reached"] == report["lines"] - 1 and report["not_compiled"] == ["servers/drv/toy/more.c"]
+    assert report["outcomes"] == 6 and report["outcomes_reached"] == 3
+    coverage.show_drivers({"toy": report}, True)
+    said = capsys.readouterr().out
+    assert f"{path}:{seeded}: not reached: return -1;" in said and "servers/drv/toy/more.c: in no host test" in said
+    assert "toy: host tests: toy" in said
+    assert all(len(line) <= 80 for line in said.splitlines()[:2])
+
+
+def test_a_branch_that_was_inlined_into_several_functions_is_one():
+    def arcs(*counts):
+        return {"branches": [{"count": n, "fallthrough": i % 2 == 0} for i, n in enumerate(counts)]}
+    assert coverage_drivers.copies_as_one(arcs(3, 0, 0, 0, 0, 2)) == arcs(3, 2)
+    assert coverage_drivers.copies_as_one(arcs(3, 0, 4, 0)) == arcs(7, 0)
+    own = {"function_name": "f", **arcs(3, 0, 4, 0)}
+    assert coverage_drivers.copies_as_one(own) == own
+
+
+def test_a_driver_that_is_not_there_is_answered_with_those_that_are():
+    for names, words in (["nosuch"], "no driver, mux or program has that name. There are "), (["pl031", "gic"], "--driver gic: "):
+        done = subprocess.run([os.path.join(ROOT, "tools", "coverage"), "--no-install", *(f"--driver={n}" for n in names)],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        said = " ".join(done.stdout.split())
+        assert done.returncode == 2 and words in said and "gicv3" in said and "Traceback" not in said
+    known = {"a": "servers/drv/a", "b": "servers/drv/b"}
+    assert coverage.chosen(["b", "b"], known, "driver") == ["b"] and coverage.chosen(["all"], known, "driver") == ["a", "b"]
+    for other in "--check", "--again":
+        with pytest.raises(SystemExit) as refused:
+            coverage.options(["--driver", "pl031", other])
+        assert refused.value.code == 2
+
+
+@pytest.mark.skipif(shutil.which("gcov") is None, reason="gcov is not installed")
+def test_the_command_builds_and_runs_just_a_drivers_test(tmp_path):
+    done = subprocess.run([os.path.join(ROOT, "tools", "coverage"), "--no-install", "--driver", "pl031", "--json",
+                           tmp_path / "json"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+    report = json.loads((tmp_path / "json").read_text())["pl031"]
+    assert report["tests"] == ["pl031"] and report["lines"] > 20 and report["files"]["servers/drv/pl031/pl031.c"]
+    assert f"{report['lines_reached']}/{report['lines']}" in done.stdout

@@ -10,8 +10,10 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 
 import build
+import coverage_drivers
 import coverage_map
 
 DESCRIPTION = """\
@@ -19,7 +21,8 @@ Builds kernel, servers and host tests without optimisation (in build/variant-cov
 tests that boot this build, and the host tests, and prints for each file how many lines and how many outcomes of conditional
 branches were reached. On the target nothing is instrumented: a plugin for QEMU notes which instructions are executed. On
 the host gcov counts. With --check the command fails if something that is not reached is missing in tests/README.md, or if
-something there is reached.
+something there is reached. With --driver NAME it is about one driver, mux or program instead: what its host tests reach of its own
+source, in seconds, and what they do not.
 """
 FOLDER = os.path.join(build.BUILD, "variant-coverage")
 OPTIONS = ("-Doptimization=0", "-Dkernel_optimization=0", "-Dcoverage=true")
@@ -32,15 +35,21 @@ SOME = (("lint/seeded_test.py", "kernel_that_panics"),)
 HOSTILE = "hostile 1 300000"
 
 
-def options():
+def options(argv=None):
     parser = argparse.ArgumentParser(prog="tools/coverage", description=DESCRIPTION,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--missing", action="store_true", help="list every line and outcome that was not reached")
     parser.add_argument("--check", action="store_true", help="compare these with the list in tests/README.md")
     parser.add_argument("--json", metavar="FILE", help="also write {path: {lines, branches, ...}} to FILE")
     parser.add_argument("--again", action="store_true", help="report from the last run's records, without running")
+    parser.add_argument("--driver", metavar="NAME", action="append",
+                        help="only what the host tests of this driver (mux, program) reach of it, and what they do not; may be "
+                             "repeated; all: a table of all that have host tests (with --missing also what is not reached)")
     parser.add_argument("--no-install", action="store_true", help="never install packages; stop if one is missing")
-    return parser.parse_args()
+    args = parser.parse_args(argv)
+    if args.driver and (args.check or args.again):
+        parser.error("--driver goes with --missing, --json and --no-install only")
+    return args
 
 
 # ---- the target ----
@@ -118,13 +127,89 @@ def compile_plugin():
 
 def run_host():
     """Runs all tests that are compiled from tests/host."""
-    for path in coverage_map.counts_of(FOLDER):
+    run_tests(FOLDER, [test["name"] for test in introspect("--tests") if test["name"] == "tree_referee" or
+                       test["cmd"][0].startswith(os.path.join(FOLDER, "tests", "host") + os.sep)])
+
+
+def introspect(what):
+    return json.loads(subprocess.run(["meson", "introspect", what, FOLDER], cwd=build.ROOT, check=True, stdout=subprocess.PIPE,
+                                     text=True).stdout)
+
+
+def run_tests(folder, names):
+    """Runs host tests; below folder only what they count stays. (A driver's system test may have its host test's name.)"""
+    for path in coverage_map.counts_of(folder):
         os.remove(path)
-    listing = subprocess.run(["meson", "introspect", "--tests", FOLDER], cwd=build.ROOT, check=True, stdout=subprocess.PIPE,
-                             text=True).stdout
-    names = [test["name"] for test in json.loads(listing) if test["name"] == "tree_referee" or
-             test["cmd"][0].startswith(os.path.join(FOLDER, "tests", "host") + os.sep)]
-    build.step("host tests", ["meson", "test", "-C", FOLDER, "--no-rebuild", "--print-errorlogs", *names])
+    build.step("host tests", ["meson", "test", "-C", FOLDER, "--no-rebuild", "--print-errorlogs", "--suite", "host", *names])
+
+
+# ---- drivers ----
+
+def chosen(names, known, what):
+    """The names, each once; all of known for `all`. known: {name: folder}; what: of what kind it is, for the sentence."""
+    if "all" in names:
+        return sorted(known)
+    for name in names:
+        if name not in known:
+            raise LookupError(f"--driver {name}: no {what} has that name. There are {', '.join(sorted(known))}; all is all of "
+                              "them.")
+    return list(dict.fromkeys(names))
+
+
+def drivers(args):
+    """tools/coverage --driver."""
+    servers = coverage_drivers.servers(build.ROOT)
+    chosen(args.driver, servers, "driver, mux or program")
+    build.everything(install=not args.no_install, build=FOLDER, options=OPTIONS, targets=["build.ninja"])
+    tests, targets = introspect("--tests"), introspect("--targets")
+    compiled = coverage_drivers.compiled(tests, targets, build.ROOT)
+    names = chosen(args.driver, {name: at for name, at in servers.items() if at in compiled}, "driver with a host test")
+    wanted = {test: exe for name in names for test, exe in compiled[servers[name]].tests.items()}
+    needed = {id for test in tests if test["name"] in wanted and test["cmd"][0] in wanted.values() for id in test["depends"]}
+    build.compile_all(FOLDER, [*(os.path.relpath(exe, FOLDER) for exe in sorted(wanted.values())),
+                               *sorted(os.path.relpath(path, FOLDER) for target in targets if target["id"] in needed
+                                       for path in target["filename"])])
+    run_tests(os.path.join(FOLDER, "tests", "host"), sorted(wanted))
+    report = {name: driver_report(servers[name], compiled[servers[name]]) for name in names}
+    show_drivers(report, args.missing or "all" not in args.driver)
+    if "all" in args.driver:
+        print(textwrap.fill("No host test: " + ", ".join(sorted(set(servers) - set(names))) + ".", 80))
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as f:
+            json.dump(report, f, indent=1)
+            f.write("\n")
+    return 0
+
+
+COUNTS = ("lines", "lines_reached", "outcomes", "outcomes_reached")
+
+
+def driver_report(folder, compiled):
+    """What the tests that ran last say of one server, as --json has it."""
+    reports = [report for exe in sorted(compiled.tests.values())
+               for report in coverage_map.gcov_reports(exe + ".p", build.ROOT, [folder])]
+    cover = coverage_drivers.cover_of(reports, source)
+    missing = cover.outcomes()
+    rows = {name: {key: row[key] for key in COUNTS} for name, row in table(cover, missing)}
+    there = sorted(os.path.relpath(path, build.ROOT) for path in glob.glob(os.path.join(build.ROOT, folder, "*.c")))
+    return {**rows[folder + "/"], "path": folder, "tests": sorted(compiled.tests),
+            "files": {path: row for path, row in rows.items() if path != "all" and not path.endswith("/")},
+            "not_compiled": [path for path in there if path not in compiled.files],
+            "unreached": sorted({(path, line, what) for path, _, line, what in not_reached(cover, missing)})}
+
+
+def show_drivers(report, details):
+    """The table; with details also which tests ran, and what they did not reach."""
+    print(f"{'':24}{'lines reached':>17}   outcomes of branches")
+    for name, row in report.items():
+        print(f"{name:22}{share(row['lines_reached'], row['lines'])} {share(row['outcomes_reached'], row['outcomes'])}")
+    for name, row in report.items() if details else ():
+        print(f"{name}: host tests: {', '.join(row['tests'])}")
+        for path, line, what in row["unreached"]:
+            print(f"{path}:{line}: {what}: {source(path)[line - 1].strip()}")
+    for row in report.values():
+        for path in row["not_compiled"]:
+            print(f"{path}: in no host test")
 
 
 # ---- the report ----
@@ -171,9 +256,11 @@ def table(cover, missing):
     return sorted(rows.items(), key=lambda row: (row[0] == "all", row[0]))
 
 
+def share(part, whole):
+    return f"{part:6}/{whole:<6}{100 * part / whole:5.1f} %" if whole else f"{'-':>20}"
+
+
 def show(rows):
-    def share(part, whole):
-        return f"{part:6}/{whole:<6}{100 * part / whole:5.1f} %" if whole else f"{'-':>21}"
     print(f"{'':38}{'lines reached':>17}{'target':>12}{'host':>7}   outcomes of branches")
     for name, row in rows:
         print(f"{name:38}{share(row['lines_reached'], row['lines'])}{row['target']:8}{row['host']:7}  "
@@ -190,14 +277,19 @@ def written(path, function, line):
     return function if is_there else function.partition("_")[2] or function
 
 
-def unreached(cover, missing):
-    """What was not reached, as (path, function, line, what). Branches of a line that was not reached are not told apart."""
+def not_reached(cover, missing):
+    """{(path, function as the compiler calls it, line, what)}. Branches of a line that was not reached are not told apart."""
     found = {(path, function, line, "not reached") for (path, line), function in cover.lines.items()
              if not cover.reached((path, line))}
     for (path, function, line, ordinal), names in missing.items():
         if cover.reached((path, line)):
             found |= {(path, function, line, f"branch {ordinal + 1} never {name}") for name in names}
-    found = {(path, written(path, function, line), line, what) for path, function, line, what in found}
+    return found
+
+
+def unreached(cover, missing):
+    """What was not reached, as (path, function, line, what)."""
+    found = {(path, written(path, function, line), line, what) for path, function, line, what in not_reached(cover, missing)}
     return sorted(found, key=lambda u: (u[0], u[2], u[3]))
 
 
@@ -242,6 +334,12 @@ def differences(found, rows):
 
 def main():
     args = options()
+    if args.driver:
+        try:
+            return drivers(args)
+        except LookupError as e:
+            build.say(textwrap.fill(e.args[0], 80))
+            return 2
     build.everything(install=not args.no_install, build=FOLDER, options=OPTIONS)
     images, code = images_of(FOLDER)
     failed = []
