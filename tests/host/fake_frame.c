@@ -111,12 +111,15 @@ status_t node_mmio(struct node node, unsigned index, uint64_t len, struct mmio *
 status_t node_mmio_checked(struct node node, unsigned index, uint64_t len, struct mmio *out)
 {
     (void)node;
-    if (index >= FAKE_WINDOWS || fake.window_len[index] < len) {
+    if (index >= FAKE_WINDOWS || fake.window_len[index] == 0) {
         return E_NOTFOUND;
+    }
+    if (fake.mmio_error || fake.window_len[index] < len) {
+        return fake.mmio_error ? fake.mmio_error : E_RANGE;
     }
     *out = fake_mmio_window(index, fake.window_len[index]);
     out->base = 0;
-    return fake.mmio_error;
+    return E_OK;
 }
 
 status_t node_mmio_part(struct node node, unsigned index, uint64_t offset, uint64_t len,
@@ -167,11 +170,22 @@ status_t node_clock_enable(struct node node, unsigned index)
 status_t node_u32(struct node node, const char *name, uint32_t *out)
 {
     (void)node;
+    if (fake.cell.name != NULL && strcmp(name, fake.cell.name) == 0) {
+        *out = fake.cell.value;
+        return E_OK;
+    }
     if (fake.current_speed == 0 || strcmp(name, "current-speed") != 0) {
         return E_NOTFOUND;
     }
     *out = fake.current_speed;
     return E_OK;
+}
+
+uint32_t node_u32_or(struct node node, const char *name, uint32_t fallback)
+{
+    uint32_t value = fallback;
+
+    return node_u32(node, name, &value) == E_OK ? value : fallback;
 }
 
 void event_accept(unsigned handles)

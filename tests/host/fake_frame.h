@@ -20,6 +20,10 @@ struct fake_world {
     /* instead of clock_hz: gives the rate, and sets it before if `set_hz` is not 0 */
     status_t (*clock)(const char *name, uint32_t set_hz, uint32_t *out);
     uint32_t current_speed; /* 0: no such property */
+    struct fake_cell {
+        const char *name;
+        uint32_t value;
+    } cell;                 /* one more property of one cell; NULL: none */
     status_t mmio_error, irq_error, root_error, map_error, notify_error, clock_error;
     status_t access_error, derive_error;
     uint64_t derived_pa, derived_len; /* of the last device: handle FAKE_DERIVED; a copy of any handle is that + 1 */
