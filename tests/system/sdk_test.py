@@ -65,14 +65,15 @@ def test_a_driver_and_a_program_are_built_with_the_sdk_alone_and_run(sdk, tmp_pa
         assert os.path.join(sdk, "include", "cambium", "sys.h") in read
         for path in read:
             assert path.startswith((sdk, str(tmp_path), "/usr/lib/gcc")), path
-    done = subprocess.run([os.path.join(library.ROOT, "tools", "run"), "--no-install", "--add", elves[0], "--add", elves[1],
-                           "--exec", "tree /flash@0; ask flash 1; restart flash_id; sleep 1; ask /flash@0 1; log"], timeout=120,
+    done = subprocess.run([os.path.join(library.ROOT, "tools", "run"), "--no-install", "--add", f"cfi_flash={elves[0]}",
+                           "--add", elves[1], "--exec",
+                           "tree /flash@0; ask flash 1; restart cfi_flash; sleep 1; ask /flash@0 1; log"], timeout=120,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"flash_id +running", done.stdout)
+    assert re.search(r"cfi_flash +running", done.stdout)
     assert done.stdout.count("w0 0x4000000 (67108864)\nw1 0x40000 (262144)\nw2 0x2 (2)") == 2
-    assert "[flash_id] /flash@0: 65536 KiB of flash in blocks of 256 KiB" in done.stdout
-    assert "/flash@0: drv/flash_id restarted (1)" in done.stdout
+    assert "[cfi_flash] /flash@0: 65536 KiB of flash in blocks of 256 KiB" in done.stdout
+    assert "/flash@0: drv/cfi_flash restarted (1)" in done.stdout
 
 
 def test_make_builds_them_too(sdk, tmp_path):
