@@ -37,6 +37,8 @@ class Debugged:
         self.options = ["--remote", self.stub.path]
         self.monitor = library.Monitor(folder)
         options.setdefault("memory", "128M")
+        if "initrd" not in options:
+            options["initrd"] = library.archive(folder, library.few_servers(), "few.cpio")
         extra = options.pop("extra", [])
         self.machine = start(extra=[*self.stub.options, *self.monitor.options, *extra], **options)
 
@@ -138,7 +140,7 @@ def test_it_stops_in_the_kernel_and_in_a_named_server_only(debugged):
 
 def test_of_two_processes_at_one_address_only_the_named_one_stops(boot, tmp_path):
     """Without a seed every process lies at the same address, and two run the same code there, in turn."""
-    path = library.archive(tmp_path, {**library.entries(), "bin/nap": library.program("nap")})
+    path = library.archive(tmp_path, {**library.few_servers(), "bin/nap": library.program("nap")})
     debugged = Debugged(tmp_path, boot, initrd=path, properties=["dtb-randomness=off"])
     debugged.machine.prompt()
     debugged.machine.run("nap &")
@@ -191,13 +193,13 @@ def test_after_a_reboot_the_kernel_is_found_anew(debugged):
 
 
 def test_after_a_panic_and_from_a_dump_of_it(debugged, tmp_path):
-    text = debugged.gdb_while(["cam break init names_serve", *GO, "delete", "set $pc = 0", "break panic", "continue", "bt", "cam ps"],
+    text = debugged.gdb_while(["cam break init names_serve", *GO, "delete", "set $pc = 0", "break stop_at_fault", "continue", "bt", "cam ps"],
                               "tree\r")
-    assert re.search(r"#0 +panic \(.*\n#1 .*thread_fault .*kernel/core/thread\.c:\d+", text), text
-    debugged.machine.expect("init faulted")
+    assert re.search(r"#0 +stop_at_fault \(.*\n#1 .*thread_fault .*kernel/core/thread\.c:\d+", text), text
+    debugged.machine.expect("PANIC: init: execute 0x0")
     live = debugged.gdb("cam ps", "cam tree", "cam devices", "cam bt shell", "bt")
-    assert re.search(r"init .*  runs\n", live) and re.search(r"shell .*  calls init\n", live)
-    assert re.search(r"panic .*\n", live)
+    assert re.search(r"init .*  stopped in a fault\n", live) and re.search(r"shell .*  calls init\n", live)
+    assert re.search(r"stop_at_fault .*\n", live)
     dump = str(tmp_path / "memory.dump")
     debugged.monitor.ask("info status")
     assert debugged.monitor.command("dump-guest-memory", {"paging": False, "protocol": f"file:{dump}"}) == {}
@@ -248,7 +250,7 @@ def test_names_that_are_none_and_other_mistakes_are_sentences(debugged, tmp_path
 def test_a_program_of_another_build_is_told_apart(boot, tmp_path):
     """A file of the right name whose code is other, none at all, and the one that --elf names."""
     hello = library.entries()["bin/hello"]
-    path = library.archive(tmp_path, {**library.entries(), "bin/mine": library.program("spin"), "bin/cat": hello})
+    path = library.archive(tmp_path, {**library.few_servers(), "bin/mine": library.program("spin"), "bin/cat": hello})
     debugged = Debugged(tmp_path, boot, initrd=path)
     debugged.machine.prompt()
     debugged.machine.run("mine &")

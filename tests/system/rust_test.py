@@ -30,7 +30,7 @@ def program():
 
 
 def test_it_prints_asks_a_server_and_ends_with_its_status(boot, tmp_path, program):
-    path = library.archive(tmp_path, {**library.entries(), "bin/rust_hello": program})
+    path = library.archive(tmp_path, {**library.few_servers(), "bin/rust_hello": program})
     machine = boot(initrd=path)
     machine.prompt()
     servers = ["Hello from Rust, by ABI 1. The servers, by rank:", "  1  drv/gicv2", "  2  drv/pl011", "  3  mux/serial", "  4  bin/shell"]

@@ -102,7 +102,7 @@ def test_a_key_press_is_followed_through_two_controllers(boot):
 def test_a_server_that_is_killed_has_an_end_and_its_successor_a_beginning(shell):
     model, events = traced(shell, "kill pl011; sleep 0.3")
     drivers = sorted((t for t in model.threads if t.name == "pl011"), key=lambda t: t.id)
-    assert len(drivers) == 2 and drivers[0].id == 3
+    assert len(drivers) == 2 and drivers[0].id < drivers[1].id
     assert [m.kind for m in drivers[0].moments] == ["end"] and [m.kind for m in drivers[1].moments] == ["start"]
     assert ("start", "init", "pl011", "starts") in flows(events)
     assert ("timer", "core 0", "shell") in [flow[:3] for flow in flows(events)]  # the sleep
@@ -155,7 +155,7 @@ def test_the_tool_boots_traces_and_converts(tmp_path):
                           stderr=subprocess.PIPE, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "cambium> echo one\none\ncambium> hello\nHello from Cambium.\n" in done.stdout
-    assert re.search(r"^interrupt at .*: core 0 → gicv2/2 \+[\d.,\u202f]+ → pl011/3 ", done.stdout, re.M), done.stdout
+    assert re.search(r"^interrupt at .*: core 0 → gicv2/2 \+[\d.,\u202f]+ → pl011/\d+ ", done.stdout, re.M), done.stdout
     assert all(len(line) <= 80 for line in done.stdout.splitlines()), done.stdout
     with open(paths["json"], encoding="utf-8") as f:
         text = f.read()
