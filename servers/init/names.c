@@ -74,17 +74,28 @@ struct server *names_find(struct init *init, const char *name)
     return s != NULL ? s : find_by_node(init, name);
 }
 
-/* A service, a tree path, an alias, or a class (then the first in rank). */
+/* Why it cannot be called now; E_OK: it can, though it may be starting. */
+static status_t server_refusal(const struct server *s)
+{
+    if (s->plan->is_waiting) {
+        return E_AGAIN;
+    }
+    return s->state == SERVICE_FAILED || s->state == SERVICE_BROKEN ? E_BROKEN : E_OK;
+}
+
+/* A service, a tree path, an alias, or a class: then the first in rank that can be called, or else the first. */
 static struct server *find_to_open(struct init *init, const char *name)
 {
-    struct server *s = names_find(init, name);
+    struct server *found = names_find(init, name), *first = NULL;
 
-    for (unsigned i = 0; s == NULL && i < init->plan.service_count; i++) {
-        if (strcmp(server_class(&init->servers[i]), name) == 0) {
-            s = &init->servers[i];
+    for (unsigned i = 0; found == NULL && i < init->plan.service_count; i++) {
+        struct server *s = &init->servers[i];
+        if (strcmp(server_class(s), name) == 0) {
+            first = first != NULL ? first : s;
+            found = server_refusal(s) == E_OK ? s : NULL;
         }
     }
-    return s;
+    return found != NULL ? found : first;
 }
 
 static bool is_named(const struct image *image, const char *name)
@@ -194,13 +205,8 @@ static status_t names_open(struct init *init, const struct caller *c, const char
     if (c->rank <= s->number || !set_has(&c->allow->servers, s->number)) {
         return E_RIGHTS;
     }
-    if (s->plan->is_waiting) {
-        return E_AGAIN;
-    }
-    if (s->state == SERVICE_FAILED || s->state == SERVICE_BROKEN) {
-        return E_BROKEN;
-    }
-    status_t err = names_session(init, c->child, &session);
+    status_t err = server_refusal(s);
+    err = err ? err : names_session(init, c->child, &session);
     err = err ? err : sys_process_grant(c->child->process, s->port, RIGHT_CALL, session, &handle);
     if (err == E_OK) {
         m->w[7] = handle;

@@ -367,6 +367,30 @@ static void what_was_given_up_is_refused_and_starts_when_it_is_told_to(void **st
     assert_int_equal(fake_server(PL011)->state, SERVICE_RESTARTING);
 }
 
+static void by_class_the_first_is_opened_that_was_not_given_up(void **state)
+{
+    static struct dev_match second;
+    struct plan_service *console = &fake.init.plan.services[CONSOLE];
+
+    (void)state;
+    second = *console->match; /* of the same class as the UART before it */
+    memcpy(second.provides, "serial", sizeof("serial"));
+    console->match = &second;
+    assert_int_equal(ask_name(FROM_SHELL, INIT_OP_OPEN, "serial"), E_OK);
+    assert_int_equal(fake.granted.handle, fake_server(PL011)->port);
+    supervise_restart(&fake.init, fake_server(PL011));
+    assert_int_equal(ask_name(FROM_SHELL, INIT_OP_OPEN, "serial"), E_OK);
+    assert_int_equal(fake.granted.handle, fake_server(PL011)->port); /* it comes back */
+    supervise_turn(&fake.init);
+    fake_live(5 * SECOND, 7u & ~(1u << PL011));
+    fake_fails(PL011, E_IO);
+    assert_int_equal(ask_name(FROM_SHELL, INIT_OP_OPEN, "serial"), E_OK);
+    assert_int_equal(fake.granted.handle, fake_server(CONSOLE)->port);
+    assert_int_equal(ask_name(FROM_SHELL, INIT_OP_OPEN, "/pl011@9000000"), E_BROKEN);
+    console->is_waiting = true;
+    assert_int_equal(ask_name(FROM_SHELL, INIT_OP_OPEN, "serial"), E_BROKEN); /* the first one's */
+}
+
 static void questions_beyond_the_end_are_answered(void **state)
 {
     static const uint64_t beyond[] = { SERVERS, 1ull << 31, 1ull << 32, UINT64_MAX };
@@ -428,6 +452,7 @@ int main(void)
         TEST(a_level_of_the_log_is_told_at_once_and_to_each_new_incarnation),
         TEST(a_program_kills_its_own_jobs_only),
         TEST(what_was_given_up_is_refused_and_starts_when_it_is_told_to),
+        TEST(by_class_the_first_is_opened_that_was_not_given_up),
         TEST(questions_beyond_the_end_are_answered),
         TEST(why_a_node_has_no_server_or_what_that_refers_to_is_told_in_pieces),
     };

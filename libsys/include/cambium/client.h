@@ -6,7 +6,8 @@
 #include <cambium/proto/init.h>
 #include <cambium/sys.h>
 
-/* Opens a service by name, alias, class or tree path: a handle with CALL. Errors as INIT_OP_OPEN. */
+/* Opens a service by name, alias, class or tree path: a handle with CALL. Of several servers of a class it is the first
+ * that was not given up; a path names one. Errors as INIT_OP_OPEN. */
 status_t service_open(const char *name, handle_t *out) WARN_UNUSED;
 
 /* Starts a program of the archive; argv[0] is its name; argv ends with NULL, and so do envp and allow, which may be NULL.

@@ -10,8 +10,9 @@ enum { INIT_NAME_LEN = 48 };
 enum init_op {
     INIT_OP_OPEN = 1, /* name: a service ("console"), an alias ("serial0"), a class ("irq") or a tree path -> w7 = a handle
                        * with CALL and without TRANSFER, which init put into the caller's table (a word, not a message
-                       * handle). E_NOTFOUND; E_RIGHTS: not in the list that this program was started with, or the caller
-                       * is a server; E_BROKEN, E_AGAIN (waiting); E_LIMIT: it opened 63 already; E_BUSY: try
+                       * handle). Of a class: the first in rank that neither waits nor was given up, or else the first,
+                       * with its error. E_NOTFOUND; E_RIGHTS: not in the list that this program was started with, or
+                       * the caller is a server; E_BROKEN, E_AGAIN (waiting); E_LIMIT: it opened 63 already; E_BUSY: try
                        * again, a former program's session is still being closed; E_FULL, E_BUDGET: the caller's table */
     INIT_OP_SPAWN,    /* w0 = bytes used of the memory, w1 = argc, w2 = envc, w3 = pages of budget (0: default), w4 = event
                        * bits set at the notify port when it ends, w5 = words in its list; handles: w6 = NOTIFY of the
