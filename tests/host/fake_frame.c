@@ -125,10 +125,15 @@ status_t node_mmio_checked(struct node node, unsigned index, uint64_t len, struc
 status_t node_mmio_part(struct node node, unsigned index, uint64_t offset, uint64_t len,
                         struct mmio *out)
 {
-    if (fake.shared_page || offset + len > fake.window_len[index]) {
-        return E_NOSYS;
+    struct mmio all;
+    status_t err = node_mmio_checked(node, index, len, &all);
+
+    if (err) {
+        return err;
     }
-    (void)node;
+    if (fake.shared_page || offset > all.len - len) {
+        return fake.shared_page ? E_NOSYS : E_RANGE;
+    }
     *out = fake_mmio_window(index, len);
     out->base += offset;
     return E_OK;

@@ -168,6 +168,15 @@ uint8_t mmio_read8(const struct mmio *m, uint32_t offset)
     return value;
 }
 
+void mmio_write8(const struct mmio *m, uint32_t offset, uint8_t value)
+{
+    uint32_t at = fake_offset(m, offset, 1, "write");
+    uint32_t word = fake_get(m->window, at & ~3u) & ~(0xffu << at % 4 * 8);
+
+    fake_trace_add(FAKE_WRITE8, m->window, at, value);
+    fake_put(m->window, at & ~3u, word | (uint32_t)value << at % 4 * 8);
+}
+
 static void fake_barrier_add(unsigned kind)
 {
     fake_trace_add(FAKE_BARRIER, kind, 0, 0);
@@ -192,7 +201,7 @@ void fake_expect_writes(const struct fake_write *expected, unsigned count)
 
     for (unsigned i = 0; i < fake_trace_len; i++) {
         const struct fake_entry *e = &fake_trace[i];
-        if (e->kind != FAKE_WRITE && e->kind != FAKE_WRITE64) {
+        if (e->kind != FAKE_WRITE && e->kind != FAKE_WRITE64 && e->kind != FAKE_WRITE8) {
             continue;
         }
         if (n >= count) {
