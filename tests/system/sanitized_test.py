@@ -49,7 +49,7 @@ def test_a_trap_in_the_kernel_is_a_panic_that_says_where(tmp_path):
     seeded = tmp_path / "Image"
     seeded.write_bytes(content)
     tap = run("higher", image=str(seeded))
-    assert "ESR 0xf20003e8" in tap and f"image + {offset:#x}" in tap and "Bail out" in tap
+    assert "ESR 0xf20003e8" in tap and f"pc +{offset:#x}" in tap and "Bail out" in tap
 
 
 def test_all_tests_of_the_kernel_pass():
