@@ -27,7 +27,7 @@ void trace_record(enum trace_event event, const struct thread *t, uint64_t argum
     uint64_t who = this_core()->number << 8 | (t != NULL ? (uint64_t)t->id << 32 : 0);
 
     put(event | who, argument);
-    if (event == TRACE_END) {
+    if (t != NULL && event == TRACE_END) {
         uint64_t name[2];
 
         __builtin_memcpy(name, t->process->name, sizeof(name));
