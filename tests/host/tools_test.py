@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
 import bench  # noqa: E402
@@ -104,6 +106,15 @@ def test_a_board_without_a_tree_is_not_measured_and_that_is_said(monkeypatch):
     results, printed = bench.measure(["virt", "raspi4b"], 1)
     assert results.keys() == {"virt"} and results["virt"]["null_syscall"]["measured"] == 3
     assert "tools/firmware" in printed["raspi4b"] and printed["virt"] == "bench: no port: E_FULL"
+
+
+@pytest.mark.parametrize("name", sorted(name for name in os.listdir(build.TOOLS) if os.path.isfile(os.path.join(build.TOOLS, name))
+                                        and os.access(os.path.join(build.TOOLS, name), os.X_OK) and not name.startswith("mk")))
+def test_help_fits_a_terminal(name):
+    done = subprocess.run([os.path.join(build.TOOLS, name), "--help"], env={**os.environ, "COLUMNS": "80"}, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 0 and "usage: " in done.stdout, done.stderr
+    assert all(len(line) <= 80 for line in done.stdout.splitlines()), done.stdout
 
 
 def test_archives_are_the_same_for_the_same_input_and_can_be_extended(tmp_path):

@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 import build
+import helptext
 
 DESCRIPTION = """\
 Installs what is missing, builds, and lets static analysers read every C file of kernel, libsys and servers, each compiled as
@@ -182,7 +183,7 @@ def unexplained(found, entries):
 
 def options():
     parser = argparse.ArgumentParser(prog="tools/analyze", description=DESCRIPTION,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+                                     formatter_class=helptext.Formatter)
     parser.add_argument("--only", metavar="ANALYSER", action="append", choices=list(TOOLS),
                         help=f"one of {', '.join(TOOLS)}; may be given several times (default: all)")
     parser.add_argument("--fast", action="store_true", help="all but clang-analyzer")

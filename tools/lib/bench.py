@@ -10,6 +10,7 @@ import tempfile
 
 import build
 import goals
+import helptext
 import machine
 import trees
 
@@ -33,7 +34,7 @@ UNUSED_SPI = 100  # of QEMU's virt machine
 
 def options():
     parser = argparse.ArgumentParser(prog="tools/bench", description=DESCRIPTION,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+                                     formatter_class=helptext.Formatter)
     parser.add_argument("--machine", choices=MACHINES, action="append",
                         help="measure on this machine only (may be given several times; default: all)")
     parser.add_argument("--json", metavar="FILE",

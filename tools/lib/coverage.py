@@ -15,6 +15,7 @@ import textwrap
 import build
 import coverage_drivers
 import coverage_map
+import helptext
 
 DESCRIPTION = """\
 Builds kernel, servers and host tests without optimisation (in build/variant-coverage), runs the target suite, the system
@@ -37,7 +38,7 @@ HOSTILE = "hostile 1 300000"
 
 def options(argv=None):
     parser = argparse.ArgumentParser(prog="tools/coverage", description=DESCRIPTION,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+                                     formatter_class=helptext.Formatter)
     parser.add_argument("--missing", action="store_true", help="list every line and outcome that was not reached")
     parser.add_argument("--check", action="store_true", help="compare these with the list in tests/README.md")
     parser.add_argument("--json", metavar="FILE", help="also write {path: {lines, branches, ...}} to FILE")

@@ -12,6 +12,7 @@ import urllib.parse
 import urllib.request
 
 import debian
+import helptext
 import trees
 
 PINS = os.path.join(os.path.dirname(os.path.realpath(__file__)), "firmware.pins")
@@ -202,7 +203,7 @@ def fetch_debian(with_trees=True, with_boot=True, say=print):
 
 def options(argv):
     parser = argparse.ArgumentParser(prog="tools/firmware", description=DESCRIPTION,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+                                     formatter_class=helptext.Formatter)
     parser.add_argument("--trees", action="store_true", help="only the device trees, not the firmware")
     parser.add_argument("--debian", action="store_true", help="out of Debian's packages, with apt")
     parser.add_argument("--from", metavar="PLACE", action="append", default=[], dest="places",

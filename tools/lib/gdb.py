@@ -5,6 +5,7 @@ import os
 import sys
 
 import build
+import helptext
 
 GDB = "gdb-multiarch"
 
@@ -30,7 +31,7 @@ Options after -- go to gdb, for example: tools/gdb -- -batch -ex 'cam ps'
 
 def options(argv):
     parser = argparse.ArgumentParser(prog="tools/gdb", epilog=EPILOG, description=__doc__.split(": ", 1)[1],
-                                     formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     formatter_class=helptext.Formatter,
                                      usage="tools/gdb [options] [-- GDB-OPTION...]")
     parser.add_argument("--remote", metavar="HOST:PORT", help="the debug server: QEMU's or OpenOCD's (default: 127.0.0.1:1234)")
     parser.add_argument("--dump", metavar="FILE", help="look at a dump of QEMU's instead of a machine")

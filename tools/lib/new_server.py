@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 
+import helptext
+
 DESCRIPTION = """\
 Writes a new driver server, which builds and passes its tests at once: the
 folder servers/drv/NAME (driver, registers, binding page, meson.build), a host
@@ -342,7 +344,7 @@ def remove(kind, name, force):
 
 def options():
     parser = argparse.ArgumentParser(prog="tools/new-server", description=DESCRIPTION, epilog=EPILOG,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+                                     formatter_class=helptext.Formatter)
     parser.add_argument("server", metavar="CLASS/NAME", help="what it is for, and which device it is")
     what = parser.add_argument_group("what it drives, one at least").add_argument
     what("--compatible", metavar="STR", action="append", default=[],

@@ -10,6 +10,7 @@ import sys
 import textwrap
 
 import build
+import helptext
 import machine
 import plan_svg
 
@@ -334,7 +335,7 @@ def memory_range(text):
 
 def options():
     parser = argparse.ArgumentParser(prog="tools/plan", description=DESCRIPTION, epilog=EPILOG,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+                                     formatter_class=helptext.Formatter)
     parser.add_argument("tree", metavar="FILE.dtb", help="the device tree, as dtc or a loader writes it")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--json", action="store_true", help="print all of it for programs: every node, as one JSON object")

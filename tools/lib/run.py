@@ -14,6 +14,7 @@ import time
 
 import build
 import firmware
+import helptext
 import image
 import machine
 import symbolise
@@ -26,6 +27,7 @@ DEVICES = {"virt": ["-device", "virtio-rng-device"]}  # what a machine has besid
 
 EPILOG = """\
 In the session, Ctrl-C goes to Cambium's shell. To leave: `poweroff` at the prompt, or Ctrl-A then x.
+
 Options after -- go to QEMU, for example: tools/run -- -M virtualization=on
 virt has a source of random bytes plugged in (-device virtio-rng-device).
 
@@ -36,7 +38,7 @@ status: 0 the machine powered off (with --exec: and every command succeeded), 1 
 
 def options(argv):
     parser = argparse.ArgumentParser(prog="tools/run", epilog=EPILOG, description=__doc__.split(": ", 1)[1],
-                                     formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     formatter_class=helptext.Formatter,
                                      usage="tools/run [options] [-- QEMU-OPTION...]")
     parser.add_argument("--machine", choices=list(machine.MACHINES), default="virt",
                         help="the board (default: virt; raspi5b is not supported yet)")

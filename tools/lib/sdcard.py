@@ -10,6 +10,7 @@ import tempfile
 
 import build
 import firmware
+import helptext
 import machine
 import trees
 
@@ -134,7 +135,7 @@ def write_card(out, files):
 
 def options(argv):
     parser = argparse.ArgumentParser(prog="tools/sdcard", description=DESCRIPTION,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+                                     formatter_class=helptext.Formatter)
     parser.add_argument("--board", choices=list(BOARDS), required=True, help="rpi3 or rpi4, with its relatives")
     parser.add_argument("-o", metavar="FILE", dest="out", required=True, help="the image, of 64 MiB; written anew")
     parser.add_argument("--disable-bt", action="store_true", help="turn dtoverlay=disable-bt on in config.txt: the console is "

@@ -14,6 +14,7 @@ import sys
 import zlib
 
 import build
+import helptext
 
 ADDR2LINE = "aarch64-linux-gnu-addr2line"
 CALLS = re.compile(r"\[(init|kernel)\] +(\S+) (?:0x)?([0-9a-f]{1,8}): ((?:(?:pc |lr )?\+?0x[0-9a-f]+(?:\*\d+)?(?: |$))+)$")
@@ -374,7 +375,7 @@ def annotated(text, symboliser):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="tools/symbolise", formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = argparse.ArgumentParser(prog="tools/symbolise", formatter_class=helptext.Formatter,
                                      description="Prints a log, for example of a board's serial port, with function, file and "
                                      "line behind\nwhat it says of crashes.",
                                      epilog="status: 0, 1 a file cannot be read, 2 options")

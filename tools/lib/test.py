@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import build
+import helptext
 
 DESCRIPTION = """\
 Installs what is missing, builds, and runs every test through `meson test`. The suites are host (units and models on
@@ -34,7 +35,7 @@ def environment():
 
 def options():
     parser = argparse.ArgumentParser(prog="tools/test", description=DESCRIPTION,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+                                     formatter_class=helptext.Formatter)
     parser.add_argument("-k", metavar="WORD", help="only tests with WORD in their name")
     parser.add_argument("--fast", action="store_true",
                         help="under three minutes: the suites host and lint, and the short ones of the others")

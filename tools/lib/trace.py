@@ -9,6 +9,7 @@ import textwrap
 
 import build
 import firmware
+import helptext
 import machine
 import run
 import trace_json
@@ -32,7 +33,7 @@ status: 0 there is a trace (what is missing of it is said), 1 there is none, or 
 
 def options(argv):
     parser = argparse.ArgumentParser(prog="tools/trace", description=DESCRIPTION, epilog=EPILOG,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+                                     formatter_class=helptext.Formatter)
     parser.add_argument("file", nargs="?", metavar="FILE", help="the captured console")
     parser.add_argument("-o", "--json", metavar="FILE", help="write JSON in the Trace Event Format")
     parser.add_argument("--svg", metavar="FILE", help="write a drawing")
