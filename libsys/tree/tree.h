@@ -89,13 +89,28 @@ size_t tree_used(const void *fdt);
 
 /* ---- addresses ---- */
 
-/* The n-th reg entry of a node as CPU addresses, translated through every ancestor's ranges. E_NOTFOUND: no such entry;
+/* The n-th reg entry of a node as CPU addresses, translated through every ancestor's ranges; of a function of a PCI bus the
+ * n-th of its `assigned-addresses`, if it has any (IEEE Std 1275 PCI Bus Binding, rev. 2.1, 4.1.2). E_NOTFOUND: no such entry;
  * E_FORMAT: bad length or cells; E_RANGE: wraps or does not lie in one ranges entry; E_NOSYS: below a node without
  * ranges (not addressable by the CPU); E_LIMIT: too deep. */
 status_t tree_reg(const void *fdt, int node, unsigned index, struct tree_range *out) WARN_UNUSED;
 /* Translates [address, address + len) of `bus` (its children's address space) to CPU addresses; on a PCI bus memory is
  * meant. Errors as tree_reg's. */
 status_t tree_translate(const void *fdt, int bus, uint64_t address, uint64_t len, uint64_t *out) WARN_UNUSED;
+
+/* Whether the node is a PCI bus: host bridge, or PCI-PCI bridge. */
+bool tree_is_pci(const void *fdt, int node);
+/* Which entry of tree_reg is the function's base address register `bar` (0..5). E_NOTFOUND: it has none, or no address. */
+status_t tree_pci_bar(const void *fdt, int node, unsigned bar, unsigned *out) WARN_UNUSED;
+/* The n-th entry of a bus's `ranges`: a window of the CPU's addresses behind which its children are. */
+struct tree_aperture {
+    uint32_t space;    /* PCI: phys.hi as the tree has it; else 0 */
+    uint64_t bus, cpu; /* the same address for the children and for the CPU */
+    uint64_t len;
+};
+/* E_NOTFOUND after the last, and where ranges are absent or empty; E_FORMAT; E_RANGE: this one wraps, or does not reach the
+ * CPU's addresses - ask for the next; E_LIMIT. */
+status_t tree_aperture(const void *fdt, int node, unsigned index, struct tree_aperture *out) WARN_UNUSED;
 
 /* A window through which a device reaches memory: what it calls `bus` is `cpu` for the CPU, `len` bytes of it. */
 struct tree_dma {

@@ -151,12 +151,15 @@ status_t tree_reg(const void *fdt, int node, unsigned index, struct tree_range *
     return err ? err : tree_chain_reg(fdt, &chain, index, out);
 }
 
+static const char assigned_addresses[] = "assigned-addresses";
+
 status_t tree_chain_reg(const void *fdt, const struct tree_chain *chain, unsigned index,
                         struct tree_range *out)
 {
     struct bus bus;
-    int bytes;
-    const fdt32_t *reg = tree_prop(fdt, chain->node[chain->count - 1], "reg", &bytes);
+    int bytes = 0, assigned_bytes = 0;
+    int node = chain->node[chain->count - 1];
+    const fdt32_t *reg = tree_prop(fdt, node, "reg", &bytes);
 
     if (!reg || chain->count < 2) {
         return E_NOTFOUND; /* nobody says how to read the root's reg */
@@ -164,6 +167,13 @@ status_t tree_chain_reg(const void *fdt, const struct tree_chain *chain, unsigne
     status_t err = bus_of(fdt, chain->node[chain->count - 2], &bus);
     if (err != E_OK) {
         return err;
+    }
+    const fdt32_t *assigned = bus.is_pci && bus.address_cells == 3
+                                  ? tree_prop(fdt, node, assigned_addresses, &assigned_bytes)
+                                  : NULL;
+    if (assigned) { /* what reg of a function says is relative to its BARs */
+        reg = assigned;
+        bytes = assigned_bytes;
     }
     unsigned tuple = bus.address_cells + bus.size_cells;
     if ((unsigned)bytes % (tuple * 4) != 0) {
@@ -184,6 +194,70 @@ status_t tree_chain_reg(const void *fdt, const struct tree_chain *chain, unsigne
     if (err == E_OK) {
         *out = (struct tree_range){ .base = at.value, .len = len };
     }
+    return err;
+}
+
+/* ---- PCI ---- */
+
+enum { FUNCTION_CELLS = 5, PCI_REGISTER_MASK = 0xff, PCI_BAR_0 = 0x10 };
+
+status_t tree_pci_bar(const void *fdt, int node, unsigned bar, unsigned *out)
+{
+    int bytes = 0;
+    const fdt32_t *row = tree_prop(fdt, node, assigned_addresses, &bytes);
+
+    for (unsigned i = 0; row != NULL && i < (unsigned)bytes / (FUNCTION_CELLS * 4); i++) {
+        if ((fdt32_to_cpu(row[i * FUNCTION_CELLS]) & PCI_REGISTER_MASK) == PCI_BAR_0 + 4 * bar) {
+            *out = i;
+            return E_OK;
+        }
+    }
+    return E_NOTFOUND;
+}
+
+bool tree_is_pci(const void *fdt, int node)
+{
+    struct bus bus;
+
+    return bus_of(fdt, node, &bus) == E_OK && bus.is_pci && bus.address_cells == 3;
+}
+
+status_t tree_aperture(const void *fdt, int node, unsigned index, struct tree_aperture *out)
+{
+    struct tree_chain chain;
+    struct bus bus, parent;
+    struct bus_address from, to;
+    int bytes = 0;
+    const fdt32_t *row = tree_prop(fdt, node, ranges, &bytes);
+    status_t err = row == NULL || bytes == 0 ? E_NOTFOUND : tree_chain_of(fdt, node, &chain);
+
+    if (err == E_OK && chain.count < 2) {
+        err = E_NOTFOUND; /* the root is nobody's child */
+    }
+    err = err ? err : bus_of(fdt, node, &bus);
+    err = err ? err : bus_of(fdt, chain.node[chain.count - 2], &parent);
+    if (err != E_OK) {
+        return err;
+    }
+    unsigned row_cells = bus.address_cells + parent.address_cells + bus.size_cells;
+    if ((unsigned)bytes % (row_cells * 4) != 0) {
+        return E_FORMAT;
+    }
+    if (index >= (unsigned)bytes / (row_cells * 4)) {
+        return E_NOTFOUND;
+    }
+    row += index * row_cells;
+    if (bus_address_read(&bus, row, &from) != E_OK ||
+        bus_address_read(&parent, row + bus.address_cells, &to) != E_OK ||
+        tree_number(row + bus.address_cells + parent.address_cells, bus.size_cells, &out->len) !=
+            E_OK ||
+        from.value > UINT64_MAX - out->len || to.value > UINT64_MAX - out->len) {
+        return E_RANGE;
+    }
+    err = bus_to_cpu(fdt, &chain, chain.count - 1, ranges, out->len, &to);
+    out->space = bus.address_cells == 3 ? fdt32_to_cpu(row[0]) : 0;
+    out->bus = from.value;
+    out->cpu = to.value;
     return err;
 }
 

@@ -68,11 +68,59 @@ static void pci_spaces_are_kept_apart(void **state)
         { "/pcie/isa/uart", 0, E_OK, 0x1e000003f8, 8 },
         { "/pcie/bridge@0,0", 0, E_RANGE, 0, 0 }, /* configuration space is not in any window */
         { "/pcie/bridge@0,0/function@1,0", 0, E_OK, 0x1f00002000, 0x100 },
+        { "/pcie/bridge@0,0/dev@2,0", 0, E_OK, 0x1e00001000, 0x20 },
+        { "/pcie/bridge@0,0/dev@2,0", 1, E_OK, 0x1c00008000, 0x4000 },
+        { "/pcie/bridge@0,0/dev@2,0", 2, E_NOTFOUND, 0, 0 },
         { "/chips/flash@1,0", 0, E_OK, 0x31000010, 0x20 },
     };
 
     (void)state;
     CHECK("good-address", good);
+}
+
+static void a_bar_is_found_by_its_register(void **state)
+{
+    void *fdt = tree_load("good-address");
+    int function = tree_node(fdt, "/pcie/bridge@0,0/dev@2,0");
+    unsigned index = 77;
+
+    (void)state;
+    assert_int_equal(tree_pci_bar(fdt, function, 0, &index), E_OK);
+    assert_int_equal(index, 0);
+    assert_int_equal(tree_pci_bar(fdt, function, 2, &index), E_OK);
+    assert_int_equal(index, 1);
+    assert_int_equal(tree_pci_bar(fdt, function, 1, &index), E_NOTFOUND);
+    assert_int_equal(tree_pci_bar(fdt, tree_node(fdt, "/plain"), 0, &index), E_NOTFOUND);
+    assert_true(tree_is_pci(fdt, tree_node(fdt, "/pcie")));
+    assert_true(tree_is_pci(fdt, tree_node(fdt, "/pcie/bridge@0,0")));
+    assert_false(tree_is_pci(fdt, function));
+    assert_false(tree_is_pci(fdt, tree_node(fdt, "/chips")));
+    free(fdt);
+}
+
+static void apertures_of_a_bus_are_its_ranges(void **state)
+{
+    static const struct tree_aperture expected[] = {
+        { 0x01000000, 0, 0x1e00000000, 0x10000 },
+        { 0x02000000, 0, 0x1f00000000, 0xfffffffc },
+        { 0x43000000, 0x400000000, 0x1c00000000, 0x300000000 },
+    };
+    void *fdt = tree_load("good-address");
+    int bus = tree_node(fdt, "/pcie");
+    struct tree_aperture a;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(tree_aperture(fdt, bus, i, &a), E_OK);
+        assert_int_equal(a.space, expected[i].space);
+        assert_true(a.bus == expected[i].bus && a.cpu == expected[i].cpu &&
+                    a.len == expected[i].len);
+    }
+    assert_int_equal(tree_aperture(fdt, bus, 3, &a), E_NOTFOUND);
+    assert_int_equal(tree_aperture(fdt, tree_node(fdt, "/pcie/bridge@0,0"), 0, &a), E_NOTFOUND);
+    assert_int_equal(tree_aperture(fdt, tree_node(fdt, "/plain"), 0, &a), E_NOTFOUND);
+    assert_int_equal(tree_aperture(fdt, 0, 0, &a), E_NOTFOUND);
+    free(fdt);
 }
 
 static void nonsense_gets_its_own_error(void **state)
@@ -179,6 +227,8 @@ int main(void)
         cmocka_unit_test(every_entry_is_translated_through_every_window),
         cmocka_unit_test(what_a_device_sends_goes_through_dma_ranges),
         cmocka_unit_test(pci_spaces_are_kept_apart),
+        cmocka_unit_test(a_bar_is_found_by_its_register),
+        cmocka_unit_test(apertures_of_a_bus_are_its_ranges),
         cmocka_unit_test(nonsense_gets_its_own_error),
         cmocka_unit_test(bus_addresses_are_translated),
     };

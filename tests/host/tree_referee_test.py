@@ -128,6 +128,8 @@ class Tree:
         if not cells or not node.parent:
             return [(E_NOTFOUND,)]
         address, size = node.parent.one("#address-cells", 2), node.parent.one("#size-cells", 1)
+        if address == 3 and node.parent.text("device_type").startswith("pci"):
+            cells = node.cells("assigned-addresses") or cells
         answers = []
         for i in range(0, len(cells), address + size):
             base, length = cells[i:i + address], number(cells[i + address:i + address + size])

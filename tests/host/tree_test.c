@@ -87,6 +87,7 @@ static void exercise_node(const void *fdt, int node)
 {
     struct tree_range range;
     struct tree_dma dma;
+    struct tree_aperture aperture;
     char path[TREE_PATH_LEN];
     unsigned index;
     uint64_t number;
@@ -105,7 +106,10 @@ static void exercise_node(const void *fdt, int node)
     for (unsigned i = 0; i < 4; i++) {
         (void)!tree_reg(fdt, node, i, &range);
         (void)!tree_dma(fdt, node, i, &dma);
+        (void)!tree_aperture(fdt, node, i, &aperture);
+        (void)!tree_pci_bar(fdt, node, i, &index);
     }
+    (void)tree_is_pci(fdt, node);
     (void)!tree_translate(fdt, node, 0x1000, 0x1000, &number);
     exercise_references(fdt, node);
 }
