@@ -34,6 +34,10 @@ struct frame {
     uint64_t forward_bits;
     unsigned took;             /* handles that came with the request in work */
     handle_t irqs[FRAME_IRQS]; /* parent of each attached index; 0: not attached */
+    handle_t
+        bus; /* "parent": the server of the bus, which delivers what has no controller in the tree */
+    status_t (*bus_renew)(
+        void); /* before lines are attached at a restarted bus server anew; NULL: nothing */
     handle_t subscriber;
     uint64_t subscriber_base;
     uint32_t signalled; /* bits of event_signal that hold and were told */
@@ -117,6 +121,9 @@ status_t node_irq(struct node node, unsigned index)
     (void)snprintf(name, sizeof(name), "interrupts %u", index); /* fits */
     f->irqs[index] = start_handle(name);
     if (f->irqs[index] == 0) {
+        f->irqs[index] = f->bus = start_handle("parent");
+    }
+    if (f->irqs[index] == 0) {
         return E_NOTFOUND;
     }
     status_t err = irq_attach(f, index);
@@ -134,17 +141,40 @@ static void irq_ack(struct frame *f, unsigned index)
     (void)msg_call(f->irqs[index], &m);
 }
 
-/* Attaches again all lines that end at controller `node`. */
+void frame_bus_renew(status_t (*renew)(void))
+{
+    frame.bus_renew = renew;
+}
+
+/* Whether the own node is below that one. */
+static bool is_above(struct node own, int node)
+{
+    char path[TREE_PATH_LEN];
+
+    tree_path(own.tree, node, path, sizeof(path));
+    size_t len = strlen(path);
+    return strncmp(path, driver_path(), len) == 0 && driver_path()[len] == '/';
+}
+
+/* Whether index `i`, attached, is delivered by the server of `node`. */
+static bool irq_is_from(const struct frame *f, unsigned i, struct node own, int node)
+{
+    struct tree_ref ref;
+
+    if (f->irqs[i] == f->bus) {
+        return is_above(own, node);
+    }
+    return tree_interrupt(own.tree, own.offset, i, &ref) == E_OK && ref.node == node;
+}
+
+/* Attaches again all lines that the server of `node` delivers. */
 static status_t irq_rebind(struct frame *f, int node)
 {
-    status_t err = E_OK;
     struct node own = driver_node();
+    status_t err = f->bus_renew != NULL && is_above(own, node) ? f->bus_renew() : E_OK;
 
     for (unsigned i = 0; i < FRAME_IRQS; i++) {
-        struct tree_ref ref;
-
-        if (f->irqs[i] != 0 && tree_interrupt(own.tree, own.offset, i, &ref) == E_OK &&
-            ref.node == node) {
+        if (f->irqs[i] != 0 && irq_is_from(f, i, own, node)) {
             status_t e = irq_attach(f, i);
             err = err != E_OK ? err : e;
             log_debug("interrupt %u attached again: %s", i, err_name(e));

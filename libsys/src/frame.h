@@ -6,6 +6,8 @@
 
 /* Writes out what the calling thread still has in its output line. */
 void stdio_flush(void);
+/* What is to be asked of the bus's server, once it was restarted, before lines are attached there again. */
+void frame_bus_renew(status_t (*renew)(void));
 /* Tells init that a server's main returned before it was ready. Does nothing in a program. */
 void frame_main_returned(int result);
 /* The last line logged as an error, for frame_main_returned; "" if none. */

@@ -134,6 +134,43 @@ status_t node_mmio_part(struct node node, unsigned index, uint64_t offset, uint6
     return err;
 }
 
+/* How many windows of the node's devices are before those of its ranges. */
+static unsigned reg_count(struct node node)
+{
+    struct tree_range unused;
+    unsigned count = 0;
+
+    while (tree_reg(node.tree, node.offset, count, &unused) == E_OK) {
+        count++;
+    }
+    return count;
+}
+
+status_t node_aperture_mmio(struct node node, unsigned range, uint64_t offset, uint64_t len,
+                            struct mmio *out)
+{
+    struct tree_aperture aperture;
+    handle_t device;
+
+    if (node.tree == NULL || node.offset < 0) {
+        return E_NOTFOUND;
+    }
+    status_t err = tree_aperture(node.tree, node.offset, range, &aperture);
+    if (!err && (len == 0 || offset > aperture.len || len > aperture.len - offset)) {
+        err = E_RANGE;
+    }
+    if (err) {
+        return err;
+    }
+    struct device_window window = { .pa = aperture.cpu + offset, .len = len };
+    handle_t parent = node_device(reg_count(node) + range);
+    err = parent == 0 ? E_NOTFOUND : sys_device_derive(parent, 0, 1, &window, &device);
+    if (err == E_OK) {
+        *out = (struct mmio){ 0, len, device, 0 };
+    }
+    return err;
+}
+
 status_t node_u32(struct node node, const char *name, uint32_t *out)
 {
     return node.tree != NULL && node.offset >= 0 ? tree_u32(node.tree, node.offset, name, out)

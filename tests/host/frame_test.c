@@ -14,7 +14,7 @@
 
 #include "../../libsys/src/driver.c"
 
-enum { PORT = 11, PORT_NOTIFY, INIT_EVENT, PARENT, CLIENT, CONTROLLER_NODE = 72 };
+enum { PORT = 11, PORT_NOTIFY, INIT_EVENT, PARENT, CLIENT, CONTROLLER_NODE = 72, BUS_NODE = 40 };
 
 static char trace[512]; /* what the frame did, in words */
 static struct command_page page;
@@ -142,6 +142,26 @@ status_t tree_interrupt(const void *fdt, int node, unsigned index, struct tree_r
     assert_int_equal(node, info.node);
     assert_int_equal(index, 0);
     out->node = CONTROLLER_NODE;
+    return E_OK;
+}
+
+void tree_path(const void *fdt, int node, char *out, size_t len)
+{
+    (void)fdt;
+    (void)snprintf(out, len, "%s",
+                   node == BUS_NODE          ? "/pcie"
+                   : node == CONTROLLER_NODE ? "/p"
+                                             : "/x");
+}
+
+const char *driver_path(void)
+{
+    return "/pcie/dev@1,0";
+}
+
+static status_t renew(void)
+{
+    note("renew ");
     return E_OK;
 }
 
@@ -312,6 +332,28 @@ static void commands_are_served_and_reported(void **state)
     assert_string_equal(trace, "notify(13,1) receive/1 attach(0,1) notify(13,1) receive/1 ");
 }
 
+/* A function on a bus: its lines are the bus's server's, and so are asked for anew when that was restarted. */
+static void what_has_no_controller_is_attached_at_the_bus(void **state)
+{
+    (void)state;
+    info.handles[3] = (struct start_handle){ "parent", PARENT, 0 };
+    frame_bus_renew(renew);
+    frame.ready = true;
+    assert_int_equal(node_irq(driver_node(), 0), E_OK);
+    for (uint32_t seq = 1; seq <= 2; seq++) {
+        page.seq = seq;
+        page.op = COMMAND_REBIND;
+        page.arg[0] = seq == 1 ? CONTROLLER_NODE : BUS_NODE; /* the first is somebody else's */
+        arrives(RECV_EVENTS, 0, 0, COMMAND_BIT);
+        struct event ev = event_wait();
+        event_done(&ev, E_NOSYS);
+        assert_int_equal(page.status, E_OK);
+    }
+    info.handles[3] = (struct start_handle){ "interrupts 0", PARENT, 0 };
+    assert_string_equal(
+        trace, "attach(0,1) receive/1 notify(13,1) receive/1 renew attach(0,1) notify(13,1) ");
+}
+
 static void a_failed_start_leaves_its_reason(void **state)
 {
     (void)state;
@@ -408,6 +450,7 @@ int main(void)
         cmocka_unit_test_setup(interrupts_come_one_by_one_and_nobody_waits_for_them, frame_reset),
         cmocka_unit_test_setup(an_answer_goes_out_before_pending_work, frame_reset),
         cmocka_unit_test_setup(commands_are_served_and_reported, frame_reset),
+        cmocka_unit_test_setup(what_has_no_controller_is_attached_at_the_bus, frame_reset),
         cmocka_unit_test_setup(a_failed_start_leaves_its_reason, frame_reset),
         cmocka_unit_test_setup(the_client_is_told_of_changes_only, frame_reset),
         cmocka_unit_test_setup(the_client_is_told_with_the_next_receive_and_after_an_answer_at_once,

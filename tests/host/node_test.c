@@ -10,7 +10,7 @@
 #include <cambium/start.h>
 #include <string.h>
 
-enum { DEVICE = 31, CLOCK = 32, RATES = 33 };
+enum { DEVICE = 31, CLOCK = 32, RATES = 33, DERIVED = 34 };
 #define VA 0x40000000ull
 
 static struct start_info info;
@@ -72,6 +72,17 @@ status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t of
     assert_true(process == HANDLE_SELF && object == DEVICE && len == map_len && va == VA);
     assert_int_equal(flags, MAP_READ | MAP_WRITE);
     return map_result;
+}
+
+static struct device_window derived;
+
+status_t sys_device_derive(handle_t parent, uint32_t flags, unsigned count,
+                           const struct device_window *windows, handle_t *out)
+{
+    assert_true(parent == DEVICE && flags == 0 && count == 1);
+    derived = *windows;
+    *out = DERIVED;
+    return E_OK;
 }
 
 static void *trees[3]; /* QEMU's, with GICv2 and GICv3; a Pi's clocks */
@@ -167,6 +178,25 @@ static void a_window_can_be_looked_at_without_mapping_it(void **state)
     assert_int_equal(maps, 0);
 }
 
+/* QEMU's virt: 64 KiB of I/O at 0x3eff0000, memory at 0x10000000 and at 512 GiB. */
+static void what_a_bus_hands_through_is_reached_by_parts(void **state)
+{
+    (void)state;
+    struct node node = node_of("/pcie@10000000");
+    struct mmio m = { 0 };
+
+    assert_int_equal(node_aperture_mmio(node, 0, 0x1000, 0x100, &m), E_OK);
+    assert_true(derived.pa == 0x3eff1000 && derived.len == 0x100);
+    assert_true(m.base == 0 && m.len == 0x100 && m.device == DERIVED && m.window == 0);
+    assert_int_equal(node_aperture_mmio(node, 2, 0x4000, 0x1000, &m), E_OK);
+    assert_true(derived.pa == 0x8000004000 && derived.len == 0x1000);
+    assert_int_equal(node_aperture_mmio(node, 0, 0xff01, 0x100, &m), E_RANGE);
+    assert_int_equal(node_aperture_mmio(node, 0, UINT64_MAX, 0x100, &m), E_RANGE);
+    assert_int_equal(node_aperture_mmio(node, 0, 0, 0, &m), E_RANGE);
+    assert_int_equal(node_aperture_mmio(node, 3, 0, 0x100, &m), E_NOTFOUND);
+    assert_int_equal(node_aperture_mmio(node_of("/pl011@9000000"), 0, 0, 4, &m), E_NOTFOUND);
+}
+
 static void absent_and_small_windows_are_refused(void **state)
 {
     (void)state;
@@ -255,6 +285,7 @@ int main(void)
         cmocka_unit_test(a_window_inside_a_page_is_mapped_if_it_was_rounded_up),
         cmocka_unit_test(a_part_of_a_window_is_mapped_by_its_pages),
         cmocka_unit_test(a_window_can_be_looked_at_without_mapping_it),
+        cmocka_unit_test(what_a_bus_hands_through_is_reached_by_parts),
         cmocka_unit_test(absent_and_small_windows_are_refused),
         cmocka_unit_test(clocks_and_properties_come_from_the_tree),
         cmocka_unit_test(a_clock_is_enabled_by_its_server_if_it_has_one),

@@ -31,8 +31,11 @@ status_t node_mmio_checked(struct node node, unsigned index, uint64_t len, struc
 /* [offset, offset + len) of window `index`, mapped; once for each window. Errors as node_mmio's; E_NOSYS: the window
  * shares its page. */
 status_t node_mmio_part(struct node node, unsigned index, uint64_t offset, uint64_t len, struct mmio *out) WARN_UNUSED;
-/* Attaches interrupt `index` of the node: it arrives as EV_IRQ with that index. E_NOTFOUND: the node has none.
- * `index` 0..15. */
+/* For the server of a bus: [offset, offset + len) of the `range`-th entry of the node's `ranges`, by checked accesses, which are
+ * nGnRnE. The device in *out is the caller's to close. E_NOTFOUND: no such entry; E_RANGE: beyond its end; as sys_device_derive. */
+status_t node_aperture_mmio(struct node node, unsigned range, uint64_t offset, uint64_t len, struct mmio *out) WARN_UNUSED;
+/* Attaches interrupt `index` of the node: it arrives as EV_IRQ with that index. What has no interrupt controller in the tree
+ * (messages of a PCI function) is the server's of the bus. E_NOTFOUND: the node has none. `index` 0..15. */
 status_t node_irq(struct node node, unsigned index) WARN_UNUSED;
 /* Rate of a clock: by name in clock-names (NULL: the first); a fixed one's stands in the tree, else its controller's server
  * is asked, as soon as it runs. E_NOTFOUND: no such clock, or nobody who knows it; else as CLOCK_OP_RATE (proto/clock.h) and
