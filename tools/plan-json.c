@@ -292,8 +292,8 @@ static void print_shared(const struct plan *p, const struct plan_window *w)
     json_open("pages_shared_with", '[');
     for (unsigned i = 0; i < p->window_count && count < SHARED_MAX; i++) {
         const struct plan_window *other = &p->windows[i];
-        if (other->node != w->node && other->node != shown && other->len != 0 && w->len != 0 &&
-            other->base / PAGE_SIZE <= last &&
+        if (other->node != w->node && other->node != shown && !other->is_aperture &&
+            other->len != 0 && w->len != 0 && other->base / PAGE_SIZE <= last &&
             (other->base + (other->len - 1)) / PAGE_SIZE >= first) {
             shown = other->node;
             count++;

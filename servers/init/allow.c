@@ -27,8 +27,11 @@ static void add_servers(struct init *init, const char *name, struct allowance *o
 {
     const struct server *one = names_find(init, name);
 
-    for (unsigned i = 0; i < init->plan.service_count; i++) {
+    for (unsigned i = 0; i < init->server_count; i++) {
         const struct server *s = &init->servers[i];
+        if (s->plan == NULL) {
+            continue; /* the shell serves nobody */
+        }
         if (one != NULL ? s == one : strcmp(name, "*") == 0 || strcmp(server_class(s), name) == 0) {
             set_add(&out->servers, i);
         }
@@ -96,12 +99,20 @@ static void add_common(struct allowance *to, const struct allowance *a, const st
     }
 }
 
-struct allowance allow_shell(struct init *init)
+void allow_renew(struct init *init)
 {
-    struct allowance a = allow_nothing(init);
-
-    (void)add_words(init, shell_list, &a); /* all words of it are right: init_names_test.c */
-    return a;
+    for (unsigned i = 0; i < init->server_count; i++) {
+        struct server *s = &init->servers[i];
+        if (s->plan == NULL) {
+            s->allow = allow_nothing(init);
+            (void)add_words(init, shell_list, &s->allow); /* all are right: init_names_test.c */
+        }
+        for (unsigned k = 0; s->plan != NULL && k < init->server_count; k++) {
+            if (k != i && plan_opens(s->plan->match, server_class(&init->servers[k]))) {
+                set_add(&s->allow.servers, k);
+            }
+        }
+    }
 }
 
 /* "+needs": what the program's image asks for, as far as the starter may give it. */

@@ -53,6 +53,10 @@ void command_pump(struct init *init, struct server *s)
         set_remove(&s->quiesce, (unsigned)about);
         command_send(s, COMMAND_IRQ_QUIESCE, (unsigned)about,
                      server_node(init, &init->servers[about]), NULL);
+    } else if ((about = set_first(&s->dma_off)) >= 0) {
+        set_remove(&s->dma_off, (unsigned)about);
+        command_send(s, COMMAND_DMA_OFF, (unsigned)about, server_node(init, &init->servers[about]),
+                     NULL);
     } else if ((about = set_first(&s->rebind)) >= 0) {
         const struct server *fresh = &init->servers[about];
         set_remove(&s->rebind, (unsigned)about);
@@ -67,6 +71,21 @@ void command_pump(struct init *init, struct server *s)
     }
 }
 
+/* The bus's server says whether its child sends anything any more. */
+static void command_dma_is_off(struct init *init, const struct server *s, status_t status)
+{
+    struct server *child = &init->servers[s->command_about];
+    char name[64];
+
+    if (status == E_OK) {
+        dma_is_off(init, child);
+        return;
+    }
+    report_server_name(init, child, name, sizeof(name));
+    report(init, LOG_WARN, "%s: its bus-mastering could not be taken away (%s): its memory is kept",
+           name, err_name(status));
+}
+
 void command_look(struct init *init, struct server *s)
 {
     const struct command_page *page = s->child.command;
@@ -78,8 +97,12 @@ void command_look(struct init *init, struct server *s)
     }
     s->command_open = false;
     s->asked = s->asked == ASKED_OPEN ? ASKED_PROVED : s->asked;
+    /* somebody's restart waited for it */
     init->dirty =
-        init->dirty || s->command_op == COMMAND_IRQ_QUIESCE; /* somebody's restart waited for it */
+        init->dirty || s->command_op == COMMAND_IRQ_QUIESCE || s->command_op == COMMAND_DMA_OFF;
+    if (s->command_op == COMMAND_DMA_OFF) {
+        command_dma_is_off(init, s, page->status);
+    }
     if (s->command_op == COMMAND_REBIND && page->status != E_OK && page->status != E_NOSYS &&
         page->status != E_DEAD) {
         report_server_name(init, s, name, sizeof(name));
@@ -91,6 +114,9 @@ void command_look(struct init *init, struct server *s)
 
 void command_reset(struct init *init, struct server *s)
 {
+    if (s->command_open && s->command_op == COMMAND_DMA_OFF) {
+        set_add(&s->dma_off, s->command_about); /* its next incarnation is asked */
+    }
     s->command_open = false;
     s->asked = ASKED_PROVED;
     s->is_level_due = s->is_level_set;
@@ -108,10 +134,15 @@ void command_quiesce(struct init *init, struct server *s)
     struct server *parent;
 
     for (unsigned i = 0; (parent = server_provider(init, s, i, &ref)) != NULL; i++) {
-        if (strcmp(ref->property, "interrupts") == 0 && parent->state == SERVICE_RUNNING) {
-            set_add(&parent->quiesce, s->number);
-            command_pump(init, parent);
+        bool is_bus = ref->property == plan_parent_property && parent->plan->class == PLAN_BUS;
+        bool is_lines = is_bus || strcmp(ref->property, "interrupts") == 0;
+        if (is_bus) { /* whenever it runs */
+            set_add(&parent->dma_off, s->number);
         }
+        if (is_lines && parent->state == SERVICE_RUNNING) {
+            set_add(&parent->quiesce, s->number);
+        }
+        command_pump(init, parent);
     }
 }
 
@@ -121,9 +152,24 @@ bool command_quiescing(struct init *init, const struct server *s)
     const struct server *parent;
 
     for (unsigned i = 0; (parent = server_provider(init, s, i, &ref)) != NULL; i++) {
-        if (set_has(&parent->quiesce, s->number) ||
-            (parent->command_open && parent->command_op == COMMAND_IRQ_QUIESCE &&
+        if (set_has(&parent->quiesce, s->number) || set_has(&parent->dma_off, s->number) ||
+            (parent->command_open &&
+             (parent->command_op == COMMAND_IRQ_QUIESCE || parent->command_op == COMMAND_DMA_OFF) &&
              parent->command_about == s->number)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether `user` was given a handle to its port. */
+static bool is_bound(struct init *init, const struct server *user, const struct server *s)
+{
+    const struct plan_ref *ref;
+    const struct server *provider;
+
+    for (unsigned k = 0; (provider = server_provider(init, user, k, &ref)) != NULL; k++) {
+        if (provider == s) {
             return true;
         }
     }
@@ -134,12 +180,10 @@ void command_rebind(struct init *init, const struct server *s)
 {
     for (unsigned i = 0; i < init->server_count; i++) {
         struct server *user = &init->servers[i];
-        const struct plan_ref *ref;
-        struct server *provider;
-        for (unsigned k = 0; (provider = server_provider(init, user, k, &ref)) != NULL; k++) {
-            if (provider == s && user->child.process != 0) {
-                set_add(&user->rebind, s->number);
-            }
+        bool opens = user->plan != NULL && set_has(&user->allow.servers, s->number);
+        if (user->child.process != 0 &&
+            (opens || (s->incarnation != 1 && is_bound(init, user, s)))) {
+            set_add(&user->rebind, s->number);
         }
         command_pump(init, user);
     }

@@ -263,6 +263,18 @@ status_t dma_stat(struct init *init, struct msg *m)
     return E_NOTFOUND;
 }
 
+void dma_is_off(struct init *init, const struct server *s)
+{
+    bool is_left = s->state == SERVICE_FAILED || s->state == SERVICE_BROKEN;
+
+    for (struct dma_memory *d = init->dma; d < init->dma + DMA_MEMORIES_MAX; d++) {
+        if (s->child.process == 0 && d->server == s->number && !d->is_kept &&
+            (d->kind == DMA_BUFFER || (is_left && d->kind == DMA_OWN))) {
+            dma_drop(d);
+        }
+    }
+}
+
 void dma_incarnation_ended(struct init *init, const struct server *s)
 {
     for (struct dma_memory *d = init->dma; d < init->dma + DMA_MEMORIES_MAX; d++) {

@@ -4,6 +4,7 @@
  * The way of a server: main.c reads the archive and the tree and makes the plan (plan.h); supervise.c decides when a
  * server may start and what its death means; server.c gathers its capabilities and starts it; child.c loads the process;
  * command.c talks to it through its command page; names.c answers everybody's calls, by what allow.c let a program do.
+ * What a bus's server finds comes into the tree by grow.c, and then goes the same way.
  */
 #pragma once
 #include <abi/abi.h>
@@ -109,19 +110,20 @@ enum {
 enum asked { ASKED_PROVED = 0, ASKED_NOT_YET, ASKED_OPEN };
 
 struct server {
-    unsigned number;                 /* index; rank - 1 */
+    unsigned number;                 /* index: the lower, the earlier it came, and so is what it refers to */
     const struct plan_service *plan; /* NULL: the shell */
     struct image *image;
     struct image *former; /* in whose place it was put by hand, and which is taken again if it is given up; NULL */
     uint8_t state;    /* enum service_state */
     bool is_hopeless; /* given up, or down and requires one that is */
     bool is_root;     /* root interrupt controller: restarted without a pause */
+    bool is_gone;     /* its device was unplugged: never started again */
     handle_t port;    /* kept over restarts */
     handle_t node_device[PLAN_NODE_WINDOWS / DEVICE_WINDOWS]; /* derived once */
     handle_t
         device[PLAN_NODE_WINDOWS / DEVICE_WINDOWS]; /* of this incarnation; revoked when it dies */
     struct child child;
-    struct allowance allow; /* the shell: what it may; others: nothing */
+    struct allowance allow; /* the shell: what it may; muxes: whom they open; others: nothing */
     unsigned grant_step; /* how far starting came; a badge may still be busy */
     uint32_t incarnation;
     uint32_t restarts;
@@ -139,6 +141,7 @@ struct server {
     uint64_t command_ns;       /* when it was sent */
     unsigned command_about;    /* QUIESCE, REBIND: which server */
     struct server_set quiesce; /* children whose lines must be masked before they start again */
+    struct server_set dma_off; /* children whose bus-mastering must be off, likewise */
     struct server_set rebind;  /* servers with a new incarnation */
     uint8_t log_level;         /* enum log_level; where is_level_set */
     bool is_level_set;         /* somebody asked: each new incarnation is told too */
@@ -186,8 +189,8 @@ struct init {
     struct plan_image *plan_images;
     unsigned image_count;
     struct plan plan;
-    struct server *servers; /* by rank */
-    unsigned server_count;
+    struct server *servers; /* by number: those of the plan by rank, the shell, what was found later */
+    unsigned server_count, server_max;
     int shell; /* number of the shell; -1 */
     struct job jobs[INIT_JOBS_MAX];
     struct dma_memory dma[DMA_MEMORIES_MAX];
@@ -223,6 +226,11 @@ static inline bool set_within(const struct server_set *set, const struct server_
         }
     }
     return true;
+}
+/* Where it is in the order of who may call whom: calls go down. Of the shell: above all. */
+static inline unsigned server_rank(const struct server *s)
+{
+    return s->plan != NULL ? s->plan->rank : UINT32_MAX;
 }
 /* The lowest member, -1 if empty. */
 static inline int set_first(const struct server_set *set)
@@ -282,6 +290,8 @@ void server_stop(struct init *init, struct server *s);
 struct server *server_provider(struct init *init, const struct server *s, unsigned index,
                                const struct plan_ref **out_ref);
 const char *server_class(const struct server *s);
+/* Takes service number init->server_count of the plan, which was found, into the table. */
+void server_add(struct init *init);
 /* Pages that starting whoever is down, and will be started by itself, may take. */
 uint64_t servers_reserve(const struct init *init);
 
@@ -293,11 +303,11 @@ void command_pump(struct init *init, struct server *s);
 void command_look(struct init *init, struct server *s);
 /* Forgets everything about the dead incarnation's commands. */
 void command_reset(struct init *init, struct server *s);
-/* Asks the interrupt parents of `s` to mask its lines. */
+/* Asks the interrupt parents of `s` to mask its lines, and the server of its bus to take its bus-mastering away. */
 void command_quiesce(struct init *init, struct server *s);
 /* True while one of them has not answered. */
 bool command_quiescing(struct init *init, const struct server *s);
-/* Tells everybody who holds a handle to its port that `s` is new. */
+/* Tells everybody who holds a handle to its port, or may open it, that `s` is new. Of its first incarnation: the latter. */
 void command_rebind(struct init *init, const struct server *s);
 
 /* ---- round.c ---- */
@@ -319,6 +329,8 @@ void supervise_turn(struct init *init);
 void supervise_death(struct init *init, struct server *s, const char *why);
 /* Answers with E_DEAD whoever waits for a server that will not come back. */
 void supervise_fail_callers(struct init *init);
+/* Its device is gone: it ends, and does not come back. */
+void supervise_gone(struct init *init, struct server *s);
 /* The user wants it (re)started: does not count. */
 void supervise_restart(struct init *init, struct server *s);
 
@@ -337,6 +349,16 @@ status_t dma_serve(struct init *init, struct server *s, struct msg *m) WARN_UNUS
 status_t dma_stat(struct init *init, struct msg *m) WARN_UNUSED;
 /* The incarnation's process is gone: what it had returned can be freed. */
 void dma_incarnation_ended(struct init *init, const struct server *s);
+/* Its device sends nothing any more, and no incarnation runs: clients' buffers can be freed, and if the server was given up, its
+ * own memory, too. */
+void dma_is_off(struct init *init, const struct server *s);
+
+/* ---- grow.c ---- */
+
+/* Copies the tree to where there is room below its PCI host bridges. Without any it stays as it is. */
+status_t grow_prepare(struct init *init) WARN_UNUSED;
+/* INIT_OP_GROW and INIT_OP_GONE, from the server `s`. */
+status_t grow_serve(struct init *init, const struct server *s, struct msg *m) WARN_UNUSED;
 
 /* ---- job.c ---- */
 
@@ -364,8 +386,8 @@ struct server *names_find(struct init *init, const char *name);
 
 /* ---- allow.c ---- */
 
-/* What the shell may. */
-struct allowance allow_shell(struct init *init);
+/* What the shell may, and whom muxes may open: anew whenever there are more servers. */
+void allow_renew(struct init *init);
 /* What a program made from `image` may, whose starter may do what `starter` says and lists these `count` strings. E_INVAL:
  * one means nothing; E_FORMAT: one in the image does; E_RIGHTS: the starter may not itself. The log says which. */
 status_t allow_list(struct init *init, const struct allowance *starter, const struct image *image,

@@ -78,6 +78,11 @@ static status_t init_plan(struct init *init)
                err_name(err));
         return err;
     }
+    err = grow_prepare(init);
+    if (err) {
+        report(init, LOG_ERROR, "the tree cannot be copied (%s): buses find nothing",
+               err_name(err));
+    }
     if (init->archive.len == 0) {
         report(init, LOG_ERROR, "there is no boot archive: no server can be started");
     }

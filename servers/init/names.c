@@ -20,7 +20,12 @@ static bool sessions_in_use(const struct init *init, uint32_t first)
             return true;
         }
     }
-    return init->shell >= 0 && init->servers[init->shell].child.sessions == first;
+    for (unsigned i = 0; i < init->server_count; i++) { /* the shell, and who opens others */
+        if (init->servers[i].child.sessions == first) {
+            return true;
+        }
+    }
+    return false;
 }
 
 status_t names_session(struct init *init, struct child *c, uint32_t *out)
@@ -41,9 +46,9 @@ status_t names_session(struct init *init, struct child *c, uint32_t *out)
 
 static struct server *find_service(struct init *init, const char *name)
 {
-    for (unsigned i = 0; i < init->plan.service_count; i++) {
+    for (unsigned i = 0; i < init->server_count; i++) {
         struct server *s = &init->servers[i];
-        if ((s->plan->match->flags & MATCH_SERVICE) &&
+        if (s->plan != NULL && (s->plan->match->flags & MATCH_SERVICE) &&
             strcmp(s->plan->match->compatible, name) == 0) {
             return s;
         }
@@ -88,9 +93,9 @@ static struct server *find_to_open(struct init *init, const char *name)
 {
     struct server *found = names_find(init, name), *first = NULL;
 
-    for (unsigned i = 0; found == NULL && i < init->plan.service_count; i++) {
+    for (unsigned i = 0; found == NULL && i < init->server_count; i++) {
         struct server *s = &init->servers[i];
-        if (strcmp(server_class(s), name) == 0) {
+        if (s->plan != NULL && strcmp(server_class(s), name) == 0) {
             first = first != NULL ? first : s;
             found = server_refusal(s) == E_OK ? s : NULL;
         }
@@ -155,9 +160,9 @@ static struct job *find_job(struct init *init, const char *name)
 struct caller {
     uint32_t badge;
     struct child *child;
-    const struct allowance *allow; /* servers: nothing */
+    const struct allowance *allow;
     unsigned rank;
-    bool is_program;
+    struct server *server; /* NULL: a program, the shell too */
 };
 
 static status_t caller_of(struct init *init, uint32_t badge, struct caller *out)
@@ -165,22 +170,22 @@ static status_t caller_of(struct init *init, uint32_t badge, struct caller *out)
     struct job *job = job_by_badge(init, badge);
 
     if (job != NULL) {
-        *out = (struct caller){ badge, &job->child, &job->allow, UINT32_MAX, true };
+        *out = (struct caller){ badge, &job->child, &job->allow, UINT32_MAX, NULL };
         return E_OK;
     }
     if (badge == 0 || badge > init->server_count) {
         return E_RIGHTS;
     }
     struct server *s = &init->servers[badge - 1];
-    *out = (struct caller){ badge, &s->child, &s->allow, s->number, s->plan == NULL };
+    *out =
+        (struct caller){ badge, &s->child, &s->allow, server_rank(s), s->plan != NULL ? s : NULL };
     return E_OK;
 }
 
 /* A server whose match table says so may switch off, and do nothing else that +control is for. */
-static bool caller_may_power(const struct init *init, const struct caller *c, uint64_t how)
+static bool caller_may_power(const struct caller *c, uint64_t how)
 {
-    bool is_button =
-        !c->is_program && (init->servers[c->rank].plan->match->flags & MATCH_POWER_OFF);
+    bool is_button = c->server != NULL && (c->server->plan->match->flags & MATCH_POWER_OFF);
 
     return (c->allow->may & MAY_CONTROL) != 0 || (is_button && how == POWER_OFF);
 }
@@ -202,7 +207,7 @@ static status_t names_open(struct init *init, const struct caller *c, const char
     if (s == NULL) {
         return E_NOTFOUND;
     }
-    if (c->rank <= s->number || !set_has(&c->allow->servers, s->number)) {
+    if (c->rank <= server_rank(s) || !set_has(&c->allow->servers, s->number)) {
         return E_RIGHTS;
     }
     status_t err = server_refusal(s);
@@ -253,6 +258,9 @@ static status_t names_kill(struct init *init, const struct caller *c, const char
     if (s->plan != NULL && (s->plan->is_waiting || s->port == 0)) {
         return E_AGAIN; /* what it waits for is not in this tree or archive */
     }
+    if (s->is_gone) {
+        return E_NOTFOUND;
+    }
     if (!is_restart && s->child.process == 0) {
         return E_NOTFOUND;
     }
@@ -297,7 +305,8 @@ static status_t names_server(struct init *init, struct msg *m)
     memcpy(m->w, name, sizeof(name));
     m->w[4] = (uint32_t)node | (uint64_t)s->child.id << 32;
     m->w[5] = s->state | (uint64_t)s->restarts << 32;
-    m->w[6] = s->number + 1;
+    m->w[6] =
+        s->plan != NULL ? s->plan->rank : init->plan.service_count + 1u + init->plan.found_max;
     return E_OK;
 }
 
@@ -394,8 +403,7 @@ static status_t names_dispatch(struct init *init, const struct caller *c, struct
     case INIT_OP_LOG_LEVEL:
         return names_log_level(init, c, name, m->w[6]);
     case INIT_OP_POWER:
-        return caller_may_power(init, c, m->w[0]) ? sys_power(init->power, (uint32_t)m->w[0])
-                                                  : E_RIGHTS;
+        return caller_may_power(c, m->w[0]) ? sys_power(init->power, (uint32_t)m->w[0]) : E_RIGHTS;
     case INIT_OP_PROGRAM:
         return names_program(init, m);
     case INIT_OP_IMAGE:
@@ -406,7 +414,10 @@ static status_t names_dispatch(struct init *init, const struct caller *c, struct
     case INIT_OP_DMA_RETURN:
     case INIT_OP_DMA_REGISTER:
     case INIT_OP_DMA_UNREGISTER:
-        return c->is_program ? E_RIGHTS : dma_serve(init, &init->servers[c->rank], m);
+        return c->server == NULL ? E_RIGHTS : dma_serve(init, c->server, m);
+    case INIT_OP_GROW:
+    case INIT_OP_GONE:
+        return c->server == NULL ? E_RIGHTS : grow_serve(init, c->server, m);
     default:
         return E_NOSYS;
     }

@@ -44,10 +44,22 @@ static unsigned plan_read_memory(const void *fdt, struct tree_range *out)
     return count;
 }
 
+/* Nodes that the buses of this tree can have found below them. */
+static unsigned plan_count_found(const void *fdt)
+{
+    for (int depth = -1, node = tree_next(fdt, -1, &depth); node >= 0;
+         node = tree_next(fdt, node, &depth)) {
+        if (strcmp(tree_name(fdt, node), PLAN_ROOM) == 0) {
+            return PLAN_FOUND_MAX;
+        }
+    }
+    return 0;
+}
+
 size_t plan_arena_len(const void *fdt)
 {
-    size_t nodes = 0;
-    size_t windows = 0;
+    size_t nodes = plan_count_found(fdt);
+    size_t windows = nodes * PLAN_FOUND_WINDOWS;
 
     for (int depth = -1, node = tree_next(fdt, -1, &depth); node >= 0;
          node = tree_next(fdt, node, &depth)) {
@@ -55,6 +67,9 @@ size_t plan_arena_len(const void *fdt)
         nodes++;
         if (tree_prop(fdt, node, "reg", &reg_len) != NULL && reg_len > 0) {
             windows += (unsigned)reg_len / 4; /* at least one cell each */
+        }
+        if (tree_is_pci(fdt, node) && tree_prop(fdt, node, "ranges", &reg_len) != NULL) {
+            windows += (unsigned)reg_len / 4;
         }
     }
     return nodes * sizeof(struct plan_node) + windows * sizeof(struct plan_window) +
@@ -135,7 +150,15 @@ int plan_node_index(const struct plan *p, int offset)
             high = middle;
         }
     }
-    return low < p->node_count && p->nodes[low].offset == offset ? (int)low : -1;
+    if (low < p->node_count && p->nodes[low].offset == offset) {
+        return (int)low;
+    }
+    for (unsigned i = 0; i < p->found_count; i++) {
+        if (p->nodes[p->node_count + i].offset == offset) {
+            return (int)(p->node_count + i);
+        }
+    }
+    return -1;
 }
 
 /* ---- matching ---- */
@@ -185,17 +208,32 @@ static bool is_bus(const struct dev_match *m)
     return strcmp(m->provides, "bus") == 0 || strcmp(m->provides, "pci") == 0;
 }
 
-/* Finds the most specific compatible that an image claims. What lies below a bus with a server is that server's. */
-static void plan_match(struct plan *p)
+/* The most specific compatible that an image claims. */
+void plan_match_node(struct plan *p, struct plan_node *n)
 {
     static const char *const transparent[] = { "simple-bus", "simple-mfd", "fixed-clock" };
+    const char *compatible;
+    bool is_transparent = false;
+    unsigned i;
 
+    for (i = 0; (compatible = tree_string_at(p->fdt, n->offset, "compatible", i)) != NULL; i++) {
+        if (plan_claim(p, n, compatible)) {
+            break;
+        }
+        is_transparent = is_transparent || IS_ONE_OF(transparent, compatible);
+    }
+    if (n->state == NODE_NONE) {
+        n->state = i == 0 || is_transparent ? NODE_NONE : NODE_UNCLAIMED;
+        n->is_always_met = is_transparent;
+    }
+}
+
+/* What lies below a bus with a server is that server's. */
+static void plan_match(struct plan *p)
+{
     for (unsigned index = 1; index < p->node_count; index++) {
         struct plan_node *n = &p->nodes[index];
         const struct plan_node *parent = n->parent >= 0 ? &p->nodes[n->parent] : NULL;
-        const char *compatible;
-        bool is_transparent = false;
-        unsigned i;
 
         if (n->state != NODE_NONE || n->is_meta) {
             continue;
@@ -207,17 +245,7 @@ static void plan_match(struct plan *p)
                 parent->other >= 0 ? parent->other : n->parent; /* the bus whose server decides */
             continue;
         }
-        for (i = 0; (compatible = tree_string_at(p->fdt, n->offset, "compatible", i)) != NULL;
-             i++) {
-            if (plan_claim(p, n, compatible)) {
-                break;
-            }
-            is_transparent = is_transparent || IS_ONE_OF(transparent, compatible);
-        }
-        if (n->state == NODE_NONE) {
-            n->state = i == 0 || is_transparent ? NODE_NONE : NODE_UNCLAIMED;
-            n->is_always_met = is_transparent;
-        }
+        plan_match_node(p, n);
     }
 }
 
@@ -262,37 +290,77 @@ status_t plan_reg(const struct plan *p, int node, unsigned index, struct tree_ra
     return tree_chain_reg(p->fdt, &chain, index, out);
 }
 
+static bool plan_add_window(struct plan *p, int index, const struct tree_range *r, bool is_aperture)
+{
+    if (p->window_count == p->window_max) {
+        return false;
+    }
+    p->windows[p->window_count++] = (struct plan_window){
+        .base = r->base, .len = r->len, .node = index, .is_aperture = is_aperture
+    };
+    p->nodes[index].window_count++;
+    return true;
+}
+
+/* What a host bridge hands through is its server's, too: tables of functions lie there. */
+static bool plan_read_apertures(struct plan *p, int index)
+{
+    struct plan_node *n = &p->nodes[index];
+    struct tree_aperture a;
+    status_t err;
+
+    if (n->error || (n->parent >= 0 && tree_is_pci(p->fdt, p->nodes[n->parent].offset)) ||
+        !tree_is_pci(p->fdt, n->offset)) {
+        return true;
+    }
+    for (unsigned i = 0; (err = tree_aperture(p->fdt, n->offset, i, &a)) == E_OK; i++) {
+        if (!plan_add_window(p, index, &(struct tree_range){ a.cpu, a.len }, true)) {
+            return false;
+        }
+    }
+    n->error = err == E_NOTFOUND ? E_OK : err;
+    return true;
+}
+
+bool plan_read_windows_of(struct plan *p, int index)
+{
+    struct plan_node *n = &p->nodes[index];
+    struct tree_range r;
+    int reg_len;
+
+    /* reg of a function names its configuration space, which stays the bus's */
+    const char *property = n->is_found ? "assigned-addresses" : "reg";
+
+    n->window = p->window_count;
+    if (n->is_meta || n->state == NODE_KERNEL ||
+        tree_prop(p->fdt, n->offset, property, &reg_len) == NULL) {
+        return true;
+    }
+    for (unsigned i = 0;; i++) {
+        status_t err = plan_reg(p, index, i, &r);
+        if (err == E_NOTFOUND) {
+            break;
+        }
+        if (err) {
+            n->error = n->error ? n->error : err; /* matters only if somebody claims the node */
+            if (err != E_RANGE) {
+                break; /* no other entry can be read either */
+            }
+            continue; /* those behind it keep others out of their pages */
+        }
+        if (!plan_add_window(p, index, &r, false)) {
+            return false;
+        }
+    }
+    return plan_read_apertures(p, index);
+}
+
 /* Windows of every node, enabled or not: they decide who has a page for itself. False: no room for all. */
 static bool plan_read_windows(struct plan *p)
 {
     for (unsigned index = 1; index < p->node_count; index++) {
-        struct plan_node *n = &p->nodes[index];
-        struct tree_range r;
-        int reg_len;
-
-        n->window = p->window_count;
-        if (n->is_meta || n->state == NODE_KERNEL ||
-            tree_prop(p->fdt, n->offset, "reg", &reg_len) == NULL) {
-            continue;
-        }
-        for (unsigned i = 0;; i++) {
-            status_t err = plan_reg(p, (int)index, i, &r);
-            if (err == E_NOTFOUND) {
-                break;
-            }
-            if (err) {
-                n->error = n->error ? n->error : err; /* matters only if somebody claims the node */
-                if (err != E_RANGE) {
-                    break; /* no other entry can be read either */
-                }
-                continue; /* those behind it keep others out of their pages */
-            }
-            if (p->window_count == p->window_max) {
-                return false;
-            }
-            p->windows[p->window_count++] =
-                (struct plan_window){ .base = r.base, .len = r.len, .node = (int)index };
-            n->window_count++;
+        if (!plan_read_windows_of(p, (int)index)) {
+            return false;
         }
     }
     return true;
@@ -315,9 +383,13 @@ static int plan_check_window(const struct plan *p, struct plan_window *w)
 
     page_bounds(w, &base, &len);
     w->whole_pages = len != 0;
+    if (w->is_aperture) {
+        return -1; /* others' windows lie in it, and are theirs */
+    }
     for (unsigned i = 0; i < p->window_count; i++) {
         const struct plan_window *other = &p->windows[i];
-        if (other->node == w->node || !overlaps(base, len, other->base, other->len)) {
+        if (other->node == w->node || other->is_aperture ||
+            !overlaps(base, len, other->base, other->len)) {
             continue;
         }
         if (len != w->len) {
@@ -357,7 +429,15 @@ static status_t plan_take(struct plan *p, const struct plan_node *n, int *out_ot
     return E_OK;
 }
 
-/* Gives every claimed node its windows, or says why it gets none. */
+void plan_take_windows_of(struct plan *p, struct plan_node *n)
+{
+    n->error = plan_take(p, n, &n->other);
+    if (n->error || n->other >= 0) {
+        n->state = n->error ? NODE_REFUSED : NODE_COVERED;
+    }
+}
+
+/* Gives every claimed node its windows. */
 static void plan_take_windows(struct plan *p)
 {
     unsigned taken = 0;
@@ -373,9 +453,9 @@ static void plan_take_windows(struct plan *p)
         if (n->state != NODE_SERVED) {
             continue;
         }
-        n->error = taken >= PLAN_SERVICES_MAX ? E_FULL : plan_take(p, n, &n->other);
-        if (n->error || n->other >= 0) {
-            n->state = n->error ? NODE_REFUSED : NODE_COVERED;
+        n->error = taken >= PLAN_SERVICES_MAX ? E_FULL : n->error;
+        plan_take_windows_of(p, n);
+        if (n->state != NODE_SERVED) {
             continue;
         }
         n->service = 0; /* taken; plan_order writes the real one */
@@ -415,8 +495,9 @@ status_t plan_make(const void *fdt, const struct plan_image *images, unsigned im
     struct plan p = { .fdt = fdt, .images = images, .image_count = image_count, .look = look };
     uint8_t *at = arena;
     const uint8_t *end = at + arena_len;
-    size_t nodes = 0;
 
+    p.found_max = plan_count_found(fdt);
+    size_t nodes = p.found_max;
     for (int depth = -1, node = tree_next(fdt, -1, &depth); node >= 0;
          node = tree_next(fdt, node, &depth)) {
         nodes++;

@@ -2,7 +2,8 @@
  * The plan: which node of the tree gets which server, with which windows and references, in which order. Pure: tree and
  * match tables in, tables out; init acts on it, tools/plan prints it, host tests compare it.
  *
- * Indexes: nodes by their place in the tree (index 0 is the root), services by rank (index + 1). -1 is none.
+ * Indexes: nodes by their place in the tree (index 0 is the root), services by rank (index + 1). -1 is none. What the server of a
+ * bus found later (plan_found.c) stands behind all that, in the order in which it came, and says its rank itself.
  */
 #pragma once
 #include <cambium/driver.h>
@@ -16,7 +17,9 @@ enum {
     PLAN_SERVICES_MAX = 128, /* started from the tree */
     PLAN_REFS_MAX = 512,     /* of all services together */
     PLAN_NODE_WINDOWS = 16,  /* of one node: four devices of DEVICE_WINDOWS */
-    PLAN_NODE_REFS = 16      /* indexes of one property that get a handle */
+    PLAN_NODE_REFS = 16,     /* indexes of one property that get a handle */
+    PLAN_FOUND_MAX = 64,     /* nodes that servers of buses find, bridges included */
+    PLAN_FOUND_WINDOWS = 6   /* of one of them: the BARs of a PCI function */
 };
 
 /* Physical addresses have 48 bits at most (with 4 KiB pages), and the kernel derives nothing in the last page. */
@@ -34,6 +37,7 @@ struct plan_window {
     uint64_t len;
     int node;
     bool whole_pages; /* may be rounded to its pages: nobody else has a window there */
+    bool is_aperture; /* of a bus: its children's windows lie in it */
 };
 
 struct plan_node {
@@ -42,6 +46,7 @@ struct plan_node {
     bool is_enabled;                /* with all ancestors */
     bool is_meta;                   /* __symbols__ and the like */
     bool is_always_met;             /* a reference to it needs no server */
+    bool is_found;                  /* by the server of the bus above it */
     bool depends;                   /* UNCLAIMED, but by registers that nobody could look at */
     uint8_t state;                  /* enum node_state */
     int16_t service;                /* index of its server, once ranked */
@@ -64,8 +69,11 @@ struct plan_look {
     uint32_t offset[PLAN_LOOK_KNOWN], value[PLAN_LOOK_KNOWN];
 };
 
-/* The `property` of a reference by class. */
+/* The `property` of a reference by class, and of that to the server of the bus or controller that a node is below of. */
 extern const char plan_service_property[];
+extern const char plan_parent_property[];
+/* The name of a node, below a bus, with room for what the bus's server finds (grow.c). */
+#define PLAN_ROOM "__room"
 
 struct plan_ref {
     const char *property; /* "interrupts"; never the tree's own string; or plan_service_property */
@@ -82,6 +90,7 @@ struct plan_service {
     const struct plan_image *rival; /* another image that claims the same; NULL */
     int node;        /* index; -1: a service without a node ("console") */
     uint8_t class;   /* enum plan_class */
+    uint16_t rank;   /* from 1 on; calls go to lower ones */
     bool is_waiting; /* cannot be started; has no rank, stands behind all that have */
     bool is_cyclic;  /* waiting for itself, through others */
     unsigned ref;    /* first in plan.refs */
@@ -99,6 +108,8 @@ struct plan {
     unsigned image_count;
     struct plan_node *nodes;
     unsigned node_count;
+    unsigned found_count, found_max; /* nodes found later, behind those; found_max 0: no bus has room for any */
+    uint16_t found_rank;             /* of the next server of such a node */
     struct plan_window *windows;
     unsigned window_count, window_max;
     struct plan_ref *refs;
@@ -118,6 +129,11 @@ size_t plan_arena_len(const void *fdt);
  * E_NOMEM: the arena is too small. Everything else that is wrong stands in the plan, at its node. */
 status_t plan_make(const void *fdt, const struct plan_image *images, unsigned image_count,
                    struct plan_look *look, void *arena, size_t arena_len, struct plan *out) WARN_UNUSED;
+/* Plans for the nodes below `bus` (an index) that are in the tree and not in the plan yet. Their services get the indexes from
+ * `next` on, up to `end`; returns how many services these are. What no more room was for is counted in p->dropped. */
+unsigned plan_found(struct plan *p, int bus, unsigned next, unsigned end);
+/* Whether a server may open those of `class` (proto/init.h: INIT_OP_OPEN), found later or not: "opens CLASS" in its table. */
+bool plan_opens(const struct dev_match *m, const char *class);
 /* Whether a file of the archive with this name is an image that init looks into: a server or a program. */
 bool plan_is_image(const char *name);
 /* Whether it is one that claims nothing, kept for plan_replace. */
@@ -155,6 +171,13 @@ enum plan_claim plan_entry_claims(const struct plan *p, int node, const struct d
                                   const char *compatible);
 /* What is wrong with a window, whoever wants it; NULL: nothing. */
 const char *plan_window_flaw(const struct plan *p, uint64_t base, uint64_t len);
+/* Finds a node's image, and its windows; false: no room for those. */
+void plan_match_node(struct plan *p, struct plan_node *n);
+bool plan_read_windows_of(struct plan *p, int index);
+/* Gives it its windows, or says why it gets none. */
+void plan_take_windows_of(struct plan *p, struct plan_node *n);
+/* A service for a node that gets one, at `index`. */
+void plan_put_service(struct plan *p, unsigned index, int node);
 /* Whether a server cannot do without registers. */
 bool plan_requires_reg(const struct dev_match *m);
 /* The n-th reg entry of a node, like tree_reg, but without a walk. */

@@ -4,7 +4,8 @@
  * Required references order and hold back; what waits for something unmet waits, and so does what is in a cycle.
  * References that are not required only break ties. Among services that could be next, a lower class goes first (root
  * interrupt controllers, other controllers, buses, drivers, muxes), then the one whose optional references are all
- * placed, then the tree's order. A service's rank is its index + 1 afterwards; the waiting ones stand behind.
+ * placed, then the tree's order. A service's rank is its index + 1 afterwards, and above that of muxes there is room for what
+ * buses find later; the waiting ones stand behind.
  */
 #include "plan.h"
 #include <stdio.h>
@@ -107,7 +108,8 @@ static void apply_order(struct plan *p, const int *place)
         p->refs[i].provider = (int16_t)place[p->refs[i].provider];
     }
     for (unsigned i = 0; i < p->service_count; i++) {
-        const struct plan_service *s = &p->services[i];
+        struct plan_service *s = &p->services[i];
+        s->rank = (uint16_t)(i + 1 + (i + 1 < p->found_rank ? 0 : p->found_max));
         if (s->node < 0) {
             continue;
         }
@@ -132,7 +134,9 @@ void plan_order(struct plan *p)
     }
     while ((next = pick_next(p, place)) >= 0) {
         place[next] = next_place++;
+        p->found_rank += p->services[next].class != PLAN_MUX;
     }
+    p->found_rank++;
     mark_cycles(p, place);
     for (unsigned i = 0; i < p->service_count; i++) {
         if (place[i] < 0) {

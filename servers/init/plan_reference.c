@@ -6,7 +6,8 @@
  * `requires` of a match entry is a list of references separated by blanks: a property, then an index or a name of the
  * property's names list; without either the first is meant: "interrupts", "clocks 1", "resets bridge". What the tree does
  * not write down is named by class: "service firmware" (the first server that provides it), "uses firmware" (the same,
- * if there is one). A service without a node can require "stdout-path": the console's UART, wherever it is found.
+ * if there is one), "opens CLASS": no reference, but it may open servers of that class (plan_opens). "parent" is the server of the
+ * node that it is below of: of a bus, of a controller. A service without a node can require "stdout-path": the console's UART, wherever it is found.
  *
  * Two steps, because providers are services: first every claimed node becomes a service, then references are resolved.
  */
@@ -15,6 +16,7 @@
 #include <tree.h>
 
 const char plan_service_property[] = "service";
+const char plan_parent_property[] = "parent";
 
 /* Bindings: the dt-schema repository, schemas/clock, reset, mbox, dma, phy, power-domain, iommu, gpio. */
 static const struct ref_kind {
@@ -41,8 +43,9 @@ struct need {
     unsigned len;
     const struct ref_kind *kind; /* NULL: not of ref_kinds */
     unsigned index;
-    const char *class; /* "service CLASS" and "uses CLASS"; else NULL */
+    const char *class; /* "service CLASS", "uses CLASS", "opens CLASS"; else NULL */
     bool is_optional;  /* "uses" */
+    bool is_opened;    /* "opens" */
 };
 
 static const char *word_end(const char *at)
@@ -108,7 +111,7 @@ static unsigned need_index(const struct plan *p, int offset, const struct ref_ki
 static bool is_reference(const char *at)
 {
     return kind_of(at) != NULL || word_is(at, "reg") || word_is(at, "service") ||
-           word_is(at, "uses");
+           word_is(at, "uses") || word_is(at, "opens") || word_is(at, plan_parent_property);
 }
 
 /* Takes the next reference off the list at *at; false at its end. */
@@ -127,7 +130,8 @@ static bool need_next(const struct plan *p, int offset, const char **at, struct 
         end = word_end(next);
     }
     out->is_optional = word_is(start, "uses");
-    if (*next != '\0' && (out->is_optional || word_is(start, "service"))) {
+    out->is_opened = word_is(start, "opens");
+    if (*next != '\0' && (out->is_optional || out->is_opened || word_is(start, "service"))) {
         out->class = next;
         end = word_end(next);
     }
@@ -195,6 +199,21 @@ static int service_of_class(const struct plan *p, const char *class)
     return -1;
 }
 
+/* The nearest node above with a server, which hands out what is below it. */
+static void plan_resolve_parent(struct plan *p, struct plan_service *s, const struct need *need)
+{
+    int above = s->node >= 0 ? p->nodes[s->node].parent : -1;
+
+    while (above >= 0 && p->nodes[above].service < 0) {
+        above = p->nodes[above].parent;
+    }
+    if (above >= 0) {
+        plan_add_ref(p, s, plan_parent_property, 0, true, p->nodes[above].service);
+    } else {
+        plan_unmet(s, need, s->node >= 0 ? p->nodes[s->node].parent : -1);
+    }
+}
+
 /* A need that is no property: reg, which plan_take has looked at; a class, because the tree has no property for it; or
  * nonsense. False: it is a property. */
 static bool plan_resolve_named(struct plan *p, struct plan_service *s, const struct need *need)
@@ -203,6 +222,13 @@ static bool plan_resolve_named(struct plan *p, struct plan_service *s, const str
 
     if (need->kind != NULL) {
         return false;
+    }
+    if (need->is_opened && need->class != NULL) {
+        return true;
+    }
+    if (word_is(need->text, plan_parent_property)) {
+        plan_resolve_parent(p, s, need);
+        return true;
     }
     if (provider >= 0 && &p->services[provider] != s) {
         plan_add_ref(p, s, plan_service_property, 0, !need->is_optional, provider);
@@ -230,7 +256,14 @@ static void plan_resolve_node(struct plan *p, struct plan_service *s)
     uint32_t required[REF_KINDS] = { 0 };
     int node;
 
+    if (n->is_found) {
+        plan_resolve_parent(p, s, &(struct need){ .text = plan_parent_property });
+    }
     for (const char *at = s->match->requires; need_next(p, n->offset, &at, &need);) {
+        if (n->is_found &&
+            (word_is(need.text, plan_parent_property) || need.kind == &ref_kinds[REF_INTERRUPTS])) {
+            continue; /* its bus it has in any case, and its interrupts from there */
+        }
         if (plan_resolve_named(p, s, &need)) {
             continue;
         }
@@ -250,7 +283,7 @@ static void plan_resolve_node(struct plan *p, struct plan_service *s)
         }
     }
     for (unsigned k = 0; k < REF_KINDS; k++) {
-        if (!has_references(p, n->offset, k)) {
+        if (!has_references(p, n->offset, k) || (n->is_found && k == REF_INTERRUPTS)) {
             continue;
         }
         for (unsigned i = 0; i < PLAN_NODE_REFS; i++) {
@@ -316,6 +349,17 @@ bool plan_requires_reg(const struct dev_match *m)
 {
     for (const char *at = m->requires; *at != '\0'; at = skip_blanks(word_end(at))) {
         if (word_is(at, "reg")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool plan_opens(const struct dev_match *m, const char *class)
+{
+    for (const char *at = m->requires; *at != '\0'; at = skip_blanks(word_end(at))) {
+        const char *next = skip_blanks(word_end(at));
+        if (word_is(at, "opens") && word_is(next, class) && *next != '\0') {
             return true;
         }
     }
@@ -421,6 +465,18 @@ static bool is_taken(const struct plan *p, const struct dev_match *match)
     return false;
 }
 
+static void service_init(const struct plan *p, struct plan_service *s,
+                         const struct plan_image *image, const struct dev_match *match, int node,
+                         enum plan_class class)
+{
+    *s = (struct plan_service){ .image = image,
+                                .match = match,
+                                .rival = rival_of(p, image, match),
+                                .node = node,
+                                .class = (uint8_t) class,
+                                .need_node = -1 };
+}
+
 static struct plan_service *plan_add_service(struct plan *p, const struct plan_image *image,
                                              const struct dev_match *match, int node,
                                              enum plan_class class)
@@ -430,13 +486,17 @@ static struct plan_service *plan_add_service(struct plan *p, const struct plan_i
         return NULL;
     }
     struct plan_service *s = &p->services[p->service_count++];
-    *s = (struct plan_service){ .image = image,
-                                .match = match,
-                                .rival = rival_of(p, image, match),
-                                .node = node,
-                                .class = (uint8_t) class,
-                                .need_node = -1 };
+    service_init(p, s, image, match, node, class);
     return s;
+}
+
+void plan_put_service(struct plan *p, unsigned index, int node)
+{
+    struct plan_node *n = &p->nodes[node];
+
+    n->service = (int16_t)index;
+    service_init(p, &p->services[index], n->image, n->match, node, class_of(p, n));
+    plan_resolve_service(p, &p->services[index]);
 }
 
 void plan_resolve(struct plan *p)

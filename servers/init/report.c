@@ -130,6 +130,6 @@ void report_started(struct init *init, const struct server *s)
     if (s->plan->node < 0) {
         plan_references(&init->plan, s->plan, refs, sizeof(refs));
     }
-    report(init, LOG_INFO, "%s: %s (rank %u%s%s)", path, s->image->name, s->number + 1,
+    report(init, LOG_INFO, "%s: %s (rank %u%s%s)", path, s->image->name, s->plan->rank,
            refs[0] != '\0' ? ", " : "", refs);
 }

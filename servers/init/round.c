@@ -97,16 +97,18 @@ static void round_begin(struct init *init, uint64_t now)
 /* The lowest server that did not answer; NULL if there is none, or if one below it is not up. */
 static struct server *lowest_late(struct init *init)
 {
+    struct server *late = NULL, *down = NULL;
+
     for (unsigned i = 0; i < init->server_count; i++) {
         struct server *s = &init->servers[i];
-        if (s->asked != ASKED_PROVED) {
-            return s;
-        }
-        if (!s->is_hopeless && s->state != SERVICE_RUNNING) {
-            return NULL;
+        if (s->asked != ASKED_PROVED && (late == NULL || server_rank(s) < server_rank(late))) {
+            late = s;
+        } else if (s->asked == ASKED_PROVED && !s->is_hopeless && s->state != SERVICE_RUNNING &&
+                   (down == NULL || server_rank(s) < server_rank(down))) {
+            down = s;
         }
     }
-    return NULL;
+    return late != NULL && down != NULL && server_rank(down) < server_rank(late) ? NULL : late;
 }
 
 static void round_end(struct init *init, uint64_t now)

@@ -72,27 +72,35 @@ static void server_create(struct init *init, struct server *s)
     }
 }
 
+void server_add(struct init *init)
+{
+    struct server *s = &init->servers[init->server_count];
+
+    s->number = init->server_count++;
+    s->plan = &init->plan.services[s->number];
+    s->image = &init->images[s->plan->image - init->plan_images];
+    s->is_root = s->plan->class == PLAN_IRQ_ROOT;
+    s->state = SERVICE_WAITING;
+    if (!s->plan->is_waiting) {
+        server_create(init, s);
+    }
+}
+
 status_t servers_create(struct init *init)
 {
     struct image *shell = image_find(init, "bin/shell");
     unsigned count = init->plan.service_count;
 
-    init->servers = calloc(count + 1, sizeof(struct server));
+    init->server_max = count + 1 + init->plan.found_max;
+    init->server_max = init->server_max < PLAN_SERVICES_MAX ? init->server_max : PLAN_SERVICES_MAX;
+    init->server_max = init->server_max > count ? init->server_max : count + 1;
+    init->servers = calloc(init->server_max, sizeof(struct server));
     if (init->servers == NULL) {
         return E_NOMEM;
     }
-    for (unsigned i = 0; i < count; i++) {
-        struct server *s = &init->servers[i];
-        s->number = i;
-        s->plan = &init->plan.services[i];
-        s->image = &init->images[s->plan->image - init->plan_images];
-        s->is_root = s->plan->class == PLAN_IRQ_ROOT;
-        s->state = SERVICE_WAITING;
-        if (!s->plan->is_waiting) {
-            server_create(init, s);
-        }
+    while (init->server_count < count) {
+        server_add(init);
     }
-    init->server_count = count;
     init->shell = -1;
     if (shell == NULL || shell->error) {
         report(init, LOG_ERROR,
@@ -102,8 +110,8 @@ status_t servers_create(struct init *init)
     init->shell = (int)count;
     init->servers[count] =
         (struct server){ .number = count, .image = shell, .state = SERVICE_WAITING };
-    init->servers[count].allow = allow_shell(init);
     init->server_count = count + 1;
+    allow_renew(init);
     return E_OK;
 }
 
@@ -182,18 +190,21 @@ static status_t grant_device(struct init *init, struct server *s, unsigned index
 
 static status_t grant_reference(struct init *init, struct server *s, unsigned index)
 {
-    const struct plan_ref *ref;
+    const struct plan_ref *ref = NULL;
     struct server *provider = server_provider(init, s, index, &ref);
     char name[START_HANDLE_NAME];
     uint32_t badge = BADGE_SERVICE + s->number;
 
-    if (provider->number >= s->number || provider->port == 0) {
+    if (provider == NULL || server_rank(provider) >= server_rank(s) || provider->port == 0) {
         return E_OK; /* an optional reference upwards: law 5 does not allow it */
     }
     if (s->plan->node >= 0) {
         (void)snprintf(name, sizeof(name), "%s %u", ref->property,
                        ref->index); /* fits: see plan_reference.c */
         badge = (uint32_t)init->plan.nodes[s->plan->node].offset;
+    }
+    if (ref->property == plan_parent_property) {
+        (void)snprintf(name, sizeof(name), "%s", ref->property); /* fits */
     }
     if (s->plan->node < 0 || ref->property == plan_service_property) {
         (void)snprintf(name, sizeof(name), "service %s", server_class(provider)); /* 8 + 15 */

@@ -130,6 +130,7 @@ static void give_up(struct init *init, struct server *s, enum service_state stat
     if (replace_back(init, s, reason_text(s))) {
         return;
     }
+    command_quiesce(init, s);
     report_server_name(init, s, name, sizeof(name));
     if (s->is_root) {
         end_without_root(init, s, name);
@@ -246,6 +247,21 @@ void supervise_restart(struct init *init, struct server *s)
     supervise_fail_callers(init); /* what required it is no longer hopeless */
 }
 
+void supervise_gone(struct init *init, struct server *s)
+{
+    char name[SERVER_NAME_LEN];
+
+    server_stop(init, s);
+    s->is_gone = true;
+    s->state = SERVICE_BROKEN;
+    s->error = E_DEAD;
+    (void)snprintf(s->reason, sizeof(s->reason), "unplugged"); /* fits */
+    command_quiesce(init, s);
+    supervise_fail_callers(init);
+    report_server_name(init, s, name, sizeof(name));
+    report(init, LOG_INFO, "%s: %s ended: its device is gone", name, s->image->name);
+}
+
 /* ---- what servers say ---- */
 
 static void server_ready(struct init *init, struct server *s)
@@ -261,8 +277,8 @@ static void server_ready(struct init *init, struct server *s)
     } else {
         report_server_name(init, s, name, sizeof(name));
         report(init, LOG_INFO, "%s: %s restarted (%u)", name, s->image->name, s->restarts);
-        command_rebind(init, s);
     }
+    command_rebind(init, s);
     command_pump(init, s); /* the log's level, if one was asked for */
     init->dirty = true;
 }

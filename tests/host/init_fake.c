@@ -229,10 +229,17 @@ WEAK status_t names_session(struct init *init, struct child *c, uint32_t *out)
     return E_OK;
 }
 
-WEAK struct allowance allow_shell(struct init *init)
+WEAK void allow_renew(struct init *init)
 {
     (void)init;
-    return (struct allowance){ 0 };
+}
+
+WEAK status_t grow_serve(struct init *init, const struct server *s, struct msg *m)
+{
+    (void)init;
+    (void)s;
+    (void)m;
+    return E_NOSYS;
 }
 
 /* ---- the tests' side ---- */

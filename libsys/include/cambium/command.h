@@ -11,12 +11,12 @@
 enum command_op {
     COMMAND_PING = 1,     /* answer, to show that the loop still turns */
     COMMAND_REBIND,       /* arg[0] = node offset (or -1 and the service's name in arg[1..3]): that server has a new
-                           * incarnation; attach lines and subscriptions anew */
+                           * incarnation; attach lines and subscriptions anew. To who may open it: also of the first one */
     COMMAND_IRQ_QUIESCE,  /* interrupt servers: arg[0] = node offset: mask and detach all lines of that child */
     COMMAND_LOG_LEVEL,    /* arg[0] = enum log_level, the least severe logged from now on */
     COMMAND_DMA_OFF,      /* buses: arg[0] = node offset: take away that child's bus-mastering and read it back; E_OK only if
-                           * it is off. Then init may free what the child's node holds (proto/init.h, "DMA"). There is no
-                           * bus server yet, so init sends it to nobody, and only drivers give memory back */
+                           * it is off, or the child is gone. Then init may free what the child's node holds (proto/init.h,
+                           * "DMA"). Sent when the child's server has ended, and before it starts again */
     COMMAND_OWN           /* the class's own from here on */
 };
 

@@ -9,7 +9,9 @@
  * " OFFSET=VALUE" with both in hexadecimal without a prefix, each a word of 32 bits. "virtio,mmio 0=74726976 8=4" is a virtio
  * entropy device. init reads them once, when it starts, and only of nodes with that compatible; they must bear it. `requires` lists references of the node without which the
  * server cannot start, separated by blanks ("interrupts", "clocks 0", "resets bridge"), and classes of servers that it calls
- * without the tree saying so ("service firmware", or "uses firmware" if it can do without); `provides` is the class. */
+ * without the tree saying so ("service firmware", or "uses firmware" if it can do without); "opens CLASS": it may open servers of that
+ * class by INIT_OP_OPEN, and is told by COMMAND_REBIND when one is ready (muxes); "parent": the server of the bus or controller that
+ * the node is below of, which functions that a bus found get in any case. `provides` is the class. */
 struct dev_match {
     char compatible[48];
     char provides[16]; /* "serial", "irq", "mux", ...; class of proto/ */

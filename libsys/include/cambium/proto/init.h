@@ -11,8 +11,8 @@ enum init_op {
     INIT_OP_OPEN = 1, /* name: a service ("console"), an alias ("serial0"), a class ("irq") or a tree path -> w7 = a handle
                        * with CALL and without TRANSFER, which init put into the caller's table (a word, not a message
                        * handle). Of a class: the first in rank that neither waits nor was given up, or else the first,
-                       * with its error. E_NOTFOUND; E_RIGHTS: not in the list that this program was started with, or
-                       * the caller is a server; E_BROKEN, E_AGAIN (waiting); E_LIMIT: it opened 63 already; E_BUSY: try
+                       * with its error. E_NOTFOUND; E_RIGHTS: not in the list that this program was started with; the
+                       * caller is a server whose match table does not say "opens CLASS", or of lower rank; E_BROKEN, E_AGAIN (waiting); E_LIMIT: it opened 63 already; E_BUSY: try
                        * again, a former program's session is still being closed; E_FULL, E_BUDGET: the caller's table */
     INIT_OP_SPAWN,    /* w0 = bytes used of the memory, w1 = argc, w2 = envc, w3 = pages of budget (0: default), w4 = event
                        * bits set at the notify port when it ends, w5 = words in its list; handles: w6 = NOTIFY of the
@@ -70,6 +70,17 @@ enum init_op {
     INIT_OP_LOG_LEVEL, /* name of a server as for KILL, w6 = enum log_level: the least severe that it and its later
                        * incarnations log (LOG_INFO where nobody asked). E_RIGHTS; E_NOTFOUND: no such server, programs
                        * included; E_INVAL: no such level */
+    INIT_OP_GROW,     /* from the server of a PCI host bridge, whose node the tree has room below: w0 = bytes; handle: w7 = memory
+                       * with a device tree blob, whose root's children become children of the caller's node, with all that is
+                       * below them and with properties of names as in the PCI bus binding. A child that is there already, by
+                       * name, is left as it is: so a restarted server sends all that it finds. Servers are planned for the
+                       * new nodes, and started when the caller runs. -> w0 = nodes that are new, bridges included, w1 =
+                       * those of them that get a server. E_RIGHTS: anybody else; E_INVAL: not one handle; E_RANGE: more bytes
+                       * than the memory has; E_LIMIT: more than there is room for, or deeper than trees may be; E_FORMAT: no
+                       * blob, or another name of a property or node; E_NOMEM, E_TYPE. After an error the tree is as it was */
+    INIT_OP_GONE,     /* from the same: w0 = offset of a node that it had added: unplugged, or about to be. Its server is ended
+                       * for good, clients get errors, then COMMAND_DMA_OFF comes for it. E_NOTFOUND: no such node, or it has no
+                       * server; E_RIGHTS: another's */
     INIT_OP_IMAGE     /* w0 = n: the n-th image of the archive (drv/, mux/, bin/, spare/) -> w0..w5 = its name. E_NOTFOUND: no
                        * more */
 };

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The tree grows: servers/init/grow.c and plan_found.c on QEMU's tree, with a bus server that finds functions, finds them again,
+ * lies, and finds too much. The old nodes keep their offsets; whoever walks sees all of the new ones or none.
+ */
+#include "init.h"
+#include "tree_test.h"
+#include <cambium/client.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <libfdt.h>
+
+#define HOST "/pcie@10000000"
+enum { BLOB_LEN = 96 * 1024, COPY = 60, BLOB = 61 };
+
+static struct dev_match bridge_match[] = { DEV_MATCH("pci-host-ecam-generic", "pci", "reg", 0) };
+static struct dev_match block_match[] = { DEV_MATCH("pci1af4,1042", "block", "interrupts parent",
+                                                    0),
+                                          DEV_MATCH("pci1234,bad", "bad", "clocks", 0) };
+static struct dev_match mux_match[] = { DEV_MATCH("blocks", "mux", "opens block", MATCH_SERVICE) };
+static struct plan_image images[] = { { "drv/bridge", bridge_match, 1 },
+                                      { "drv/block", block_match, 2 },
+                                      { "mux/block", mux_match, 1 } };
+static struct init init;
+static void *original, *copy;
+static uint64_t copy_len;
+static uint8_t blob[BLOB_LEN];
+static uint64_t memory_len;
+static char log_text[2048];
+static int gone;
+static bool has_no_memory;
+
+/* ---- what grow.c calls ---- */
+
+status_t sys_memory_create(uint64_t len, uint32_t flags, uint64_t limit, handle_t *out)
+{
+    assert_true(flags == 0 && limit == 0 && len % PAGE_SIZE == 0);
+    if (has_no_memory) {
+        return E_BUDGET;
+    }
+    copy_len = len;
+    copy = calloc(1, len);
+    *out = COPY;
+    return E_OK;
+}
+
+status_t sys_memory_info(handle_t memory, uint64_t offset, uint64_t *out_len, uint64_t *out_pa)
+{
+    assert_int_equal(offset, 0);
+    if (memory != BLOB) {
+        return E_TYPE;
+    }
+    *out_len = memory_len;
+    *out_pa = 0;
+    return E_OK;
+}
+
+/* Mappings are where the memory already is. */
+static bool is_reserving_copy = true;
+uint64_t vm_reserve(uint64_t len)
+{
+    return is_reserving_copy && len == copy_len ? (uint64_t)copy : (uint64_t)blob;
+}
+
+void vm_release(uint64_t va, uint64_t len)
+{
+    assert_true(va == (uint64_t)blob || va == (uint64_t)copy);
+    (void)len;
+}
+
+status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len,
+                 uint64_t va, uint32_t flags)
+{
+    assert_true(process == HANDLE_SELF && window == 0 && offset == 0 && len != 0);
+    assert_true(object == COPY ? va == (uint64_t)copy && flags == (MAP_READ | MAP_WRITE)
+                               : va == (uint64_t)blob && flags == MAP_READ);
+    return E_OK;
+}
+
+status_t sys_unmap(handle_t process, uint64_t va, uint64_t len)
+{
+    (void)process;
+    (void)va;
+    (void)len;
+    return E_OK;
+}
+
+status_t sys_handle_close(handle_t h)
+{
+    (void)h;
+    return E_OK;
+}
+
+void report(struct init *i, enum log_level level, const char *format, ...)
+{
+    size_t at = strlen(log_text);
+    va_list args;
+
+    (void)i;
+    (void)level;
+    va_start(args, format);
+    int n = vsnprintf(log_text + at, sizeof(log_text) - at, format, args);
+    va_end(args);
+    assert_true(n > 0 && at + (size_t)n + 2 < sizeof(log_text));
+    strcat(log_text, "\n");
+}
+
+void report_server_name(struct init *i, const struct server *s, char *out, size_t len)
+{
+    tree_path(i->fdt, i->plan.nodes[s->plan->node].offset, out, len);
+}
+
+void server_add(struct init *i)
+{
+    struct server *s = &i->servers[i->server_count];
+
+    s->number = i->server_count++;
+    s->plan = &i->plan.services[s->number];
+}
+
+struct server *server_provider(struct init *i, const struct server *s, unsigned index,
+                               const struct plan_ref **out_ref)
+{
+    *out_ref = &i->plan.refs[s->plan->ref + index];
+    return index < s->plan->ref_count ? &i->servers[(*out_ref)->provider] : NULL;
+}
+
+void allow_renew(struct init *i)
+{
+    (void)i;
+}
+
+void supervise_gone(struct init *i, struct server *s)
+{
+    gone = (int)s->number;
+    (void)i;
+}
+
+/* ---- the bus's server ---- */
+
+static void blob_begin(void)
+{
+    assert_int_equal(fdt_create(blob, BLOB_LEN), 0);
+    assert_int_equal(fdt_finish_reservemap(blob), 0);
+    assert_int_equal(fdt_begin_node(blob, ""), 0);
+}
+
+/* A function with one BAR of memory (0: none) at that address. */
+static void blob_function(const char *name, const char *compatible, unsigned slot, uint32_t bar)
+{
+    fdt32_t reg[] = { cpu_to_fdt32(slot << 11), 0, 0, 0, 0 };
+    fdt32_t assigned[] = { cpu_to_fdt32(0x82000010 | slot << 11), 0, cpu_to_fdt32(bar), 0,
+                           cpu_to_fdt32(0x1000) };
+
+    assert_int_equal(fdt_begin_node(blob, name), 0);
+    assert_int_equal(fdt_property(blob, "reg", reg, sizeof(reg)), 0);
+    if (bar != 0) {
+        assert_int_equal(fdt_property(blob, "assigned-addresses", assigned, sizeof(assigned)), 0);
+    }
+    assert_int_equal(fdt_property_string(blob, "compatible", compatible), 0);
+    assert_int_equal(fdt_property_u32(blob, "interrupts", 1), 0);
+    assert_int_equal(fdt_end_node(blob), 0);
+}
+
+static void blob_bridge_begin(const char *name)
+{
+    fdt32_t reg[5] = { 0 };
+
+    assert_int_equal(fdt_begin_node(blob, name), 0);
+    assert_int_equal(fdt_property_string(blob, "device_type", "pci"), 0);
+    assert_int_equal(fdt_property(blob, "reg", reg, sizeof(reg)), 0);
+    assert_int_equal(fdt_property_u32(blob, "#address-cells", 3), 0);
+    assert_int_equal(fdt_property_u32(blob, "#size-cells", 2), 0);
+    assert_int_equal(fdt_property(blob, "ranges", "", 0), 0);
+}
+
+static status_t blob_send(struct msg *m)
+{
+    assert_int_equal(fdt_end_node(blob), 0);
+    assert_int_equal(fdt_finish(blob), 0);
+    *m = (struct msg){ msg_info(INIT_OP_GROW, 1, 0), { fdt_totalsize(blob), [7] = BLOB } };
+    return grow_serve(
+        &init,
+        &init.servers[init.plan.nodes[plan_node_index(&init.plan, tree_node(init.fdt, HOST))]
+                          .service],
+        m);
+}
+
+static int node_at(const char *path)
+{
+    return plan_node_index(&init.plan, tree_node(init.fdt, path));
+}
+
+static struct server *server_at(const char *path)
+{
+    return &init.servers[init.plan.nodes[node_at(path)].service];
+}
+
+static int setup(void **state)
+{
+    static uint8_t arena[512 * 1024] __attribute__((aligned(16)));
+
+    (void)state;
+    free(copy);
+    free(original);
+    free(init.servers);
+    copy = NULL;
+    init = (struct init){ 0 };
+    log_text[0] = '\0';
+    gone = -1;
+    memory_len = BLOB_LEN;
+    has_no_memory = false;
+    init.fdt = original = tree_load("good-virt-gicv2");
+    init.tree_len = tree_len(original);
+    is_reserving_copy = true;
+    assert_int_equal(grow_prepare(&init), E_OK);
+    is_reserving_copy = false;
+    assert_int_equal(tree_check(init.fdt, init.tree_len), E_OK);
+    assert_true(plan_arena_len(init.fdt) <= sizeof(arena));
+    assert_int_equal(plan_make(init.fdt, images, 3, NULL, arena, sizeof(arena), &init.plan), E_OK);
+    init.server_max = init.plan.service_count + 1 + init.plan.found_max;
+    init.servers = calloc(init.server_max, sizeof(struct server));
+    while (init.server_count < init.plan.service_count) {
+        server_add(&init);
+    }
+    init.server_count++; /* the shell */
+    return 0;
+}
+
+/* ---- tests ---- */
+
+static void a_tree_without_a_host_bridge_stays_as_it_is(void **state)
+{
+    struct init other = { .fdt = tree_load("good-plan") };
+    const void *fdt = other.fdt;
+
+    (void)state;
+    assert_int_equal(grow_prepare(&other), E_OK);
+    assert_ptr_equal(other.fdt, fdt);
+    assert_int_equal(other.tree, 0);
+    free((void *)(uintptr_t)fdt);
+}
+
+static void without_memory_the_tree_stays_as_it_is(void **state)
+{
+    struct init other = { .fdt = original };
+
+    (void)state;
+    has_no_memory = true;
+    assert_int_equal(grow_prepare(&other), E_BUDGET);
+    assert_ptr_equal(other.fdt, original);
+}
+
+static void the_copy_is_the_tree_with_room_that_nobody_sees(void **state)
+{
+    int depth = -1, copied = -1, copied_depth = -1;
+
+    (void)state;
+    for (int node = tree_next(original, -1, &depth); node >= 0;
+         node = tree_next(original, node, &depth)) {
+        do {
+            copied = tree_next(init.fdt, copied, &copied_depth);
+        } while (strcmp(fdt_get_name(init.fdt, copied, NULL), PLAN_ROOM) == 0);
+        assert_string_equal(fdt_get_name(init.fdt, copied, NULL),
+                            fdt_get_name(original, node, NULL));
+        assert_int_equal(copied_depth, depth);
+    }
+    assert_int_equal(init.plan.found_max, PLAN_FOUND_MAX);
+    assert_true(tree_is_meta(init.fdt, tree_node(init.fdt, HOST "/" PLAN_ROOM)));
+}
+
+static void what_a_bus_hands_through_is_its_servers_and_covers_nobody(void **state)
+{
+    const struct plan_node *host = &init.plan.nodes[node_at(HOST)];
+    uint64_t base, len;
+
+    (void)state;
+    assert_int_equal(host->state, NODE_SERVED);
+    assert_int_equal(host->window_count, 4); /* reg, and three of ranges */
+    plan_window_device(&init.plan, host, 3, &base, &len);
+    assert_true(base == 0x8000000000 && len == 0x8000000000);
+    assert_true(init.plan.windows[host->window + 1].is_aperture);
+}
+
+static void a_function_becomes_a_node_with_its_bars_and_its_bus(void **state)
+{
+    int console = tree_node(init.fdt, "/pl011@9000000");
+    int old_end = tree_node(init.fdt, "/chosen");
+    struct tree_range bar;
+    struct msg m;
+
+    (void)state;
+    blob_begin();
+    blob_function("dev@1,0", "pci1af4,1042", 1, 0x10000000);
+    blob_bridge_begin("pci@2,0");
+    blob_function("dev@0,0", "pci1af4,1042", 0, 0x10100000);
+    assert_int_equal(fdt_end_node(blob), 0);
+    blob_function("dev@3,0", "pci8086,1", 3, 0);
+    assert_int_equal(blob_send(&m), E_OK);
+    assert_true(m.w[0] == 4 && m.w[1] == 2);
+    assert_int_equal(tree_check(init.fdt, init.tree_len), E_OK);
+    assert_int_equal(tree_node(init.fdt, "/pl011@9000000"), console); /* offsets stay */
+    assert_int_equal(tree_node(init.fdt, "/chosen"), old_end);
+    const struct plan_node *n = &init.plan.nodes[node_at(HOST "/pci@2,0/dev@0,0")];
+    assert_int_equal(n->state, NODE_SERVED);
+    assert_int_equal(n->window_count, 1);
+    assert_int_equal(tree_reg(init.fdt, n->offset, 0, &bar), E_OK);
+    assert_true(bar.base == 0x10100000 && init.plan.windows[n->window].base == bar.base);
+    const struct plan_service *s = server_at(HOST "/pci@2,0/dev@0,0")->plan;
+    assert_string_equal(init.plan.refs[s->ref].property, plan_parent_property);
+    assert_true(&init.servers[init.plan.refs[s->ref].provider] == server_at(HOST));
+    assert_int_equal(init.plan.nodes[node_at(HOST "/dev@3,0")].state, NODE_UNCLAIMED);
+    assert_int_equal(init.plan.nodes[node_at(HOST "/pci@2,0")].state, NODE_NONE);
+    assert_string_equal(log_text, "");
+}
+
+static void functions_rank_between_drivers_and_muxes(void **state)
+{
+    struct msg m;
+
+    (void)state;
+    blob_begin();
+    blob_function("dev@1,0", "pci1af4,1042", 1, 0);
+    blob_function("dev@2,0", "pci1af4,1042", 2, 0);
+    assert_int_equal(blob_send(&m), E_OK);
+    unsigned first = server_rank(server_at(HOST "/dev@1,0"));
+    assert_int_equal(server_rank(server_at(HOST "/dev@2,0")), first + 1);
+    for (unsigned i = 0; i < init.plan.service_count; i++) {
+        const struct plan_service *s = &init.plan.services[i];
+        assert_true(s->class == PLAN_MUX ? s->rank > first + 1 : s->rank < first);
+    }
+    assert_true(plan_opens(&mux_match[0], "block"));
+    assert_false(plan_opens(&mux_match[0], "blo"));
+    assert_false(plan_opens(&block_match[0], "parent"));
+}
+
+static void a_restarted_server_finds_the_same_and_nothing_changes(void **state)
+{
+    struct msg m;
+
+    (void)state;
+    for (unsigned turn = 0; turn < 3; turn++) {
+        blob_begin();
+        blob_function("dev@1,0", "pci1af4,1042", 1, 0x10000000);
+        if (turn == 2) { /* and something that was not there */
+            blob_function("dev@2,0", "pci1af4,1042", 2, 0x10002000);
+        }
+        assert_int_equal(blob_send(&m), E_OK);
+        assert_true(m.w[0] == (turn != 1) && m.w[1] == (turn != 1));
+    }
+    assert_int_equal(init.plan.found_count, 2);
+    assert_true(server_at(HOST "/dev@2,0") == server_at(HOST "/dev@1,0") + 1);
+    assert_int_equal(tree_check(init.fdt, init.tree_len), E_OK);
+}
+
+static void what_lies_over_ram_or_another_is_refused_alone(void **state)
+{
+    struct msg m;
+
+    (void)state;
+    blob_begin();
+    blob_function("dev@1,0", "pci1af4,1042", 1, 0x40000000); /* in no window */
+    blob_function("dev@2,0", "pci1af4,1042", 2, 0x10000000);
+    blob_function("dev@3,0", "pci1af4,1042", 3, 0x10000000);
+    blob_function("dev@4,0", "pci1234,bad", 4, 0x10003000);
+    assert_int_equal(blob_send(&m), E_OK);
+    assert_int_equal(init.plan.nodes[node_at(HOST "/dev@1,0")].state, NODE_REFUSED);
+    assert_int_equal(init.plan.nodes[node_at(HOST "/dev@2,0")].state, NODE_SERVED);
+    assert_int_equal(init.plan.nodes[node_at(HOST "/dev@3,0")].state, NODE_COVERED);
+    assert_int_equal(init.plan.nodes[node_at(HOST "/dev@4,0")].state, NODE_WAITING);
+    assert_non_null(strstr(log_text, HOST "/dev@1,0: refused: "));
+    assert_non_null(strstr(log_text, HOST "/dev@3,0: covered by " HOST "/dev@2,0"));
+    assert_non_null(strstr(log_text, HOST "/dev@4,0: waits for clocks"));
+}
+
+static void nonsense_leaves_the_tree_as_it_was(void **state)
+{
+    void *before = malloc(init.tree_len);
+    struct tree_range unused;
+    struct msg m;
+
+    (void)state;
+    (void)unused;
+    memcpy(before, init.fdt, init.tree_len);
+    blob_begin();
+    assert_int_equal(fdt_begin_node(blob, "__room"), 0);
+    assert_int_equal(fdt_end_node(blob), 0);
+    assert_int_equal(blob_send(&m), E_FORMAT);
+    blob_begin();
+    assert_int_equal(fdt_begin_node(blob, "dev@1,0"), 0);
+    assert_int_equal(fdt_property_string(blob, "status", "okay"),
+                     0); /* no name that comes from a bus */
+    assert_int_equal(fdt_end_node(blob), 0);
+    assert_int_equal(blob_send(&m), E_FORMAT);
+    blob_begin();
+    for (unsigned i = 0; i < 40; i++) {
+        blob_bridge_begin("pci@0,0");
+    }
+    for (unsigned i = 0; i < 40; i++) {
+        assert_int_equal(fdt_end_node(blob), 0);
+    }
+    assert_int_equal(blob_send(&m), E_LIMIT);
+    blob_begin();
+    assert_int_equal(fdt_begin_node(blob, "dev@1,0"), 0);
+    static const uint8_t much[31 * 1024];
+    assert_int_equal(fdt_property(blob, "reg", much, sizeof(much)), 0);
+    assert_int_equal(fdt_property(blob, "ranges", much, 2048), 0);
+    assert_int_equal(fdt_end_node(blob), 0);
+    assert_int_equal(blob_send(&m), E_LIMIT);
+    m = (struct msg){ msg_info(INIT_OP_GROW, 0, 0), { 64 } };
+    assert_int_equal(grow_serve(&init, server_at(HOST), &m), E_INVAL);
+    memset(blob, 0x5a, 4096);
+    m = (struct msg){ msg_info(INIT_OP_GROW, 1, 0), { 4096, [7] = BLOB } };
+    assert_int_equal(grow_serve(&init, server_at(HOST), &m), E_FORMAT);
+    m = (struct msg){ msg_info(INIT_OP_GROW, 1, 0), { 4096, [7] = 99 } };
+    assert_int_equal(grow_serve(&init, server_at(HOST), &m), E_TYPE);
+    memory_len = 4095;
+    m = (struct msg){ msg_info(INIT_OP_GROW, 1, 0), { 4096, [7] = BLOB } };
+    assert_int_equal(grow_serve(&init, server_at(HOST), &m), E_RANGE);
+    assert_int_equal(tree_check(init.fdt, init.tree_len), E_OK);
+    assert_int_equal(init.plan.found_count, 0);
+    int depth = -1;
+    for (int node = tree_next(before, -1, &depth); node >= 0;
+         node = tree_next(before, node, &depth)) {
+        assert_string_equal(fdt_get_name(init.fdt, node, NULL), fdt_get_name(before, node, NULL));
+    }
+    free(before);
+}
+
+static void more_than_the_tables_hold_is_said_and_the_rest_is_served(void **state)
+{
+    char name[16];
+    struct msg m;
+
+    (void)state;
+    blob_begin();
+    for (unsigned i = 0; i < PLAN_FOUND_MAX + 3; i++) {
+        (void)snprintf(name, sizeof(name), "dev@%x,%x", i / 8, i % 8);
+        blob_function(name, "pci1af4,1042", i / 8, 0x10000000 + i * 0x1000);
+    }
+    assert_int_equal(blob_send(&m), E_OK);
+    assert_true(m.w[0] == PLAN_FOUND_MAX && m.w[1] == PLAN_FOUND_MAX);
+    assert_non_null(strstr(log_text, HOST ": 3 devices or references left out"));
+    assert_int_equal(init.server_count, init.server_max);
+}
+
+static void only_its_own_bus_can_say_that_a_device_is_gone(void **state)
+{
+    struct msg m;
+
+    (void)state;
+    blob_begin();
+    blob_function("dev@1,0", "pci1af4,1042", 1, 0);
+    assert_int_equal(blob_send(&m), E_OK);
+    int node = init.plan.nodes[node_at(HOST "/dev@1,0")].offset;
+    m = (struct msg){ msg_info(INIT_OP_GONE, 0, 0), { (uint64_t)node } };
+    assert_int_equal(grow_serve(&init, server_at(HOST "/dev@1,0"), &m), E_RIGHTS);
+    m.w[0] = (uint64_t)tree_node(init.fdt, "/pl011@9000000");
+    assert_int_equal(grow_serve(&init, server_at(HOST), &m), E_NOTFOUND);
+    m.w[0] = UINT64_MAX;
+    assert_int_equal(grow_serve(&init, server_at(HOST), &m), E_NOTFOUND);
+    m.w[0] = (uint64_t)node;
+    assert_int_equal(grow_serve(&init, server_at(HOST), &m), E_OK);
+    assert_int_equal(gone, server_at(HOST "/dev@1,0")->number);
+    assert_int_equal(init.plan.nodes[node_at(HOST "/dev@1,0")].state, NODE_EMPTY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_tree_without_a_host_bridge_stays_as_it_is, setup),
+        cmocka_unit_test_setup(without_memory_the_tree_stays_as_it_is, setup),
+        cmocka_unit_test_setup(the_copy_is_the_tree_with_room_that_nobody_sees, setup),
+        cmocka_unit_test_setup(what_a_bus_hands_through_is_its_servers_and_covers_nobody, setup),
+        cmocka_unit_test_setup(a_function_becomes_a_node_with_its_bars_and_its_bus, setup),
+        cmocka_unit_test_setup(functions_rank_between_drivers_and_muxes, setup),
+        cmocka_unit_test_setup(a_restarted_server_finds_the_same_and_nothing_changes, setup),
+        cmocka_unit_test_setup(what_lies_over_ram_or_another_is_refused_alone, setup),
+        cmocka_unit_test_setup(nonsense_leaves_the_tree_as_it_was, setup),
+        cmocka_unit_test_setup(more_than_the_tables_hold_is_said_and_the_rest_is_served, setup),
+        cmocka_unit_test_setup(only_its_own_bus_can_say_that_a_device_is_gone, setup),
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    (void)cmocka_run_group_tests(tests, NULL, NULL); /* the TAP lines tell */
+    free(copy);
+    free(original);
+    free(init.servers);
+    return 0;
+}
