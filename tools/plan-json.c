@@ -347,6 +347,7 @@ static void print_windows(const struct plan *p, const struct plan_node *n)
 static void print_interrupts(const struct plan *p, const struct plan_node *n)
 {
     unsigned count = tree_interrupt_count(p->fdt, n->offset);
+    unsigned own = count - tree_interrupt_rows(p->fdt, n->offset);
     struct tree_ref ref;
 
     json_open("interrupts", '[');
@@ -355,6 +356,9 @@ static void print_interrupts(const struct plan *p, const struct plan_node *n)
         const char *name = tree_string_at(p->fdt, n->offset, "interrupt-names", i);
 
         json_open(NULL, '{');
+        if (i >= own) {
+            json_number("row", i - own); /* of the interrupt-map of a PCI bus */
+        }
         if (name != NULL) {
             json_string("name", name);
         }

@@ -187,9 +187,31 @@ bool tree_is_part(const void *fdt, int child);
 /* Interrupt `index` of the node: its controller and specifier, through interrupts-extended or interrupts with the
  * inherited interrupt-parent, and through interrupt-map of any nexus on the way. E_NOTFOUND: no such index, or no
  * parent; E_FORMAT; E_LIMIT: more than TREE_MAX_HOPS nexus. A controller's own node as parent of itself ends the walk:
- * it is a root (E_NOTFOUND for tree_interrupt of the root itself when it has no interrupts). */
+ * it is a root (E_NOTFOUND for tree_interrupt of the root itself when it has no interrupts).
+ *
+ * A PCI bus (device_type "pci") with an interrupt-map has the map's rows as further interrupts, behind its own: index =
+ * its own + row. So the bridge's server can name the lines of its INTx as it names its own, though no node of the tree may
+ * stand for the functions. E_NOTFOUND: that row's parent is disabled; E_FORMAT: the row, or one before it, makes no sense.
+ * An own list that makes no sense counts as none then. */
 status_t tree_interrupt(const void *fdt, int node, unsigned index, struct tree_ref *out) WARN_UNUSED;
 /* The interrupt parent of a node (controller or nexus), as inherited. E_NOTFOUND. */
 status_t tree_interrupt_parent(const void *fdt, int node, int *out) WARN_UNUSED;
-/* Number of entries of interrupts(-extended); 0 if none. */
+/* Number of entries of interrupts(-extended); 0 if none. Of a PCI bus also the rows of its interrupt-map, up to one that
+ * makes no sense: */
 unsigned tree_interrupt_count(const void *fdt, int node);
+/* how many of them are such rows. The last ones. */
+unsigned tree_interrupt_rows(const void *fdt, int node);
+/* Which interrupt of a PCI bus is the line of a function on it: its address (phys.hi: bus << 16 | device << 11 | function <<
+ * 8) and pin (1..4). What is behind further bridges is asked for as what it is on this bus: the bridge, and the swizzled
+ * pin. E_NOTFOUND: no row is for it; E_FORMAT: neither the map's cells nor a row before fit. */
+status_t tree_interrupt_row(const void *fdt, int bridge, uint32_t phys_hi, uint32_t pin, unsigned *out) WARN_UNUSED;
+
+/* Where the messages of a function of a PCI bus go (Linux' bindings pci-msi.txt): the controller, and what the function is
+ * called there (its DeviceID), if the controller's #msi-cells is 1; none if it is 0 or absent. `requester` is bus << 8 |
+ * device << 3 | function. If the bus has a msi-map, its rows decide, under msi-map-mask, else msi-parent, which hands on
+ * the requester ID as it is. Disabled controllers are skipped. E_NOTFOUND: nowhere; E_FORMAT: the property, its mask or the row
+ * makes no sense; E_RANGE: the DeviceID needs more than 32 bits. */
+status_t tree_msi(const void *fdt, int bus, uint32_t requester, struct tree_ref *out) WARN_UNUSED;
+/* The n-th controller that a bus names so, each once; disabled ones, and rows that lead nowhere, are left out. E_NOTFOUND
+ * after the last; E_FORMAT: the list is damaged from here on. */
+status_t tree_msi_parent(const void *fdt, int bus, unsigned index, int *out) WARN_UNUSED;

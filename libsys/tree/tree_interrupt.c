@@ -3,6 +3,7 @@
  * where the text leaves it open, as Linux' drivers/of/irq.c does.
  */
 #include "tree_chain.h"
+#include <limits.h>
 
 /* ---- references ---- */
 
@@ -243,63 +244,115 @@ static status_t nexus_address_cells(const void *fdt, int nexus, unsigned *out)
     return err;
 }
 
-/* The child's part of a row against what the route carries, under the mask. */
-static bool row_matches(const struct route *route, unsigned address_cells, const fdt32_t *row,
-                        const fdt32_t *mask)
+/* An interrupt-map being read, and one row of it. It remembers the parent's cells: rows mostly name the same. */
+struct nexus {
+    struct cursor c;
+    unsigned address_cells, own_cells;
+    const fdt32_t *mask; /* NULL: all bits count */
+    int parent;          /* of the last row; -1 before the first */
+    unsigned parent_address_cells, parent_cells;
+};
+struct row {
+    const fdt32_t *child, *address, *specifier;
+};
+
+static status_t nexus_open(const void *fdt, int node, struct nexus *n)
 {
-    for (unsigned i = 0; i < address_cells + route->ref.cell_count; i++) {
-        uint32_t ours = i >= address_cells         ? route->ref.cells[i - address_cells]
+    int mask_len = 0;
+    status_t err = cursor_open(&n->c, fdt, node, "interrupt-map");
+
+    n->mask = tree_prop(fdt, node, "interrupt-map-mask", &mask_len);
+    n->parent = -1;
+    err = err ? err : nexus_address_cells(fdt, node, &n->address_cells);
+    err = err ? err : interrupt_cells(fdt, node, &n->own_cells);
+    if (err != E_OK || (n->mask && (unsigned)mask_len != (n->address_cells + n->own_cells) * 4)) {
+        return E_FORMAT;
+    }
+    return E_OK;
+}
+
+/* Takes the next row. E_NOTFOUND: there is none; E_FORMAT: it makes no sense, and where the next one begins is unknown. */
+static status_t nexus_row(struct nexus *n, struct row *out)
+{
+    const void *fdt = n->c.fdt;
+    int parent = -1;
+
+    if (n->c.left == 0) {
+        return E_NOTFOUND;
+    }
+    out->child = cursor_take(&n->c, n->address_cells + n->own_cells);
+    if (!out->child || cursor_provider(&n->c, &parent) != E_OK || parent < 0) {
+        return E_FORMAT;
+    }
+    if (parent != n->parent && (tree_cells(fdt, parent, "#address-cells", 0, TREE_MAX_ADDRESS_CELLS,
+                                           &n->parent_address_cells) != E_OK ||
+                                interrupt_cells(fdt, parent, &n->parent_cells) != E_OK)) {
+        return E_FORMAT;
+    }
+    n->parent = parent;
+    out->address = cursor_take(&n->c, n->parent_address_cells);
+    out->specifier = out->address ? cursor_take(&n->c, n->parent_cells) : NULL;
+    return out->specifier ? E_OK : E_FORMAT;
+}
+
+/* The child's part of a row against what the route carries, under the mask. */
+static bool row_matches(const struct route *route, const struct nexus *n, const struct row *row)
+{
+    for (unsigned i = 0; i < n->address_cells + n->own_cells; i++) {
+        uint32_t ours = i >= n->address_cells      ? route->ref.cells[i - n->address_cells]
                         : i < route->address_count ? route->address[i]
                                                    : 0;
 
-        if (((ours ^ fdt32_to_cpu(row[i])) & (mask ? fdt32_to_cpu(mask[i]) : UINT32_MAX)) != 0) {
+        if (((ours ^ fdt32_to_cpu(row->child[i])) &
+             (n->mask ? fdt32_to_cpu(n->mask[i]) : UINT32_MAX)) != 0) {
             return false;
         }
     }
     return true;
 }
 
-/* Replaces the route's end by the row of the nexus that matches. E_NOTFOUND: none does. */
-static status_t nexus_up(const void *fdt, int nexus, struct route *route)
+/* Replaces the route's end by the row's parent. */
+static void row_follow(struct route *route, const struct nexus *n, const struct row *row)
 {
-    struct cursor c;
-    unsigned address_cells = 0, own_cells = 0;
-    int mask_len = 0;
-    const fdt32_t *mask = tree_prop(fdt, nexus, "interrupt-map-mask", &mask_len);
-    status_t err = cursor_open(&c, fdt, nexus, "interrupt-map");
+    ref_set(&route->ref, n->parent, row->specifier, n->parent_cells);
+    route->address_count = n->parent_address_cells;
+    for (unsigned i = 0; i < n->parent_address_cells; i++) {
+        route->address[i] = fdt32_to_cpu(row->address[i]);
+    }
+}
 
-    err = err ? err : nexus_address_cells(fdt, nexus, &address_cells);
-    err = err ? err : interrupt_cells(fdt, nexus, &own_cells);
-    if (err != E_OK || own_cells != route->ref.cell_count ||
-        (mask && (unsigned)mask_len != (address_cells + own_cells) * 4)) {
+/* The row that matches, and its number. E_NOTFOUND: none does. */
+static status_t nexus_find(const void *fdt, int nexus, const struct route *route, struct nexus *n,
+                           struct row *row, unsigned *out_number)
+{
+    status_t err = nexus_open(fdt, nexus, n);
+
+    if (err != E_OK || n->own_cells != route->ref.cell_count) {
         return E_FORMAT;
     }
-    while (c.left > 0) {
-        int parent;
-        unsigned parent_address_cells = 0, parent_cells = 0;
-        const fdt32_t *child = cursor_take(&c, address_cells + own_cells);
-
-        if (!child || cursor_provider(&c, &parent) != E_OK || parent < 0 ||
-            tree_cells(fdt, parent, "#address-cells", 0, TREE_MAX_ADDRESS_CELLS,
-                       &parent_address_cells) != E_OK ||
-            interrupt_cells(fdt, parent, &parent_cells) != E_OK) {
-            return E_FORMAT;
+    for (unsigned number = 0;; number++) { /* each takes cells */
+        err = nexus_row(n, row);
+        if (err != E_OK) {
+            return err;
         }
-        const fdt32_t *address = cursor_take(&c, parent_address_cells);
-        const fdt32_t *specifier = address ? cursor_take(&c, parent_cells) : NULL;
-        if (!specifier) {
-            return E_FORMAT;
-        }
-        if (row_matches(route, address_cells, child, mask) && tree_enabled(fdt, parent)) {
-            ref_set(&route->ref, parent, specifier, parent_cells);
-            route->address_count = parent_address_cells;
-            for (unsigned i = 0; i < parent_address_cells; i++) {
-                route->address[i] = fdt32_to_cpu(address[i]);
-            }
+        if (row_matches(route, n, row) && tree_enabled(fdt, n->parent)) {
+            *out_number = number;
             return E_OK;
         }
     }
-    return E_NOTFOUND;
+}
+
+static status_t nexus_up(const void *fdt, int nexus, struct route *route)
+{
+    struct nexus n;
+    struct row row;
+    unsigned number;
+    status_t err = nexus_find(fdt, nexus, route, &n, &row, &number);
+
+    if (err == E_OK) {
+        row_follow(route, &n, &row);
+    }
+    return err;
 }
 
 /* Follows the route to a controller. */
@@ -359,33 +412,8 @@ static status_t interrupt_own(const void *fdt, int node, unsigned index, struct 
     return E_OK;
 }
 
-status_t tree_interrupt(const void *fdt, int node, unsigned index, struct tree_ref *out)
-{
-    struct route route = { .address_count = 0 };
-    struct cursor reg;
-    int len;
-    bool is_extended = tree_prop(fdt, node, "interrupts-extended", &len) != NULL;
-    status_t err = is_extended ? tree_reference(fdt, node, "interrupts-extended",
-                                                "#interrupt-cells", index, &route.ref)
-                               : interrupt_own(fdt, node, index, &route.ref);
-
-    if (err != E_OK) {
-        return err;
-    }
-    if (cursor_open(&reg, fdt, node, "reg") == E_OK) { /* the unit address, for a nexus */
-        for (; route.address_count < TREE_MAX_ADDRESS_CELLS && reg.left > 0;
-             route.address_count++) {
-            route.address[route.address_count] = fdt32_to_cpu(*cursor_take(&reg, 1));
-        }
-    }
-    err = route_follow(fdt, &route);
-    if (err == E_OK) {
-        *out = route.ref;
-    }
-    return err;
-}
-
-unsigned tree_interrupt_count(const void *fdt, int node)
+/* Entries of interrupts-extended or interrupts. */
+static unsigned own_count(const void *fdt, int node)
 {
     struct cursor c;
     const fdt32_t *cells;
@@ -408,4 +436,108 @@ unsigned tree_interrupt_count(const void *fdt, int node)
         return 0;
     }
     return c.left / cell_count;
+}
+
+/* Row `number` of the node's own map. */
+static status_t interrupt_of_row(const void *fdt, int node, unsigned number, struct route *out)
+{
+    struct nexus n;
+    struct row row;
+    status_t err = nexus_open(fdt, node, &n);
+
+    for (unsigned i = 0; err == E_OK && i <= number; i++) {
+        err = nexus_row(&n, &row);
+    }
+    if (err == E_OK && !tree_enabled(fdt, n.parent)) {
+        err = E_NOTFOUND;
+    }
+    if (err == E_OK) {
+        row_follow(out, &n, &row);
+    }
+    return err;
+}
+
+/* Entry `index` of the node's own list. */
+static status_t interrupt_of_list(const void *fdt, int node, unsigned index, struct route *out)
+{
+    struct cursor reg;
+    int len;
+    bool is_extended = tree_prop(fdt, node, "interrupts-extended", &len) != NULL;
+    status_t err = is_extended ? tree_reference(fdt, node, "interrupts-extended",
+                                                "#interrupt-cells", index, &out->ref)
+                               : interrupt_own(fdt, node, index, &out->ref);
+
+    if (err == E_OK && cursor_open(&reg, fdt, node, "reg") == E_OK) {
+        /* the unit address, for a nexus */
+        for (; out->address_count < TREE_MAX_ADDRESS_CELLS && reg.left > 0; out->address_count++) {
+            out->address[out->address_count] = fdt32_to_cpu(*cursor_take(&reg, 1));
+        }
+    }
+    return err;
+}
+
+/* Whether the rows of its map are interrupts of the node, too. */
+static bool has_rows(const void *fdt, int node)
+{
+    const char *type;
+    int len;
+
+    if (tree_prop(fdt, node, "interrupt-map", &len) == NULL) {
+        return false;
+    }
+    type = tree_string(fdt, node, "device_type");
+    return type != NULL && tree_text_equal(type, "pci");
+}
+
+status_t tree_interrupt(const void *fdt, int node, unsigned index, struct tree_ref *out)
+{
+    struct route route = { .address_count = 0 };
+    unsigned own = has_rows(fdt, node) ? own_count(fdt, node) : UINT_MAX;
+    status_t err = index < own ? interrupt_of_list(fdt, node, index, &route)
+                               : interrupt_of_row(fdt, node, index - own, &route);
+
+    err = err ? err : route_follow(fdt, &route);
+    if (err == E_OK) {
+        *out = route.ref;
+    }
+    return err;
+}
+
+unsigned tree_interrupt_rows(const void *fdt, int node)
+{
+    struct nexus n;
+    struct row row;
+    unsigned count = 0;
+
+    if (has_rows(fdt, node) && nexus_open(fdt, node, &n) == E_OK) {
+        while (nexus_row(&n, &row) == E_OK) {
+            count++;
+        }
+    }
+    return count;
+}
+
+unsigned tree_interrupt_count(const void *fdt, int node)
+{
+    return own_count(fdt, node) + tree_interrupt_rows(fdt, node);
+}
+
+status_t tree_interrupt_row(const void *fdt, int bridge, uint32_t phys_hi, uint32_t pin,
+                            unsigned *out)
+{
+    struct route route = { .ref = { .cell_count = 1, .cells = { pin } },
+                           .address_count = 1,
+                           .address = { phys_hi } };
+    struct nexus n;
+    struct row row;
+    unsigned number;
+
+    if (!has_rows(fdt, bridge)) {
+        return E_NOTFOUND;
+    }
+    status_t err = nexus_find(fdt, bridge, &route, &n, &row, &number);
+    if (err == E_OK) {
+        *out = own_count(fdt, bridge) + number;
+    }
+    return err;
 }

@@ -179,7 +179,23 @@ class Tree:
             entries = [(parent, cells[i:i + count]) for i in range(0, len(cells), count)]
         else:
             entries = []
-        return [self.route(entry, node.cells("reg") or []) for entry in entries]
+        answers = [self.route(entry, node.cells("reg") or []) for entry in entries]
+        if node.text("device_type") == "pci":
+            answers += [self.route((parent, cells), address) if all(n.okay for n in parent.line()) else (E_NOTFOUND,)
+                        for _, parent, address, cells in self.rows(node)]
+        return answers
+
+    def map_address_cells(self, node):
+        return next((step.one("#address-cells", 0) for step in reversed(node.line()) if "#address-cells" in step.props), 2)
+
+    def rows(self, node):
+        """(child's cells, parent, its address, its specifier) of every row of an interrupt-map."""
+        rows, count = node.cells("interrupt-map") or [], self.map_address_cells(node) + node.one("#interrupt-cells", 0)
+        while rows:
+            child, parent, rows = rows[:count], self.handles[rows[count]], rows[count + 1:]
+            address, rows = rows[:parent.one("#address-cells", 0)], rows[parent.one("#address-cells", 0):]
+            cells, rows = rows[:parent.one("#interrupt-cells", 0)], rows[parent.one("#interrupt-cells", 0):]
+            yield child, parent, address, cells
 
     def route(self, entry, unit):
         if entry is None:
@@ -188,14 +204,10 @@ class Tree:
         controller = "interrupt-controller" in at.props
         if "interrupt-map" not in at.props:
             return (E_OK, at.path, specifier) if controller else self.route((self.interrupt_parent(at), specifier), unit)
-        size = next((step.one("#address-cells", 0) for step in reversed(at.line()) if "#address-cells" in step.props), 2)
+        size = self.map_address_cells(at)
         wanted = (unit + [0] * size)[:size] + specifier
         mask = at.cells("interrupt-map-mask") or [0xffffffff] * len(wanted)
-        rows = at.cells("interrupt-map")
-        while rows:
-            child, parent, rows = rows[:len(wanted)], self.handles[rows[len(wanted)]], rows[len(wanted) + 1:]
-            address, rows = rows[:parent.one("#address-cells", 0)], rows[parent.one("#address-cells", 0):]
-            cells, rows = rows[:parent.one("#interrupt-cells", 0)], rows[parent.one("#interrupt-cells", 0):]
+        for child, parent, address, cells in self.rows(at):
             if all((a ^ b) & m == 0 for a, b, m in zip(wanted, child, mask)) and all(n.okay for n in parent.line()):
                 return (E_OK, at.path, cells) if parent is at else self.route((parent, cells), address)
         return (E_OK, at.path, specifier) if controller else (E_NOTFOUND,)

@@ -67,6 +67,7 @@ static void exercise_references(const void *fdt, int node)
                                             { "interrupts-extended", "#interrupt-cells" },
                                             { "resets", NULL } };
     struct tree_ref ref;
+    unsigned line;
     int parent;
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -80,6 +81,11 @@ static void exercise_references(const void *fdt, int node)
     (void)!tree_interrupt_parent(fdt, node, &parent);
     for (unsigned i = 0, count = tree_interrupt_count(fdt, node); i <= count && i < 8; i++) {
         (void)!tree_interrupt(fdt, node, i, &ref);
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        (void)!tree_interrupt_row(fdt, node, i << 11, i, &line);
+        (void)!tree_msi(fdt, node, i << 8, &ref);
+        (void)!tree_msi_parent(fdt, node, i, &parent);
     }
 }
 

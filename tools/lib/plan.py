@@ -186,12 +186,17 @@ def node_lines(plan, node):
     """What stands below a node's first line."""
     for index, window in enumerate(node["windows"]):
         yield f"window {index}: {window_text(plan, node, window)}"
-    last = None
+    last, seen = None, set()
     for index, line in enumerate(node["interrupts"]):
         if line.get("controller") != node["path"]:
             name = f" ({line['name']})" if "name" in line else ""
             words, way, note = route_text(plan, node, line)
-            yield f"interrupt {index}{name}: {words}{way if way != last else ', likewise'}{note}"
+            if "row" in line and (words, way) in seen:
+                continue  # rows of an interrupt-map lead to a few lines again and again
+            what = "INTx" if "row" in line else f"interrupt {index}{name}"
+            yield f"{what}: {words}{way if way != last else ', likewise'}{note}"
+            if "row" in line:
+                seen.add((words, way))
             last = way
     for ref in node.get("references", []):
         if ref["property"] != "interrupts" and "node" in ref:
