@@ -18,7 +18,8 @@
 const char plan_service_property[] = "service";
 const char plan_parent_property[] = "parent";
 
-/* Bindings: the dt-schema repository, schemas/clock, reset, mbox, dma, phy, power-domain, iommu, gpio. */
+/* Bindings: the dt-schema repository, schemas/clock, reset, mbox, dma, phy, power-domain, iommu, gpio;
+ * Linux' bindings pci/pci-msi.txt. */
 static const struct ref_kind {
     const char *property;
     const char *cells;
@@ -34,8 +35,14 @@ static const struct ref_kind {
     { "phys", "#phy-cells", "phy-names", "phy" },
     { "power-domains", "#power-domain-cells", "power-domain-names", "power-domain" },
     { "iommus", "#iommu-cells", NULL, "iommu" },
+    { "msi-parent", "#msi-cells", NULL, "msi" },
 };
-enum { REF_KINDS = sizeof(ref_kinds) / sizeof(ref_kinds[0]), REF_INTERRUPTS = 0, REF_GPIOS = 1 };
+enum {
+    REF_KINDS = sizeof(ref_kinds) / sizeof(ref_kinds[0]),
+    REF_INTERRUPTS = 0,
+    REF_GPIOS = 1,
+    REF_MESSAGES = REF_KINDS - 1 /* a bus' msi-map or msi-parent: the controllers, each once */
+};
 
 /* One reference of a `requires` list. */
 struct need {
@@ -151,10 +158,21 @@ static status_t ref_node(const struct plan *p, int offset, const struct ref_kind
                          unsigned index, int *out)
 {
     struct tree_ref ref;
-    status_t err = kind == &ref_kinds[REF_INTERRUPTS] ? tree_interrupt(p->fdt, offset, index, &ref)
-                   : kind == &ref_kinds[REF_GPIOS]
-                       ? tree_gpio(p->fdt, offset, index, &ref, NULL)
-                       : tree_reference(p->fdt, offset, kind->property, kind->cells, index, &ref);
+    status_t err;
+
+    switch (kind - ref_kinds) {
+    case REF_INTERRUPTS:
+        err = tree_interrupt(p->fdt, offset, index, &ref);
+        break;
+    case REF_GPIOS:
+        err = tree_gpio(p->fdt, offset, index, &ref, NULL);
+        break;
+    case REF_MESSAGES:
+        err = tree_msi_parent(p->fdt, offset, index, &ref.node);
+        break;
+    default:
+        err = tree_reference(p->fdt, offset, kind->property, kind->cells, index, &ref);
+    }
     int node = err ? -1 : plan_node_index(p, ref.node);
 
     if (node < 0) {
@@ -245,7 +263,9 @@ static bool has_references(const struct plan *p, int offset, unsigned kind)
 
     return kind == REF_GPIOS || tree_prop(p->fdt, offset, ref_kinds[kind].property, &len) != NULL ||
            (kind == REF_INTERRUPTS &&
-            tree_prop(p->fdt, offset, "interrupts-extended", &len) != NULL);
+            (tree_prop(p->fdt, offset, "interrupts-extended", &len) != NULL ||
+             tree_prop(p->fdt, offset, "interrupt-map", &len) != NULL)) ||
+           (kind == REF_MESSAGES && tree_prop(p->fdt, offset, "msi-map", &len) != NULL);
 }
 
 /* Everything the node refers to that has a server gets a handle; the required ones must lead to something. */

@@ -59,6 +59,13 @@ void plan_why_refused(const struct plan *p, const struct plan_node *n, char *out
     }
 }
 
+/* Whether the next reference is the same property's next index, with the same provider. */
+static bool ref_goes_on(const struct plan_ref *ref)
+{
+    return ref[1].property == ref->property && ref[1].index == ref->index + 1 &&
+           ref[1].provider == ref->provider;
+}
+
 void plan_references(const struct plan *p, const struct plan_service *s, char *out, size_t len)
 {
     char path[TREE_PATH_LEN];
@@ -70,14 +77,20 @@ void plan_references(const struct plan *p, const struct plan_service *s, char *o
     for (unsigned i = 0; i < s->ref_count && at + 1 < len; i++) {
         const struct plan_ref *ref = &p->refs[s->ref + i];
         const struct plan_service *to = &p->services[ref->provider];
+        unsigned last = ref->index; /* of a run to the same provider: a PCI bus has a dozen */
 
+        while (i + 1 < s->ref_count && ref_goes_on(&p->refs[s->ref + i])) {
+            last = p->refs[s->ref + ++i].index;
+        }
         (void)snprintf(path, sizeof(path), "%s",
                        to->match->provides); /* fits: shorter than a path */
         if (to->node >= 0) {
             tree_path(p->fdt, p->nodes[to->node].offset, path, sizeof(path));
         }
         const char *separator = at > 0 ? ", " : "";
-        int n = s->node >= 0 && ref->property != plan_service_property
+        int n = last != ref->index ? snprintf(out + at, len - at, "%s%s %u..%u -> %s", separator,
+                                              ref->property, ref->index, last, path)
+                : s->node >= 0 && ref->property != plan_service_property
                     ? snprintf(out + at, len - at, "%s%s %u -> %s", separator, ref->property,
                                ref->index, path)
                     : snprintf(out + at, len - at, "%s%s -> %s", separator, ref->property, path);

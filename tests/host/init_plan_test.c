@@ -30,6 +30,8 @@ static const struct dev_match gpio[] = { DEV_MATCH("test,gpio", "gpio", "reg int
 static const struct dev_match bus[] = { DEV_MATCH("test,bus", "bus", "", 0) };
 static const struct dev_match gic[] = { DEV_MATCH("arm,cortex-a15-gic", "irq", "",
                                                   MATCH_IRQ_ROOT) };
+static const struct dev_match pci[] = { DEV_MATCH("test,pci", "pci", "msi-parent", 0),
+                                        DEV_MATCH("test,msi", "msi", "", 0) };
 static const struct dev_match mux[] = { DEV_MATCH("console", "serial", "stdout-path",
                                                   MATCH_SERVICE) };
 
@@ -37,7 +39,7 @@ static const struct plan_image images[] = {
     { "mux/serial", mux, 1 },      { "drv/uart", uart, 2 },     { "drv/special", special, 1 },
     { "drv/clocked", clocked, 1 }, { "drv/clocks", clocks, 1 }, { "drv/intc", intc, 1 },
     { "drv/bus", bus, 1 },         { "drv/gic", gic, 1 },       { "drv/classes", classes, 3 },
-    { "drv/gpio", gpio, 3 },
+    { "drv/gpio", gpio, 3 },       { "drv/pci", pci, 2 },
 };
 enum { IMAGES = sizeof(images) / sizeof(images[0]) };
 
@@ -169,6 +171,38 @@ static void gpios_of_a_node_and_of_its_parts_are_counted_through(void **state)
     }
     check_waits(&f, "/rival", "gpios 1, which leads nowhere");
     check_waits(&f, "/nowhere", "gpios, which leads nowhere");
+    plan_unload(&f);
+}
+
+static void a_pci_bus_gets_its_message_controllers_and_the_lines_of_its_intx(void **state)
+{
+    struct fixture f = plan_load("good-msi");
+    const struct plan_service *s = &f.plan.services[rank_of(&f, "/mapped") - 1];
+    const struct plan_ref *ref = &f.plan.refs[s->ref];
+    char text[200];
+
+    (void)state;
+    assert_int_equal(s->class, PLAN_BUS);
+    assert_int_equal(s->ref_count, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_string_equal(ref[i].property, "msi-parent");
+        assert_int_equal(ref[i].index, i);
+        assert_true(ref[i].is_required == (i == 0));
+    }
+    assert_int_equal(ref[0].provider + 1, rank_of(&f, "/gic@10000/its@20000"));
+    assert_int_equal(ref[1].provider + 1, rank_of(&f, "/gic@10000/frame@30000"));
+    plan_references(&f.plan, s, text, sizeof(text));
+    assert_string_equal(text, "msi-parent 0 -> /gic@10000/its@20000, msi-parent 1 -> "
+                              "/gic@10000/frame@30000");
+    s = &f.plan.services[rank_of(&f, "/to-second") - 1];
+    plan_references(&f.plan, s, text, sizeof(text));
+    assert_string_equal(text, "msi-parent 0 -> /gic@10000/frame@30000, msi-parent 1 -> "
+                              "/gic@10000/frame@50000");
+    check_waits(&f, "/bridge", "msi-parent, which leads nowhere");
+    s = &f.plan.services[node_at(&f, "/bridge")->service];
+    assert_int_equal(s->ref_count, 6);
+    plan_references(&f.plan, s, text, sizeof(text));
+    assert_string_equal(text, "interrupts 0..5 -> /gic@10000");
     plan_unload(&f);
 }
 
@@ -489,9 +523,9 @@ static void of_two_that_claim_the_same_the_first_serves_and_the_other_is_named(v
 
 static void every_tree_of_the_museum_gets_a_plan(void **state)
 {
-    static const char *const names[] = { "bad-address",  "bad-interrupt",   "bad-memory",
-                                         "good-address", "good-interrupt",  "good-memory",
-                                         "good-names",   "good-virt-secure" };
+    static const char *const names[] = { "bad-address", "bad-interrupt", "bad-memory",
+                                         "bad-msi",     "good-address",  "good-interrupt",
+                                         "good-memory", "good-names",    "good-virt-secure" };
     (void)state;
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct fixture f = plan_load(names[i]);
@@ -521,6 +555,7 @@ int main(void)
         cmocka_unit_test(references_order_and_classes_follow_each_other),
         cmocka_unit_test(a_class_is_a_reference_that_the_tree_does_not_write_down),
         cmocka_unit_test(gpios_of_a_node_and_of_its_parts_are_counted_through),
+        cmocka_unit_test(a_pci_bus_gets_its_message_controllers_and_the_lines_of_its_intx),
         cmocka_unit_test(a_server_of_another_class_is_not_called),
         cmocka_unit_test(every_reference_with_a_server_gets_an_entry),
         cmocka_unit_test(the_console_stands_above_its_driver),
