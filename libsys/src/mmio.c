@@ -33,6 +33,21 @@ void mmio_checked_write64(const struct mmio *m, uint32_t offset, uint64_t value)
     (void)sys_device_access(m->device, m->window, 8 | DEVICE_WRITE, offset, &value); /* see above */
 }
 
+uint16_t mmio_checked_read16(const struct mmio *m, uint32_t offset)
+{
+    uint64_t value = 0;
+
+    return sys_device_access(m->device, m->window, 2, offset, &value) == E_OK ? (uint16_t)value
+                                                                              : 0xffff;
+}
+
+void mmio_checked_write16(const struct mmio *m, uint32_t offset, uint16_t value)
+{
+    uint64_t word = value;
+
+    (void)sys_device_access(m->device, m->window, 2 | DEVICE_WRITE, offset, &word); /* see above */
+}
+
 uint8_t mmio_checked_read8(const struct mmio *m, uint32_t offset)
 {
     uint64_t value = 0;

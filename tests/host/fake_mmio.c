@@ -159,22 +159,46 @@ uint32_t mmio_take32(const struct mmio *m, uint32_t from, uint32_t bits, uint32_
     return taken;
 }
 
+/* A part of a word of `width` bytes; hooks see the word. */
+static uint32_t fake_read_part(const struct mmio *m, uint32_t offset, unsigned width,
+                               enum fake_kind kind)
+{
+    uint32_t at = fake_offset(m, offset, width, "read");
+    uint32_t value = (fake_get(m->window, at & ~3u) >> at % 4 * 8) & ((1u << width * 8) - 1);
+
+    fake_trace_add(kind, m->window, at, value);
+    return value;
+}
+
+static void fake_write_part(const struct mmio *m, uint32_t offset, unsigned width, uint32_t value,
+                            enum fake_kind kind)
+{
+    uint32_t at = fake_offset(m, offset, width, "write");
+    uint32_t mask = ((1u << width * 8) - 1) << at % 4 * 8;
+    uint32_t word = fake_get(m->window, at & ~3u) & ~mask;
+
+    fake_trace_add(kind, m->window, at, value);
+    fake_put(m->window, at & ~3u, word | value << at % 4 * 8);
+}
+
+uint16_t mmio_read16(const struct mmio *m, uint32_t offset)
+{
+    return (uint16_t)fake_read_part(m, offset, 2, FAKE_READ16);
+}
+
+void mmio_write16(const struct mmio *m, uint32_t offset, uint16_t value)
+{
+    fake_write_part(m, offset, 2, value, FAKE_WRITE16);
+}
+
 uint8_t mmio_read8(const struct mmio *m, uint32_t offset)
 {
-    uint32_t at = fake_offset(m, offset, 1, "read");
-    uint8_t value = (uint8_t)(fake_get(m->window, at & ~3u) >> at % 4 * 8);
-
-    fake_trace_add(FAKE_READ8, m->window, at, value);
-    return value;
+    return (uint8_t)fake_read_part(m, offset, 1, FAKE_READ8);
 }
 
 void mmio_write8(const struct mmio *m, uint32_t offset, uint8_t value)
 {
-    uint32_t at = fake_offset(m, offset, 1, "write");
-    uint32_t word = fake_get(m->window, at & ~3u) & ~(0xffu << at % 4 * 8);
-
-    fake_trace_add(FAKE_WRITE8, m->window, at, value);
-    fake_put(m->window, at & ~3u, word | (uint32_t)value << at % 4 * 8);
+    fake_write_part(m, offset, 1, value, FAKE_WRITE8);
 }
 
 static void fake_barrier_add(unsigned kind)
@@ -201,7 +225,8 @@ void fake_expect_writes(const struct fake_write *expected, unsigned count)
 
     for (unsigned i = 0; i < fake_trace_len; i++) {
         const struct fake_entry *e = &fake_trace[i];
-        if (e->kind != FAKE_WRITE && e->kind != FAKE_WRITE64 && e->kind != FAKE_WRITE8) {
+        if (e->kind != FAKE_WRITE && e->kind != FAKE_WRITE64 && e->kind != FAKE_WRITE16 &&
+            e->kind != FAKE_WRITE8) {
             continue;
         }
         if (n >= count) {

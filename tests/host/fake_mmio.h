@@ -15,7 +15,8 @@ enum fake_kind {
     FAKE_READ = 1, /* a = window, b = offset, c = value */
     FAKE_WRITE,    /* likewise */
     FAKE_READ64, FAKE_WRITE64, /* likewise, of 64 bits; hooks see two halves, the lower first */
-    FAKE_READ8, FAKE_WRITE8, /* likewise, of a byte; hooks see the word that it is in, which a write reads first */
+    FAKE_READ16, FAKE_WRITE16, /* likewise, of 16 bits; hooks see the word that they are in, which a write reads first */
+    FAKE_READ8, FAKE_WRITE8, /* likewise, of a byte */
     FAKE_BARRIER,  /* a = 1: mmio_wmb, 2: mmio_rmb */
     FAKE_NOTIFY,   /* a = handle, b = bits */
     FAKE_RECEIVE,  /* b = handles taken */
@@ -55,7 +56,7 @@ void fake_mmio_on_barrier(void (*hook)(unsigned kind));
 struct fake_write {
     unsigned window;
     uint32_t offset;
-    uint64_t value; /* of 8, 32 or 64 bits */
+    uint64_t value; /* of 8, 16, 32 or 64 bits */
 };
 /* Fails the test unless the trace's register writes are exactly these. */
 void fake_expect_writes(const struct fake_write *expected, unsigned count);

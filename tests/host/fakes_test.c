@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The fakes themselves (fakes.md), where no driver's test would notice: bytes, and windows that are asked for in part.
+ * The fakes themselves (fakes.md), where no driver's test would notice: parts of words, and windows that are asked for in part.
  */
 #include "fake_frame.h"
 #include <setjmp.h>
@@ -27,9 +27,11 @@ static void word_write(unsigned window, uint32_t offset, uint32_t value)
     written = value;
 }
 
-static void a_byte_is_written_into_its_word_and_nothing_beside_it(void **state)
+static void a_part_of_a_word_is_written_and_nothing_beside_it(void **state)
 {
-    static const struct fake_write expected[] = { { 1, 5, 0xa5 }, { 1, 7, 0xff }, { 1, 6, 0 } };
+    static const struct fake_write expected[] = {
+        { 1, 5, 0xa5 }, { 1, 7, 0xff }, { 1, 6, 0 }, { 1, 4, 0xabcd }
+    };
     struct mmio m = fake_mmio_window(1, 8);
 
     (void)state;
@@ -41,8 +43,12 @@ static void a_byte_is_written_into_its_word_and_nothing_beside_it(void **state)
     fake_mmio_hooks(word_read, word_write);
     mmio_write8(&m, 6, 0);
     assert_int_equal(written, 0x11003344);
-    fake_expect_writes(expected, 3);
+    mmio_write16(&m, 4, 0xabcd);
+    assert_int_equal(written, 0x1122abcd);
+    assert_int_equal(mmio_read16(&m, 6), 0x1122);
+    fake_expect_writes(expected, 4);
     assert_int_equal(fake_count(FAKE_WRITE8, 1, 5), 1);
+    assert_int_equal(fake_count(FAKE_READ16, 1, 6), 1);
 }
 
 static void a_part_of_a_window_is_refused_as_the_frame_refuses_it(void **state)
@@ -67,7 +73,7 @@ static void a_part_of_a_window_is_refused_as_the_frame_refuses_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_byte_is_written_into_its_word_and_nothing_beside_it, setup),
+        cmocka_unit_test_setup(a_part_of_a_word_is_written_and_nothing_beside_it, setup),
         cmocka_unit_test_setup(a_part_of_a_window_is_refused_as_the_frame_refuses_it, setup),
     };
 

@@ -63,6 +63,8 @@ static void a_window_of_part_of_a_page_is_read_by_the_kernel(void **state)
     assert_true(bus.width == 4 && bus.offset == 0x14);
     assert_int_equal(mmio_read64(&m, 0x18), 0x1122334455667788);
     assert_true(bus.width == 8 && bus.offset == 0x18);
+    assert_int_equal(mmio_read16(&m, 6), 0x7788);
+    assert_true(bus.width == 2 && bus.offset == 6);
     assert_int_equal(mmio_checked_read8(&m, 3), 0x88);
     assert_true(bus.width == 1 && bus.offset == 3);
 }
@@ -77,6 +79,8 @@ static void a_window_of_part_of_a_page_is_written_by_the_kernel(void **state)
     assert_true(bus.width == (4 | DEVICE_WRITE) && bus.offset == 0x20 && bus.value == 0xdeadbeef);
     mmio_write64(&m, 0x28, 0x1234567890abcdef);
     assert_true(bus.width == (8 | DEVICE_WRITE) && bus.value == 0x1234567890abcdef);
+    mmio_write16(&m, 6, 0xabcd);
+    assert_true(bus.width == (2 | DEVICE_WRITE) && bus.offset == 6 && bus.value == 0xabcd);
     mmio_checked_write8(&m, 5, 0xa5);
     assert_true(bus.width == (1 | DEVICE_WRITE) && bus.offset == 5 && bus.value == 0xa5);
 }
@@ -89,6 +93,7 @@ static void a_bus_that_does_not_answer_reads_as_all_ones(void **state)
     bus.status = E_IO;
     assert_int_equal(mmio_read32(&m, 0), 0xffffffff);
     assert_int_equal(mmio_read64(&m, 0), UINT64_MAX);
+    assert_int_equal(mmio_read16(&m, 0), 0xffff);
     assert_int_equal(mmio_checked_read8(&m, 0), 0xff);
 }
 
@@ -137,6 +142,9 @@ static void a_mapped_window_is_accessed_where_it_is_mapped(void **state)
     assert_int_equal(page[1], 0x1234567890abcdef);
     assert_int_equal(mmio_read32(&m, 4), 0x11223344);
     assert_int_equal(mmio_read64(&m, 8), 0x1234567890abcdef);
+    mmio_write16(&m, 10, 0x5566);
+    assert_int_equal(page[1], 0x123456785566cdef);
+    assert_int_equal(mmio_read16(&m, 10), 0x5566);
     assert_int_equal(bus.calls, 0);
 }
 

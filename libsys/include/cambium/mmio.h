@@ -46,6 +46,8 @@ uint32_t mmio_checked_read32(const struct mmio *m, uint32_t offset);
 void mmio_checked_write32(const struct mmio *m, uint32_t offset, uint32_t value);
 uint64_t mmio_checked_read64(const struct mmio *m, uint32_t offset);
 void mmio_checked_write64(const struct mmio *m, uint32_t offset, uint64_t value);
+uint16_t mmio_checked_read16(const struct mmio *m, uint32_t offset);
+void mmio_checked_write16(const struct mmio *m, uint32_t offset, uint16_t value);
 uint8_t mmio_checked_read8(const struct mmio *m, uint32_t offset);
 void mmio_checked_write8(const struct mmio *m, uint32_t offset, uint8_t value);
 uint32_t mmio_checked_take32(const struct mmio *m, uint32_t from, uint32_t bits, uint32_t to);
@@ -78,6 +80,21 @@ static inline void mmio_write64(const struct mmio *m, uint32_t offset, uint64_t 
         *(volatile uint64_t *)(m->base + offset) = value;
     } else {
         mmio_checked_write64(m, offset, value);
+    }
+}
+static inline uint16_t mmio_read16(const struct mmio *m, uint32_t offset)
+{
+    if (m->base != 0) {
+        return *(const volatile uint16_t *)(m->base + offset);
+    }
+    return mmio_checked_read16(m, offset);
+}
+static inline void mmio_write16(const struct mmio *m, uint32_t offset, uint16_t value)
+{
+    if (m->base != 0) {
+        *(volatile uint16_t *)(m->base + offset) = value;
+    } else {
+        mmio_checked_write16(m, offset, value);
     }
 }
 static inline uint8_t mmio_read8(const struct mmio *m, uint32_t offset)
@@ -121,6 +138,8 @@ uint32_t mmio_read32(const struct mmio *m, uint32_t offset);
 void mmio_write32(const struct mmio *m, uint32_t offset, uint32_t value);
 uint64_t mmio_read64(const struct mmio *m, uint32_t offset);
 void mmio_write64(const struct mmio *m, uint32_t offset, uint64_t value);
+uint16_t mmio_read16(const struct mmio *m, uint32_t offset);
+void mmio_write16(const struct mmio *m, uint32_t offset, uint16_t value);
 uint8_t mmio_read8(const struct mmio *m, uint32_t offset);
 void mmio_write8(const struct mmio *m, uint32_t offset, uint8_t value);
 uint32_t mmio_take32(const struct mmio *m, uint32_t from, uint32_t bits, uint32_t to);
