@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { FAKE_WINDOWS = 4, FAKE_WINDOW_LEN = 0x100000, FAKE_TRACE_LEN = 1 << 17 };
+enum { FAKE_WINDOWS = 6, FAKE_WINDOW_LEN = 0x100000, FAKE_TRACE_LEN = 1 << 17 };
 
 enum fake_kind {
     FAKE_READ = 1, /* a = window, b = offset, c = value */
@@ -25,6 +25,7 @@ enum fake_kind {
     FAKE_SIGNAL,   /* b = bits newly told to the client */
     FAKE_CALL,     /* sys_call: a = handle, b = op */
     FAKE_ACCESS,   /* sys_device_access: a = device, b = op, c = value */
+    FAKE_PCI,      /* asked of a bus's server: a = PCI_OP_*, b = w0 */
     FAKE_DONE      /* a = status, b = event kind */
 };
 

@@ -599,7 +599,7 @@ static void the_redistributor_is_the_one_with_this_cores_affinity(void **state)
         build_tree();
         memcpy(hw.frames, layouts[i].frames, sizeof(hw.frames));
         hw.own = layouts[i].own >= 0 ? (unsigned)layouts[i].own : 0;
-        for (unsigned w = 1; w < FAKE_WINDOWS; w++) {
+        for (unsigned w = 1; w <= sizeof(layouts[i].len) / sizeof(layouts[i].len[0]); w++) {
             fake.window_len[w] = layouts[i].len[w - 1];
         }
         status_t err = start();
