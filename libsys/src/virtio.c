@@ -3,6 +3,7 @@
  */
 #include "virtio_transport.h"
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +24,9 @@ status_t virtio_open(struct node node, uint32_t id, struct virtio *out)
 {
     struct virtio v;
     uint32_t found = VIRTIO_ID_NONE;
-    status_t err = virtio_mmio_open(node, &found, &v);
+    uint32_t vendor;
+    bool is_pci = node_u32(node, "vendor-id", &vendor) == E_OK; /* each function's node has it */
+    status_t err = is_pci ? virtio_pci_open(node, &found, &v) : virtio_mmio_open(node, &found, &v);
 
     if (err) {
         return err;
@@ -34,6 +37,11 @@ status_t virtio_open(struct node node, uint32_t id, struct virtio *out)
     }
     *out = v;
     return E_OK;
+}
+
+status_t virtio_irq(struct virtio *v, struct node node)
+{
+    return v->transport->irq(v, node);
 }
 
 static bool virtio_reset(const struct virtio *v)
@@ -72,6 +80,10 @@ status_t virtio_begin(struct virtio *v, uint64_t wanted)
     if (!virtio_reset(v)) {
         return virtio_fail(v, "the device does not come out of reset");
     }
+    status_t err = t->begin != NULL ? t->begin(v) : E_OK;
+    if (err) {
+        return err;
+    }
     t->status_set(v, STATUS_ACKNOWLEDGE);
     t->status_set(v, status);
     uint64_t offered = t->features(v);
@@ -103,12 +115,12 @@ status_t virtio_ready(struct virtio *v)
     return E_OK;
 }
 
-status_t virtio_interrupt(struct virtio *v, uint32_t *out_causes)
+status_t virtio_interrupt(struct virtio *v, unsigned irq, uint32_t *out_causes)
 {
     if (v->is_broken) {
         return E_IO;
     }
-    uint32_t causes = v->transport->interrupt(v);
+    uint32_t causes = v->transport->interrupt(v, irq);
     if ((causes & VIRTIO_CAUSE_CONFIG) != 0 &&
         (v->transport->status(v) & STATUS_NEEDS_RESET) != 0) {
         return virtio_fail(v, "the device says that it has failed");

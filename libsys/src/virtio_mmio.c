@@ -50,7 +50,13 @@ static void mmio_write_address(const struct virtio *v, uint32_t low, uint32_t hi
     mmio_write32(&v->regs, high, (uint32_t)(address >> 32));
 }
 
-static void mmio_queue_set(const struct virtio *v, const struct virtqueue *q)
+static status_t mmio_irq(struct virtio *v, struct node node)
+{
+    (void)v;
+    return node_irq(node, 0);
+}
+
+static status_t mmio_queue_set(struct virtio *v, struct virtqueue *q)
 {
     mmio_write32(&v->regs, VIRTIO_MMIO_QUEUE_SEL, q->index);
     mmio_write32(&v->regs, VIRTIO_MMIO_QUEUE_NUM, q->size);
@@ -58,7 +64,7 @@ static void mmio_queue_set(const struct virtio *v, const struct virtqueue *q)
         mmio_write32(&v->regs, VIRTIO_MMIO_GUEST_PAGE_SIZE, LEGACY_PAGE);
         mmio_write32(&v->regs, VIRTIO_MMIO_QUEUE_ALIGN, VIRTQUEUE_USED_ALIGN);
         mmio_write32(&v->regs, VIRTIO_MMIO_QUEUE_PFN, (uint32_t)(q->dma.bus / LEGACY_PAGE));
-        return;
+        return E_OK;
     }
     mmio_write_address(v, VIRTIO_MMIO_QUEUE_DESC_LOW, VIRTIO_MMIO_QUEUE_DESC_HIGH, q->dma.bus);
     mmio_write_address(v, VIRTIO_MMIO_QUEUE_DRIVER_LOW, VIRTIO_MMIO_QUEUE_DRIVER_HIGH,
@@ -66,15 +72,17 @@ static void mmio_queue_set(const struct virtio *v, const struct virtqueue *q)
     mmio_write_address(v, VIRTIO_MMIO_QUEUE_DEVICE_LOW, VIRTIO_MMIO_QUEUE_DEVICE_HIGH,
                        q->dma.bus + q->used_at);
     mmio_write32(&v->regs, VIRTIO_MMIO_QUEUE_READY, 1);
+    return E_OK;
 }
 
-static void mmio_notify(const struct virtio *v, unsigned index)
+static void mmio_notify(const struct virtio *v, const struct virtqueue *q)
 {
-    mmio_write32(&v->regs, VIRTIO_MMIO_QUEUE_NOTIFY, index);
+    mmio_write32(&v->regs, VIRTIO_MMIO_QUEUE_NOTIFY, q->index);
 }
 
-static uint32_t mmio_interrupt(const struct virtio *v)
+static uint32_t mmio_interrupt(const struct virtio *v, unsigned irq)
 {
+    (void)irq; /* it has one */
     uint32_t status = mmio_read32(&v->regs, VIRTIO_MMIO_INTERRUPT_STATUS) &
                       (VIRTIO_MMIO_INT_USED | VIRTIO_MMIO_INT_CONFIG);
 
@@ -97,6 +105,7 @@ static const struct virtio_transport mmio_transport = {
     .status_set = mmio_status_set,
     .features = mmio_features,
     .features_set = mmio_features_set,
+    .irq = mmio_irq,
     .queue_max = mmio_queue_max,
     .queue_set = mmio_queue_set,
     .notify = mmio_notify,

@@ -89,8 +89,7 @@ status_t virtqueue_start(struct virtqueue *q)
         q->slots[i] = (struct virtqueue_slot){ .next = (uint16_t)(i + 1) };
     }
     mmio_wmb(); /* it is empty before the device looks */
-    v->transport->queue_set(v, q);
-    return E_OK;
+    return v->transport->queue_set(v, q);
 }
 
 /* E_OK: the device can take such a buffer; *out_len is how much it may write. */
@@ -159,7 +158,7 @@ void virtqueue_kick(struct virtqueue *q)
     mmio_wmb(); /* buffers, descriptors and ring before the index that shows them (2.7.13) */
     __atomic_store_n(&queue_available(q)->index, q->avail_next, __ATOMIC_RELAXED);
     mmio_wmb(); /* the index before the doorbell */
-    v->transport->notify(v, q->index);
+    v->transport->notify(v, q);
 }
 
 /* Gives the chain's descriptors back. Its links are those that put followed. */

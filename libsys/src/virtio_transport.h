@@ -9,3 +9,5 @@ enum { VIRTQUEUE_USED_ALIGN = 4096 };
 
 /* Looks whether the node's first window is virtio-mmio; *out_id is the device's kind. Errors: as virtio_open. */
 status_t virtio_mmio_open(struct node node, uint32_t *out_id, struct virtio *out) WARN_UNUSED;
+/* The same for a PCI function. */
+status_t virtio_pci_open(struct node node, uint32_t *out_id, struct virtio *out) WARN_UNUSED;

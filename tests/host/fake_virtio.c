@@ -101,7 +101,7 @@ static void device_reset(void)
     }
 }
 
-static void write_status(uint8_t status)
+void fake_virtio_status(uint8_t status)
 {
     if (status == 0) {
         device_reset();
@@ -126,7 +126,7 @@ static void write_half(uint64_t *address, uint32_t offset, uint32_t value)
 }
 
 /* The queue is told: 4.2.3.2, and 4.2.4 for a legacy device. */
-static void queue_begins(void)
+void fake_virtio_queue_begins(void)
 {
     MUST((d->status & 4) == 0, "a queue was told after DRIVER_OK");
     MUST(d->queue_sel == 0 && d->queue_num != 0 && d->queue_num <= d->queue_max &&
@@ -144,10 +144,10 @@ static void write_legacy_queue(uint32_t page)
     d->desc = (uint64_t)page * d->page;
     d->avail = d->desc + 16ull * d->queue_num;
     d->used = (d->avail + 6 + 2ull * d->queue_num + d->align - 1) & ~(uint64_t)(d->align - 1);
-    queue_begins();
+    fake_virtio_queue_begins();
 }
 
-static void write_notify(uint32_t queue)
+void fake_virtio_notify(uint32_t queue)
 {
     const struct fake_entry *before = &fake_trace[fake_trace_len - 2];
 
@@ -191,16 +191,16 @@ static void device_write(unsigned window, uint32_t offset, uint32_t value)
         break;
     case 0x044:
         MUST(value == 1 && d->version == 2, "QUEUE_READY");
-        queue_begins();
+        fake_virtio_queue_begins();
         break;
     case 0x050:
-        write_notify(value);
+        fake_virtio_notify(value);
         break;
     case 0x064:
         d->interrupt &= ~value;
         break;
     case 0x070:
-        write_status((uint8_t)value);
+        fake_virtio_status((uint8_t)value);
         break;
     case 0x080:
     case 0x084:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * A virtio device behind MMIO registers (fake_mmio.h), of either version, with one queue, in memory that the test gives. It
+ * A virtio device behind MMIO registers (fake_mmio.h), of either version, or behind PCI (fake_virtio_pci.h), with one queue, in memory that the test gives. It
  * fails the test where a driver breaks the rules (VIRTIO 1.2: 2.1, 2.7, 3.1, 4.2); and it can break them itself, as told.
  */
 #pragma once
@@ -48,3 +48,8 @@ bool fake_virtio_take(struct fake_virtio_buffer *out);
 void fake_virtio_use(uint32_t id, uint32_t len);
 /* The used ring's index, for lies. */
 uint16_t *fake_virtio_used_index(void);
+
+/* For its transports: the driver writes the status, turns the queue on that desc, avail, used and queue_num describe, notifies. */
+void fake_virtio_status(uint8_t status);
+void fake_virtio_queue_begins(void);
+void fake_virtio_notify(uint32_t queue);

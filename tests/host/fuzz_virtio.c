@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * libFuzzer's target for virtio: drv/virtio_rng and the queue below it, against a device that does anything. The input is a
  * list of steps: clients ask and die, time passes, interrupts come, the device fills buffers or says that it did, and writes
- * whatever it likes anywhere in the memory that it can reach.
+ * whatever it likes anywhere in the memory that it can reach. The first byte says over which transport.
  *
  * What must hold: nothing is touched outside of that memory and the driver's own (the sanitizers see it), no loop goes on,
  * nobody is answered twice; and as long as the device is honest, each byte given is one that it wrote, in its order.
@@ -10,7 +10,7 @@ int rng_main(void);
 #define main rng_main
 #include "servers/drv/virtio_rng/virtio_rng.c"
 #undef main
-#include "fake_virtio.h"
+#include "fake_virtio_pci.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -131,6 +131,7 @@ static status_t begin(void)
 {
     status_t err = virtio_open(fake.node, VIRTIO_ID_ENTROPY, &r.virtio);
 
+    err = err ? err : virtio_irq(&r.virtio, fake.node);
     err = err ? err : virtqueue_open(&r.queue, &r.virtio, fake.node, 0, QUEUE_SIZE);
     err = err ? err : node_dma(fake.node, 1, BUFFER_LEN, 0, 0, &r.buffer);
     return err ? err : rng_start(&r);
@@ -139,7 +140,12 @@ static status_t begin(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     fake_frame_reset();
-    fake_virtio_reset();
+    if (len != 0 && data[0] % 4 == 3) {
+        fake_virtio_pci_reset();
+        fake_pci.mode = data[0] % 8 == 3 ? PCI_IRQ_INTX : PCI_IRQ_MSIX;
+    } else {
+        fake_virtio_reset();
+    }
     memset(&r, 0, sizeof(r));
     has.count = 0;
     written = given = looked_at = 0;

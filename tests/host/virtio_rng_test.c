@@ -6,7 +6,7 @@ int rng_main(void);
 #define main rng_main
 #include "servers/drv/virtio_rng/virtio_rng.c"
 #undef main
-#include "fake_virtio.h"
+#include "fake_virtio_pci.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -36,6 +36,7 @@ static status_t begun(void)
 {
     status_t err = virtio_open(fake.node, VIRTIO_ID_ENTROPY, &r.virtio);
 
+    err = err ? err : virtio_irq(&r.virtio, fake.node);
     err = err ? err : virtqueue_open(&r.queue, &r.virtio, fake.node, 0, QUEUE_SIZE);
     err = err ? err : node_dma(fake.node, 1, BUFFER_LEN, 0, 0, &r.buffer);
     return err ? err : rng_start(&r);
@@ -102,6 +103,22 @@ static void main_claims_starts_and_serves(void **state)
     assert_int_equal(fake.irqs_attached, 1);
     assert_int_equal(fake_virtio.status, 15);
     assert_int_equal(fake_virtio.notified, 0); /* nobody asked yet */
+}
+
+static void as_a_pci_function_it_is_the_same(void **state)
+{
+    (void)state;
+    fake_virtio_pci_reset();
+    fake_call(CLIENT, ENTROPY_OP_STAT, 0, 0);
+    fake_run(rng_main);
+    assert_false(fake.main_returned);
+    assert_int_equal(fake_virtio.status, 15);
+    assert_int_equal(fake.irqs_attached, 2);
+    fake_pci.bars_mapped = 0;
+    assert_int_equal(begun(), E_OK);
+    int reply = ask(CLIENT, 16);
+    assert_int_equal(device_fills(1000), E_OK);
+    check_bytes(reply, 16, 1);
 }
 
 static void what_is_missing_ends_it_before_the_device_is_touched(void **state)
@@ -353,6 +370,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(main_claims_starts_and_serves),
+        T(as_a_pci_function_it_is_the_same),
         T(what_is_missing_ends_it_before_the_device_is_touched),
         T(a_request_gets_the_bytes_that_the_device_wrote),
         T(bytes_are_wiped_where_they_were),

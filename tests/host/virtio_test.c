@@ -285,7 +285,7 @@ static void barriers_keep_buffer_index_and_doorbell_in_order(void **state)
     fake_virtio_use(0, 1);
     fake_trace_clear();
     uint32_t causes;
-    assert_int_equal(virtio_interrupt(&v, &causes), E_OK);
+    assert_int_equal(virtio_interrupt(&v, 0, &causes), E_OK);
     assert_int_equal(virtqueue_take(&q, &token, &len), E_OK);
     assert_int_equal(fake_count(FAKE_BARRIER, 2, 0), 2); /* behind the status, behind the index */
 }
@@ -331,7 +331,7 @@ static void check_found_out(const char *why)
     assert_int_equal(virtqueue_take(&q, &token, &len), E_IO);
     assert_int_equal(put(0, 1, NULL), E_IO);
     virtqueue_kick(&q);
-    assert_int_equal(virtio_interrupt(&v, &causes), E_IO);
+    assert_int_equal(virtio_interrupt(&v, 0, &causes), E_IO);
     assert_true(token == token_of(7) && len == 7 && causes == 7);
     assert_int_equal(fake.log_lines, 1);
     assert_int_equal(fake_virtio.resets, resets);
@@ -460,12 +460,12 @@ static void a_device_that_says_it_failed_is_reset(void **state)
     (void)state;
     begun(0);
     fake_virtio.interrupt = 0xfffffff2; /* bits that mean nothing, too */
-    assert_int_equal(virtio_interrupt(&v, &causes), E_OK);
+    assert_int_equal(virtio_interrupt(&v, 0, &causes), E_OK);
     assert_int_equal(causes, VIRTIO_CAUSE_CONFIG);
     assert_int_equal(fake_virtio.interrupt, 0xfffffff0);
     fake_virtio.status |= 64;
     fake_virtio.interrupt = 2;
-    assert_int_equal(virtio_interrupt(&v, &causes), E_IO);
+    assert_int_equal(virtio_interrupt(&v, 0, &causes), E_IO);
     assert_non_null(strstr(fake.log, "says that it has failed; the device is reset"));
 }
 

@@ -6,17 +6,19 @@
  *
  *     virtio_open(node, VIRTIO_ID_..., &v);              is it there, and what I think? Nothing is written yet
  *     virtqueue_open(&q, &v, node, 0, size);             memory of the node
- *     node_irq(node, 0);
+ *     virtio_irq(&v, node);
  *     virtio_begin(&v, features); virtqueue_start(&q);   after a reset: whatever a dead driver had asked for is off
  *     virtio_ready(&v);
  *     for each request:   virtqueue_put(&q, ...); then once for all: virtqueue_kick(&q);
- *     for each EV_IRQ:    virtio_interrupt(&v, &causes); then virtqueue_take(&q, ...) until E_AGAIN
+ *     for each EV_IRQ:    virtio_interrupt(&v, ev.irq, &causes); then virtqueue_take(&q, ...) until E_AGAIN
  *
  * A device that lies - about a queue's index, about which buffer it used, about how much it wrote - or that says it has failed
  * is E_IO: that is logged with what it said, the device is reset, and all later calls are E_IO until virtio_begin. What a driver
  * does about it is to return from main with the error: init counts, starts it anew, and gives up a device that goes on.
  *
- * Which driver a node gets depends on a register: <cambium/match.h>, "virtio,mmio 0=74726976 8=N" for device N.
+ * A driver is the same over MMIO and over PCI; its match table says both. Over MMIO a register tells which device it is:
+ * "virtio,mmio 0=74726976 8=N" for device N (<cambium/match.h>). A PCI function says it itself: "pci1af4,X" with X = 1040h + N, and
+ * for devices that have the legacy interface too ("transitional") an ID of their own below it (VIRTIO 1.2, 4.1.2.1).
  */
 #pragma once
 #include <abi/abi.h>
@@ -43,18 +45,35 @@ struct virtio_transport {
     void (*status_set)(const struct virtio *v, uint8_t status); /* 0: begins a reset, which is done when status is 0 */
     uint64_t (*features)(const struct virtio *v);               /* the device's */
     void (*features_set)(const struct virtio *v, uint64_t features);
+    status_t (*irq)(struct virtio *v, struct node node);           /* attaches interrupts */
+    status_t (*begin)(struct virtio *v);                           /* after a reset; NULL: nothing is to be done. virtio_fail's */
     uint32_t (*queue_max)(const struct virtio *v, unsigned index); /* entries; 0: no such queue */
-    void (*queue_set)(const struct virtio *v, const struct virtqueue *q);
-    void (*notify)(const struct virtio *v, unsigned index);
-    uint32_t (*interrupt)(const struct virtio *v); /* why it interrupted, VIRTIO_CAUSE_*; acknowledged by this */
+    status_t (*queue_set)(struct virtio *v, struct virtqueue *q); /* errors are virtio_fail's */
+    void (*notify)(const struct virtio *v, const struct virtqueue *q);
+    uint32_t (*interrupt)(const struct virtio *v, unsigned irq); /* why it interrupted, VIRTIO_CAUSE_*; acknowledged by this */
     uint8_t (*config)(const struct virtio *v, uint32_t offset);
     uint32_t (*config_generation)(const struct virtio *v);
 };
 enum { VIRTIO_CAUSE_QUEUE = 1, VIRTIO_CAUSE_CONFIG = 2 };
 
+/* PCI: a structure of registers, and the BAR that it is in. */
+struct virtio_pci_area {
+    struct mmio bar;
+    unsigned bar_index;
+    uint32_t at, len; /* of the structure, in the BAR; len 0: there is none */
+};
+enum { VIRTIO_PCI_COMMON = 0, VIRTIO_PCI_NOTIFY, VIRTIO_PCI_ISR, VIRTIO_PCI_DEVICE, VIRTIO_PCI_AREAS };
+struct virtio_pci {
+    struct node node;
+    struct virtio_pci_area areas[VIRTIO_PCI_AREAS];
+    uint32_t notify_multiplier;
+    unsigned vectors; /* 0: the ISR status tells; 1: all causes share it; 2: 0 is configuration, 1 the queues */
+};
+
 struct virtio {
     const struct virtio_transport *transport;
-    struct mmio regs;
+    struct mmio regs;      /* MMIO */
+    struct virtio_pci pci; /* PCI */
     bool is_legacy;
     bool is_broken; /* until virtio_begin */
     uint64_t dma_limit;  /* highest bus address + 1 that queues can have; 0: any */
@@ -66,16 +85,20 @@ struct virtio {
 #define VIRTIO_F_VERSION_1       (1ull << 32)
 #define VIRTIO_F_ACCESS_PLATFORM (1ull << 33) /* addresses are those of dma-ranges, which node_dma gives in any case */
 
-/* The own node's device. Errors: as node_mmio; E_FORMAT: no virtio, or of a version that is not known; E_NOTFOUND: another
- * device than `id`, or none. The log says what was found. */
+/* The own node's device, over whatever its node is. Errors: as node_mmio; over PCI as pci_bar and pci_enable; E_FORMAT: no virtio, of
+ * a version that is not known, or its capabilities make no sense; E_NOTFOUND: another device than `id`, or none. The log says what
+ * was found. */
 status_t virtio_open(struct node node, uint32_t id, struct virtio *out) WARN_UNUSED;
+/* Attaches its interrupts, as many as the bus has for it: EV_IRQ may have index 0 or 1. Errors: as node_irq and pci_vectors. */
+status_t virtio_irq(struct virtio *v, struct node node) WARN_UNUSED;
 /* Resets the device and agrees with it on what of `wanted` it has, in v->features. E_IO: it does not come out of reset, or
  * takes other features than it offers. */
 status_t virtio_begin(struct virtio *v, uint64_t wanted) WARN_UNUSED;
 /* The device may begin. E_IO. */
 status_t virtio_ready(struct virtio *v) WARN_UNUSED;
-/* For EV_IRQ, before looking at the queues: why. E_IO: it says that it has failed. */
-status_t virtio_interrupt(struct virtio *v, uint32_t *out_causes) WARN_UNUSED;
+/* For EV_IRQ number `irq`, before looking at the queues: why; where the device does not tell, everything that it may be. E_IO: it
+ * says that it has failed. */
+status_t virtio_interrupt(struct virtio *v, unsigned irq, uint32_t *out_causes) WARN_UNUSED;
 /* `len` bytes of its configuration, as of one instant. E_RANGE: beyond its end, or more than 64 at once;
  * E_AGAIN: it changed each time. */
 status_t virtio_config(const struct virtio *v, uint32_t offset, void *out, uint32_t len) WARN_UNUSED;
@@ -108,6 +131,7 @@ struct virtqueue {
     unsigned index;
     uint16_t size_wanted, size; /* a power of two */
     uint32_t avail_at, used_at; /* in dma */
+    uint32_t notify_at;         /* PCI: in the BAR of notifications */
     uint16_t free, free_count;  /* list of free slots */
     uint16_t avail_next;        /* what the device is told with the next kick */
     uint16_t used_next;         /* what was taken so far */

@@ -47,6 +47,8 @@ struct rng {
 DEV_MATCH_TABLE struct dev_match rng_match[] = {
     DEV_MATCH("virtio,mmio 0=74726976 8=4", "entropy", "reg interrupts", 0),
     DEV_MATCH("virtio,mmio 0=74726976 8=0", "", "reg", MATCH_EMPTY),
+    DEV_MATCH("pci1af4,1044", "entropy", "parent", 0),
+    DEV_MATCH("pci1af4,1005", "entropy", "parent", 0), /* transitional */
 };
 
 /* ---- those who wait ---- */
@@ -130,11 +132,11 @@ static status_t rng_fill(struct rng *r, uint32_t len)
 }
 
 /* Takes what is there, for an interrupt. */
-static status_t rng_pump(struct rng *r)
+static status_t rng_pump(struct rng *r, unsigned irq)
 {
     uint32_t causes, len;
     void *token;
-    status_t err = virtio_interrupt(&r->virtio, &causes);
+    status_t err = virtio_interrupt(&r->virtio, irq, &causes);
 
     while (!err && r->is_out) { /* ends: is_out is false after the first */
         err = virtqueue_take(&r->queue, &token, &len);
@@ -234,7 +236,7 @@ static status_t rng_event(struct rng *r, struct event *ev)
     if (ev->kind == EV_CALL) {
         is_kept = rng_serve(r, ev, &answer);
     } else if (ev->kind == EV_IRQ) {
-        err = rng_pump(r);
+        err = rng_pump(r, ev->irq);
     } else if (ev->kind == EV_NOTIFY && (ev->bits & BIT_TIME) != 0) {
         err = rng_expire(r);
     } else if (ev->kind == EV_CLOSED) {
@@ -269,7 +271,7 @@ int main(void)
 
     err = err ? err : virtqueue_open(&r->queue, &r->virtio, node, 0, QUEUE_SIZE);
     err = err ? err : node_dma(node, 1, BUFFER_LEN, 0, 0, &r->buffer);
-    err = err ? err : node_irq(node, 0);
+    err = err ? err : virtio_irq(&r->virtio, node);
     err = err ? err : rng_start(r);
     r->port = start_handle("port");
     event_accept(0);
