@@ -136,6 +136,104 @@ static void a_controller_that_dies_while_asked_to_mask_holds_nobody_up(void **st
     assert_int_equal(fake_server(PL011)->state, SERVICE_STARTING);
 }
 
+/* The controller's server as that of a bus, on which the UART is. */
+static void boot_with_a_bus(void)
+{
+    struct plan *p = &fake.init.plan;
+
+    fake_boot();
+    p->services[GIC].class = PLAN_BUS;
+    for (unsigned i = 0; i < p->services[PL011].ref_count; i++) {
+        struct plan_ref *ref = &p->refs[p->services[PL011].ref + i];
+        ref->property = ref->provider == GIC ? plan_parent_property : ref->property;
+    }
+}
+
+static void bus_mastering_is_off_before_a_driver_starts_again(void **state)
+{
+    (void)state;
+    boot_with_a_bus();
+    supervise_restart(&fake.init, fake_server(PL011));
+    supervise_turn(&fake.init);
+    assert_int_equal(fake_command(GIC), COMMAND_IRQ_QUIESCE);
+    fake_done(GIC, E_OK);
+    assert_int_equal(fake_command(GIC), COMMAND_DMA_OFF);
+    assert_int_equal(fake_server(GIC)->child.command->arg[0],
+                     tree_node(fake.init.fdt, "/pl011@9000000"));
+    assert_int_equal(fake_server(PL011)->state, SERVICE_RESTARTING);
+    fake_done(GIC, E_OK);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_STARTING);
+}
+
+static void a_bus_server_that_dies_while_asked_is_asked_again(void **state)
+{
+    (void)state;
+    boot_with_a_bus();
+    fake.now += 10 * SECOND;
+    supervise_restart(&fake.init, fake_server(PL011));
+    supervise_turn(&fake.init);
+    fake_done(GIC, E_OK);
+    assert_int_equal(fake_command(GIC), COMMAND_DMA_OFF);
+    fake_faults(GIC);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_RESTARTING);
+    fake_ready(GIC);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_RESTARTING);
+    assert_int_equal(fake_command(GIC), COMMAND_DMA_OFF);
+    fake_done(GIC, E_OK);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_STARTING);
+}
+
+static void a_driver_that_is_given_up_loses_its_bus_mastering_too(void **state)
+{
+    (void)state;
+    boot_with_a_bus();
+    supervise_restart(&fake.init, fake_server(PL011));
+    supervise_turn(&fake.init);
+    fake_done(GIC, E_OK);
+    fake_done(GIC, E_IO); /* said, and it is started all the same: it resets its device */
+    assert_non_null(strstr(fake.log, "/pl011@9000000: its bus-mastering could not be taken away"));
+    fake_fails(PL011, E_IO);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_FAILED);
+    assert_int_equal(fake_command(GIC), COMMAND_IRQ_QUIESCE);
+    fake_done(GIC, E_OK);
+    assert_int_equal(fake_command(GIC), COMMAND_DMA_OFF);
+}
+
+static void what_was_unplugged_is_ended_for_good(void **state)
+{
+    (void)state;
+    boot_with_a_bus();
+    supervise_gone(&fake.init, fake_server(PL011));
+    supervise_turn(&fake.init);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_BROKEN);
+    assert_true(fake_server(PL011)->is_gone && fake_server(PL011)->child.process == 0);
+    assert_true(fake.ports[PL011 + 1].fails != 0); /* whoever waited got an error */
+    fake_done(GIC, E_OK);
+    assert_int_equal(fake_command(GIC), COMMAND_DMA_OFF);
+    fake_done(GIC, E_OK);
+    fake_live(20 * SECOND, 1);
+    assert_int_equal(fake_server(PL011)->state, SERVICE_BROKEN);
+}
+
+/* A mux that opens what comes later: it is told of the first incarnation too. */
+static void who_may_open_a_server_is_told_when_it_is_ready(void **state)
+{
+    (void)state;
+    supervise_turn(&fake.init);
+    set_add(&fake_server(CONSOLE)->allow.servers, PL011);
+    fake_ready(GIC);
+    fake_ready(PL011);
+    assert_false(
+        set_has(&fake_server(CONSOLE)->rebind, PL011)); /* it did not run: it will look itself */
+    fake_ready(CONSOLE);
+    supervise_restart(&fake.init, fake_server(PL011));
+    supervise_turn(&fake.init);
+    fake_done(GIC, E_OK);
+    fake_server(PL011)->incarnation = 0; /* as if it were the first */
+    fake_ready(PL011);
+    assert_int_equal(fake_command(CONSOLE), COMMAND_REBIND);
+}
+
 static void whoever_holds_a_handle_is_told_to_bind_again(void **state)
 {
     (void)state;
@@ -292,6 +390,11 @@ int main(void)
         TEST(kills_do_not_count),
         TEST(lines_are_masked_before_a_driver_starts_again),
         TEST(a_controller_that_dies_while_asked_to_mask_holds_nobody_up),
+        TEST(bus_mastering_is_off_before_a_driver_starts_again),
+        TEST(a_bus_server_that_dies_while_asked_is_asked_again),
+        TEST(a_driver_that_is_given_up_loses_its_bus_mastering_too),
+        TEST(what_was_unplugged_is_ended_for_good),
+        TEST(who_may_open_a_server_is_told_when_it_is_ready),
         TEST(whoever_holds_a_handle_is_told_to_bind_again),
         TEST(a_rebind_wanted_while_one_is_open_follows_it),
         TEST(a_server_that_fails_is_left_and_its_callers_are_answered),
