@@ -3,6 +3,7 @@
  */
 #include <cambium/command.h>
 #include <cambium/irq_server.h>
+#include <string.h>
 #include <tree.h>
 #include "irq_shared.h"
 
@@ -95,6 +96,7 @@ void irq_server_reset(struct irq_server *s)
         s->watch[line] = (struct irq_watch){ 0 };
     }
     irq_line_clear(&s->lines[s->line_max]);
+    s->message_count = 0;
     s->sharer_count = 0;
     s->silent_ns = 0;
     s->recent = s->recent_table;
@@ -125,22 +127,59 @@ static void line_detach(struct irq_server *s, uint32_t number)
     irq_line_clear(&s->lines[number]);
 }
 
+/* Detaches what the route's node has of its line. */
+static void route_detach(struct irq_server *s, const struct irq_route *route)
+{
+    struct irq_sharer *sharer = irq_sharer_find(s, route->line, route->node, route->index);
+    const struct irq_line *line = &s->lines[route->line];
+
+    if (sharer != NULL) {
+        irq_sharer_detach(s, sharer);
+    } else if (line->port != 0 && line->key == irq_line_key(route->node, route->index)) {
+        line_detach(s, route->line);
+    }
+}
+
 void irq_server_closed(struct irq_server *s, uint32_t node)
 {
     for (uint32_t at = route_search(s, node, 0); at < s->route_count && s->routes[at].node == node;
          at++) {
         const struct irq_route *route = &s->routes[at];
-        if (route->line == s->line_max) {
-            continue;
-        }
-        struct irq_sharer *sharer = irq_sharer_find(s, route->line, node, route->index);
-        const struct irq_line *line = &s->lines[route->line];
-        if (sharer != NULL) {
-            irq_sharer_detach(s, sharer);
-        } else if (line->port != 0 && line->key == irq_line_key(node, route->index)) {
-            line_detach(s, route->line);
-        }
+        route_detach(s, route);
     }
+    irq_message_closed(s, node);
+}
+
+status_t irq_server_route_add(struct irq_server *s, uint32_t node, uint32_t index, uint32_t line,
+                              bool edge)
+{
+    uint32_t at = route_search(s, node, index);
+    struct irq_route *route = &s->routes[at];
+
+    if (at < s->route_count && route->node == node && route->index == index) {
+        if (route->line != line) {
+            route_detach(s, route);
+        }
+    } else if (s->route_count == IRQ_ROUTES_MAX) {
+        return E_FULL;
+    } else {
+        memmove(route + 1, route, (s->route_count - at) * sizeof(*route));
+        s->route_count++;
+    }
+    *route = (struct irq_route){ node, index, line, edge };
+    return E_OK;
+}
+
+void irq_server_route_remove(struct irq_server *s, uint32_t node)
+{
+    uint32_t first = route_search(s, node, 0), end = first;
+
+    irq_server_closed(s, node);
+    while (end < s->route_count && s->routes[end].node == node) {
+        end++;
+    }
+    memmove(&s->routes[first], &s->routes[end], (s->route_count - end) * sizeof(s->routes[0]));
+    s->route_count -= end - first;
 }
 
 /* The attached line of (node, index), if it has it alone; NULL: none. */
@@ -173,8 +212,11 @@ uint32_t irq_line_number(struct irq_server *s, uint32_t line)
 
 /* ---- on the way of an interrupt ---- */
 
-void irq_server_unclaimed(struct irq_server *s, uint32_t line)
+const struct irq_line *irq_server_unclaimed(struct irq_server *s, uint32_t line)
 {
+    if (irq_is_message(s, line)) {
+        return irq_message_fire(s, line);
+    }
     if (irq_is_shared(s, line)) {
         irq_shared_fire(s, line);
     } else if (line == s->timer_line) {
@@ -182,6 +224,7 @@ void irq_server_unclaimed(struct irq_server *s, uint32_t line)
     } else {
         s->ops->close(s, line);
     }
+    return &s->lines[line];
 }
 
 void irq_server_sample(struct irq_server *s, const struct irq_line *line)
@@ -256,7 +299,7 @@ static status_t serve_attach(struct irq_server *s, uint32_t node, uint64_t index
         return E_RANGE;
     }
     struct irq_line *line = &s->lines[number];
-    if (number == s->timer_line) {
+    if (number == s->timer_line || irq_is_message(s, number)) {
         return E_BUSY;
     }
     if (irq_is_shared(s, number) || (line->port != 0 && line->key != irq_line_key(node, index))) {
@@ -359,6 +402,10 @@ static status_t serve_stat(struct irq_server *s, struct msg *m)
             stat_sharer(s, sharer, m);
             return E_OK;
         }
+        if (irq_is_message(s, number) && skip == 0) {
+            irq_message_stat(s, number, m);
+            return E_OK;
+        }
         if (line->port == 0 || skip != 0) {
             continue;
         }
@@ -398,6 +445,10 @@ status_t irq_server_request(struct irq_server *s, uint32_t node, struct msg *m)
         break;
     case IRQ_OP_GATE:
         err = serve_gate(s, node, m);
+        break;
+    case IRQ_OP_MESSAGE:
+        err = irq_message_serve(s, node, m, given);
+        given = m->w[1] != 0 ? 0 : given; /* as with ATTACH */
         break;
     }
     if (given != 0 && err == E_OK) {

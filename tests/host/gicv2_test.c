@@ -162,6 +162,9 @@ static void build_tree(bool named)
     CELLS("#interrupt-cells", 3);
     CELLS("phandle", 1);
     assert_int_equal(fdt_property(blob, "interrupt-controller", "", 0), 0);
+    (void)fdt_begin_node(blob, "v2m");
+    assert_int_equal(fdt_property(blob, "msi-controller", "", 0), 0);
+    (void)fdt_end_node(blob);
     (void)fdt_end_node(blob);
     (void)fdt_begin_node(blob, "other-controller");
     CELLS("#interrupt-cells", 3);
@@ -927,6 +930,45 @@ static void nonsense_is_answered_and_its_handle_closed(void **state)
     assert_int_equal(info_accept(fake.reply.info), 1);
 }
 
+static status_t message(uint64_t intid)
+{
+    int frame = fdt_path_offset(blob, "/gic/v2m");
+
+    fake_receive(call_from(frame), msg_info(IRQ_OP_MESSAGE, 1, 0), intid, 0x40, PORT_A);
+    turn();
+    return fake.reply_status;
+}
+
+static void a_frames_message_is_an_edge_of_a_shared_line_completed_at_once(void **state)
+{
+    static const struct fake_write attach[] = {
+        { DIST, GICD_ICENABLER + 8, 1u << 16 },
+        { DIST, GICD_ICACTIVER + 8, 1u << 16 },
+        { DIST, GICD_ICFGR + 20, 2 }, /* edge */
+        { DIST, GICD_IPRIORITYR + 80, 0xa0a0a0a0 },
+        { DIST, GICD_ITARGETSR + 80, 0x04040404 },
+        { DIST, GICD_ISENABLER + 8, 1u << 16 },
+    };
+    (void)state;
+    gic = started();
+    assert_int_equal(message(31), E_RANGE);
+    assert_int_equal(message(96), E_RANGE);
+    assert_int_equal(message(UART), E_BUSY);
+    fake_trace_clear();
+    assert_int_equal(message(80), E_OK);
+    fake_expect_writes(attach, sizeof(attach) / sizeof(attach[0]));
+    for (unsigned i = 0; i < 2; i++) {
+        fake_trace_clear();
+        gic_model.latch[80] = true;
+        interrupt();
+        turn();
+        int released = fake_find(FAKE_WRITE, DIST, GICD_ICACTIVER + 8, 0);
+        assert_true(released >= 0 && fake_find(FAKE_NOTIFY, PORT_A, 0x40, 0) > released);
+        assert_false(gic_model.active[80]);
+    }
+    assert_int_equal(message(95), E_OK);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, setup)
@@ -965,6 +1007,7 @@ int main(void)
         T(statistics_name_every_attached_line),
         T(set_pending_fires_the_own_line),
         T(nonsense_is_answered_and_its_handle_closed),
+        T(a_frames_message_is_an_edge_of_a_shared_line_completed_at_once),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     (void)cmocka_run_group_tests(tests, NULL,

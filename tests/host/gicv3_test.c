@@ -202,6 +202,7 @@ static void put_interrupts(const uint32_t (*list)[4], unsigned count, unsigned c
 static struct options {
     unsigned cells;
     uint32_t regions, stride;
+    bool its_is_off;
 } options;
 
 static void build_tree(void)
@@ -226,6 +227,13 @@ static void build_tree(void)
     if (options.stride != 0) {
         CELLS("redistributor-stride", 0, options.stride);
     }
+    (void)fdt_begin_node(blob, "its");
+    (void)fdt_property_string(blob, "compatible", "arm,gic-v3-its");
+    assert_int_equal(fdt_property(blob, "msi-controller", "", 0), 0);
+    if (options.its_is_off) {
+        (void)fdt_property_string(blob, "status", "disabled");
+    }
+    (void)fdt_end_node(blob);
     (void)fdt_begin_node(blob, "ppi-partitions");
     (void)fdt_begin_node(blob, "interrupt-partition-0");
     CELLS("phandle", 7);
@@ -1126,6 +1134,39 @@ static void closed_badge_loses_private_and_shared_lines(void **state)
     assert_int_equal(fake_count(FAKE_CLOSE, PORT_A, 0), 2);
 }
 
+/* ---- messages ---- */
+
+static status_t message(uint64_t intid)
+{
+    int its = fdt_path_offset(blob, "/gic/its");
+
+    fake_receive((int64_t)RECV_CALL << 32 | its, msg_info(IRQ_OP_MESSAGE, 1, 0), intid, 0x40,
+                 PORT_A);
+    turn();
+    return fake.reply_status;
+}
+
+static void a_frames_message_is_an_edge_of_a_shared_line_completed_at_once(void **state)
+{
+    (void)state;
+    started();
+    assert_int_equal(message(31), E_RANGE);
+    assert_int_equal(message(128), E_RANGE);
+    assert_int_equal(message(ESPI), E_RANGE);
+    assert_int_equal(message(UART), E_BUSY);
+    assert_int_equal(message(100), E_OK);
+    assert_true(hw.enabled[100] && model_edge(100));
+    for (unsigned i = 0; i < 2; i++) {
+        fake_trace_clear();
+        hw.latch[100] = true;
+        assert_true(interrupt());
+        turn();
+        int released = fake_find(FAKE_WRITE, DIST, GICD_ICACTIVER + 12, 0);
+        assert_true(released >= 0 && fake_find(FAKE_NOTIFY, PORT_A, 0x40, 0) > released);
+        assert_false(hw.active[100]);
+    }
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, setup)
@@ -1161,6 +1202,7 @@ int main(void)
         T(storm_is_masked_and_named_and_attach_ends_it),
         T(a_line_that_is_quiet_after_its_ack_is_no_storm),
         T(closed_badge_loses_private_and_shared_lines),
+        T(a_frames_message_is_an_edge_of_a_shared_line_completed_at_once),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     (void)cmocka_run_group_tests(tests, NULL,

@@ -33,6 +33,7 @@ enum {
     IRQ_SAMPLE_EVENTS = 4096,  /* of a line between two looks at whether its ACK left it asserted; a power of two */
     IRQ_STORM_SAMPLES = 24,    /* that did, in a row: a tenth of a second with nothing else */
     IRQ_IDLE_MAX = IRQ_SAMPLE_EVENTS * IRQ_STORM_SAMPLES, /* of a parent's line for which nothing is up: a storm */
+    IRQ_MESSAGE_NS = 1000,     /* from one message to the next, on an average: what comes faster leaves nobody the CPU */
     IRQ_SHARERS_MAX = 64       /* nodes that share lines of one controller; their number on one fits a byte */
 };
 #define IRQ_SILENT_NS      1000000000ull            /* without an answer: detached from a line that others share */
@@ -55,8 +56,8 @@ static_assert(sizeof(struct irq_line) == 32, "lines are found by a shift");
 
 /* The rest about a line. */
 struct irq_watch {
-    uint8_t flags;   /* IRQ_STAT_EDGE, IRQ_STAT_STORM */
-    uint8_t samples; /* looks in a row that found the line asserted after its ACK */
+    uint8_t flags;   /* IRQ_STAT_EDGE, IRQ_STAT_STORM, IRQ_STAT_MESSAGE */
+    uint8_t samples; /* looks in a row that found the line asserted after its ACK, or messages that come too fast */
     uint8_t sharers; /* nodes that have the line, if it is more than one; then its irq_line names nobody */
     uint8_t unanswered; /* of those: the line is held for them */
 };
@@ -105,15 +106,21 @@ struct irq_server_ops {
     uint32_t (*number)(struct irq_server *s, uint32_t line); /* ascending, for people. NULL: the line itself */
     /* IRQ_OP_GATE: the device, to be copied, and what to write. `held` must then ask the controller. NULL: no line has one. */
     status_t (*gate)(struct irq_server *s, uint32_t line, handle_t *out_device, uint64_t *out_value);
+    /* IRQ_OP_MESSAGE: the line that `number` counts, if a message can raise it. E_RANGE. NULL: this controller knows none. */
+    status_t (*message)(struct irq_server *s, uint64_t number, uint32_t *out_line);
 };
 
-/* The driver fills the first group and each line's `at` and `bit`, then calls irq_server_read_tree. */
+/* The driver fills the first group and each line's `at` and `bit`, then calls irq_server_read_tree. A message stands in the table
+ * of messages: bits, port and events as those of a line, key = the frame's node, at = the line; in the line's own entry `bits` is
+ * its place there. */
 struct irq_server {
     const struct irq_server_ops *ops;
     struct irq_line *lines;   /* line_max + 1; the last one is nobody's for ever */
     struct irq_watch *watch;  /* line_max */
     uint32_t line_max;        /* lines that the tables hold */
     uint32_t line_count;      /* that this controller has; at most line_max */
+    struct irq_line *messages; /* message_max; NULL: none */
+    uint32_t message_max;
     handle_t port;            /* where it receives */
     struct node node;         /* the controller's */
 
@@ -123,6 +130,7 @@ struct irq_server {
     struct irq_line **recent; /* whose ACK came last, by irq_recent_slot(); only a hint, never NULL */
     struct irq_line *recent_table[IRQ_RECENT_LEN]; /* what it points to */
     struct irq_route routes[IRQ_ROUTES_MAX];       /* ascending by node and index */
+    uint32_t message_count;
     uint32_t sharer_count;
     uint64_t silent_ns;       /* what the port's timer is set to; 0: nobody who shares a line has yet to answer */
     struct irq_sharer sharers[IRQ_SHARERS_MAX];    /* in the order in which they attached */
@@ -130,6 +138,11 @@ struct irq_server {
 
 /* Reads from the tree who may attach what, and which line is the kernel's. Takes long: before the server registers. */
 void irq_server_read_tree(struct irq_server *s);
+/* For servers that find their nodes by themselves (functions of a PCI bus): `line` is what (node, index) attaches from now on; what
+ * it had before, if that is another line, is detached. E_FULL: IRQ_ROUTES_MAX are there. */
+status_t irq_server_route_add(struct irq_server *s, uint32_t node, uint32_t index, uint32_t line, bool edge) WARN_UNUSED;
+/* Detaches all of a node, and forgets what it may attach. */
+void irq_server_route_remove(struct irq_server *s, uint32_t node);
 /* Nobody has any line. `at` and `bit` stay. */
 void irq_server_reset(struct irq_server *s);
 /* Root servers, at the end of their start: opens the kernel's line, or says that there is none. E_IO. */
@@ -146,10 +159,10 @@ void irq_server_closed(struct irq_server *s, uint32_t node);
 status_t irq_server_command(struct irq_server *s, const struct msg *command) WARN_UNUSED;
 
 /* ---- parts of the inline functions below ---- */
-/* A line fired that no node has alone. Who share it are told, here. One that nobody has is closed, but the kernel's own
- * (it fired after the kernel had looked) is released at once and stays open: were it left held, the tick would be dead
- * for ever. */
-void irq_server_unclaimed(struct irq_server *s, uint32_t line);
+/* A line fired that no node has alone. Who share it are told, here. A message is released, and who is to be told is returned (else
+ * one with port 0). One that nobody has is closed, but the kernel's own (it fired after the kernel had looked) is released at
+ * once and stays open: were it left held, the tick would be dead for ever. */
+const struct irq_line *irq_server_unclaimed(struct irq_server *s, uint32_t line);
 /* Makes the next ACK of the line take the long way, which looks whether its driver has cleared the device. */
 void irq_server_sample(struct irq_server *s, const struct irq_line *line);
 /* A request in a root server's loop, its handle closed if it was not wanted. The arguments are these two so that
@@ -184,8 +197,7 @@ IRQ_INLINE uint64_t irq_recent_slot(uint64_t from)
 IRQ_INLINE const struct irq_line *irq_line_fire(struct irq_server *s, struct irq_line *line)
 {
     if (line->port == 0) {
-        irq_server_unclaimed(s, (uint32_t)(line - s->lines));
-        return line;
+        return irq_server_unclaimed(s, (uint32_t)(line - s->lines));
     }
     if (++line->events % IRQ_SAMPLE_EVENTS == 0) {
         irq_server_sample(s, line);

@@ -4,7 +4,7 @@
  * Device:   Arm IHI 0048B; gicv2_regs.h uses its names.
  * Binding:  README.md beside this file (reg: distributor, CPU interface; three interrupt cells).
  * Protocol: <cambium/proto/irq.h>, and the kernel's RECV_INTERRUPT.
- * Not here: cores other than the first, MSI frames, virtualization.
+ * Not here: cores other than the first, virtualization; MSI frames (servers of their own), but the lines that they raise.
  *
  * Who has which line, requests and the loop are <cambium/irq_server.h>'s; here is what the controller does. Once
  * registered, its thread runs with interrupts masked whatever it serves, above everything else: nothing stops it if it
@@ -23,6 +23,7 @@
 
 enum {
     LINE_PRIORITY = 0xa0, /* of every line: drivers' urgency is the scheduler's business */
+    MESSAGES_MAX = 256,
     LINES_PER_WORD = 32
 };
 
@@ -38,6 +39,7 @@ struct gicv2 {
     uint32_t own_target; /* this core's bit in ITARGETSR, in all four bytes */
     struct irq_line lines[INTID_SPECIAL + 1];
     struct irq_watch watch[INTID_SPECIAL];
+    struct irq_line messages[MESSAGES_MAX];
 };
 
 DEV_MATCH_TABLE struct dev_match gicv2_match[] = {
@@ -157,6 +159,16 @@ static void gicv2_pend(struct irq_server *s, uint32_t intid)
     line_write(s, GICD_ISPENDR, intid);
 }
 
+/* A frame (GICv2m) raises SPIs. */
+static status_t gicv2_message(struct irq_server *s, uint64_t number, uint32_t *out_line)
+{
+    if (number < INTID_SPI || number >= s->line_count) {
+        return E_RANGE;
+    }
+    *out_line = (uint32_t)number;
+    return E_OK;
+}
+
 static const struct irq_server_ops gicv2_ops = {
     .decode = gicv2_decode,
     .close = gicv2_close,
@@ -166,6 +178,7 @@ static const struct irq_server_ops gicv2_ops = {
     .asserted = gicv2_asserted,
     .held = gicv2_held,
     .pend = gicv2_pend,
+    .message = gicv2_message,
 };
 
 /* ---- the way of an interrupt: irq_server_run's two hot functions ---- */
@@ -209,6 +222,8 @@ static void gicv2_set_up(struct gicv2 *g, uint32_t typer)
     g->server.watch = g->watch;
     g->server.line_max = INTID_SPECIAL;
     g->server.line_count = gicv2_line_count(typer);
+    g->server.messages = g->messages;
+    g->server.message_max = MESSAGES_MAX;
     for (uint32_t intid = 0; intid < INTID_SPECIAL; intid++) {
         g->lines[intid].at = line_word(GICD_ICACTIVER, intid);
         g->lines[intid].bit = line_bit(intid);

@@ -26,6 +26,7 @@ enum {
     POLLS = 10000,        /* reads until a controller counts as dead: a millisecond */
     FRAMES_MAX = 512,     /* redistributors in one window */
     REGIONS_MAX = 8,
+    MESSAGES_MAX = 256,
     LINES_PER_WORD = 32,
     EPPI_WORDS = 2,
     /* Lines: SGIs, PPIs and SPIs are their INTID; then come the extended ranges. */
@@ -50,6 +51,7 @@ struct gicv3 {
     uint32_t private_count; /* bits of this core's redistributor: 32, 64 or 96 */
     struct irq_line lines[LINE_COUNT + 1];
     struct irq_watch watch[LINE_COUNT];
+    struct irq_line messages[MESSAGES_MAX];
 };
 
 DEV_MATCH_TABLE struct dev_match gicv3_match[] = {
@@ -279,6 +281,16 @@ static void gicv3_pend(struct irq_server *s, uint32_t line)
     line_write(s, ISPENDR, line);
 }
 
+/* A frame (GICv2m) raises SPIs. */
+static status_t gicv3_message(struct irq_server *s, uint64_t number, uint32_t *out_line)
+{
+    if (number < INTID_SPI || number >= gicv3_of(s)->spi_end) {
+        return E_RANGE;
+    }
+    *out_line = (uint32_t)number;
+    return E_OK;
+}
+
 static const struct irq_server_ops gicv3_ops = {
     .decode = gicv3_decode,
     .close = gicv3_close,
@@ -289,6 +301,7 @@ static const struct irq_server_ops gicv3_ops = {
     .held = gicv3_held,
     .pend = gicv3_pend,
     .number = intid_of,
+    .message = gicv3_message,
 };
 
 /* ---- the way of an interrupt: irq_server_run's two hot functions ---- */
@@ -330,6 +343,8 @@ static void gicv3_set_up(struct gicv3 *g, uint32_t typer)
     g->server.watch = g->watch;
     g->server.line_max = LINE_COUNT;
     g->server.line_count = LINE_ESPI + g->espi_count;
+    g->server.messages = g->messages;
+    g->server.message_max = MESSAGES_MAX;
     for (uint32_t line = 0; line < LINE_COUNT; line++) {
         struct place p = place_of(line);
         g->lines[line].at = word_at(p, ICACTIVER, 1) | (p.is_private ? AT_PRIVATE : 0);

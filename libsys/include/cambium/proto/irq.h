@@ -10,6 +10,10 @@
  * Nodes may share a line, if all have the same trigger. When it fires, each gets its bits, for another's device too. A
  * level line is held until all have sent ACK; who does not within a second is detached, and the log says so; its ACK then
  * gets E_NOTFOUND. Joining a line that others have leaves it as it is, open or held.
+ *
+ * A message is a line that no node of the tree names: a device writes to a register of a frame (GICv2m, ITS) below the controller,
+ * and the frame's server has the controller tell whoever shall hear it. It is an edge, released at once; there is no ACK. More of
+ * them than the machine can bear are masked, as a storm of a line is.
  */
 #pragma once
 
@@ -24,8 +28,15 @@ enum irq_op {
                         * w1 node offset, w2 events delivered, w3 flags (IRQ_STAT_*), w4 index, w5 acknowledged, w6 how
                         * many share it (0: one has it alone). E_NOTFOUND: no more. For `irq`. */
     IRQ_OP_SET_PENDING, /* w0 = index: makes the own line pending, as its device would (test and bench) */
-    IRQ_OP_GATE        /* w0 = index, attached; takes a handle -> handle of a device whose one word releases the line as ACK
+    IRQ_OP_GATE,       /* w0 = index, attached; takes a handle -> handle of a device whose one word releases the line as ACK
                         * does, when w0 is written there. It is revoked with the controller's server. For controllers below
                         * others, whose every interrupt needs it. E_NOSYS: this line has none. E_NOTFOUND: not attached, or shared */
+    IRQ_OP_MESSAGE     /* w0 = the line, as the controller's manual counts (INTID), w1 = bits; handle: NOTIFY of the port of
+                        * whoever is to be told. Only for servers of `msi-controller` nodes that are children of the
+                        * controller's node. Again: replaces; opens it after a storm. Tells once. w1 = 0, without a handle:
+                        * nobody any more. E_RIGHTS: no such server; E_NOSYS: this controller knows no messages; E_RANGE: no
+                        * message can raise that line; E_BUSY: a node of the tree names it, or another frame has it; E_FULL:
+                        * too many; E_NOTFOUND: nobody was to be told; E_INVAL: bits without a handle; E_IO */
 };
-enum { IRQ_STAT_EDGE = 1, IRQ_STAT_ACTIVE = 2, IRQ_STAT_STORM = 4 };
+/* MESSAGE, MSI, MSIX: what raises it. A PCI bus's server answers STAT for its functions, with the line's number at the root. */
+enum { IRQ_STAT_EDGE = 1, IRQ_STAT_ACTIVE = 2, IRQ_STAT_STORM = 4, IRQ_STAT_MESSAGE = 8, IRQ_STAT_MSI = 16, IRQ_STAT_MSIX = 32 };
