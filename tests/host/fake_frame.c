@@ -371,9 +371,10 @@ handle_t start_handle(const char *name)
                                          "chosen",      "command",          "mboxes 0",
                                          "port notify", "service firmware", "gpios 0",
                                          "gpios 1",     "gpios 4",          "gpios 6",
-                                         "gpios 7",     "interrupts 0" };
+                                         "gpios 7",     "interrupts 0",     "parent" };
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(name, names[i]) == 0) {
+        if (strcmp(name, names[i]) == 0 &&
+            (fake.no_handle == NULL || strcmp(name, fake.no_handle) != 0)) {
             return i + 1;
         }
     }

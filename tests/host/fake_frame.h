@@ -29,6 +29,7 @@ struct fake_world {
     uint64_t derived_pa, derived_len; /* of the last device: handle FAKE_DERIVED; a copy of any handle is that + 1 */
     uint32_t copied_rights;
     uint64_t affinity;      /* of the core that registers as root server */
+    const char *no_handle;  /* start_handle does not know this one; NULL: all that it knows */
     bool shared_page;       /* windows are reached by checked access */
     uint64_t window_len[FAKE_WINDOWS]; /* for node_mmio_checked and node_mmio_part; 0: no such window */
     uint64_t memory_len;    /* of any memory handle */
