@@ -188,12 +188,14 @@ static bool dictionary_find(struct dictionary *d, uint32_t there, uint32_t *out)
     for (unsigned i = 0; name != NULL && i < NAMES; i++) {
         is_known = is_known || strcmp(names[i], name) == 0;
     }
-    for (uint32_t at = 0; is_known && d->count < NAMES_MAX && at < fdt_size_dt_strings(d->fdt);
-         at += (uint32_t)strlen(strings + at) + 1) {
-        if (strcmp(strings + at, name) == 0) {
+    size_t len = is_known ? strlen(name) : 0; /* libfdt writes no name that is the end of another */
+    for (uint32_t at = 0, end; is_known && d->count < NAMES_MAX && at < fdt_size_dt_strings(d->fdt);
+         at = end + 1) {
+        end = at + (uint32_t)strlen(strings + at);
+        if (end - at >= len && strcmp(strings + end - len, name) == 0) {
             d->there[d->count] = there;
-            d->here[d->count++] = at;
-            *out = at;
+            d->here[d->count++] = end - (uint32_t)len;
+            *out = end - (uint32_t)len;
             return true;
         }
     }

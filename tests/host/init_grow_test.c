@@ -335,6 +335,33 @@ static void functions_rank_between_drivers_and_muxes(void **state)
     assert_false(plan_opens(&block_match[0], "parent"));
 }
 
+/* Names that are the ends of others may stand in the tree's strings as these ends only. */
+static void every_name_of_the_binding_is_taken(void **state)
+{
+    static const char *const names[] = {
+        "vendor-id",         "device-id",  "revision-id", "class-code", "subsystem-vendor-id",
+        "subsystem-id",      "dma-ranges", "ranges",      "bus-range",  "#size-cells",
+        "#address-cells",    "interrupts", "device_type", "compatible", "reg",
+        "assigned-addresses"
+    };
+    uint32_t value;
+    struct msg m;
+
+    (void)state;
+    blob_begin();
+    assert_int_equal(fdt_begin_node(blob, "dev@1,0"), 0);
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        assert_int_equal(fdt_property_u32(blob, names[i], i), 0);
+    }
+    assert_int_equal(fdt_end_node(blob), 0);
+    assert_int_equal(blob_send(&m), E_OK);
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        assert_int_equal(tree_u32(init.fdt, tree_node(init.fdt, HOST "/dev@1,0"), names[i], &value),
+                         E_OK);
+        assert_int_equal(value, i);
+    }
+}
+
 static void a_restarted_server_finds_the_same_and_nothing_changes(void **state)
 {
     struct msg m;
@@ -475,6 +502,7 @@ int main(void)
         cmocka_unit_test_setup(what_a_bus_hands_through_is_its_servers_and_covers_nobody, setup),
         cmocka_unit_test_setup(a_function_becomes_a_node_with_its_bars_and_its_bus, setup),
         cmocka_unit_test_setup(functions_rank_between_drivers_and_muxes, setup),
+        cmocka_unit_test_setup(every_name_of_the_binding_is_taken, setup),
         cmocka_unit_test_setup(a_restarted_server_finds_the_same_and_nothing_changes, setup),
         cmocka_unit_test_setup(what_lies_over_ram_or_another_is_refused_alone, setup),
         cmocka_unit_test_setup(nonsense_leaves_the_tree_as_it_was, setup),
