@@ -367,11 +367,11 @@ status_t node_dma(struct node node, unsigned index, uint64_t len, uint64_t limit
 
 handle_t start_handle(const char *name)
 {
-    static const char *const names[] = { "port",        "init event",       "device",
-                                         "chosen",      "command",          "mboxes 0",
-                                         "port notify", "service firmware", "gpios 0",
-                                         "gpios 1",     "gpios 4",          "gpios 6",
-                                         "gpios 7",     "interrupts 0",     "parent" };
+    static const char *const names[] = {
+        "port",        "init event",       "device",  "chosen",  "command",     "mboxes 0",
+        "port notify", "service firmware", "gpios 0", "gpios 1", "gpios 4",     "gpios 6",
+        "gpios 7",     "interrupts 0",     "parent",  "init",    "msi-parent 0"
+    };
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(name, names[i]) == 0 &&
             (fake.no_handle == NULL || strcmp(name, fake.no_handle) != 0)) {
@@ -384,7 +384,7 @@ handle_t start_handle(const char *name)
 uint64_t vm_reserve(uint64_t len)
 {
     if (len > FAKE_BUF_LEN) {
-        return 0;
+        return len <= fake.reserve_len ? (uintptr_t)fake.reserve_at : 0;
     }
     return (uintptr_t)fake_buf[next_buf++ % 2];
 }
@@ -392,6 +392,13 @@ uint64_t vm_reserve(uint64_t len)
 void vm_release(uint64_t va, uint64_t len)
 {
     (void)va, (void)len;
+}
+
+status_t sys_memory_create(uint64_t len, uint32_t flags, uint64_t limit, handle_t *out)
+{
+    (void)len, (void)flags, (void)limit;
+    *out = FAKE_MEMORY;
+    return fake.memory_error;
 }
 
 status_t sys_memory_info(handle_t memory, uint64_t offset, uint64_t *out_len, uint64_t *out_pa)

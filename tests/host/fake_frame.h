@@ -10,7 +10,7 @@
 #include <cambium/start.h>
 #include "fake_mmio.h"
 
-enum { FAKE_BUF_LEN = 16384, FAKE_QUEUE_LEN = 64, FAKE_DERIVED = 70 };
+enum { FAKE_BUF_LEN = 16384, FAKE_QUEUE_LEN = 64, FAKE_DERIVED = 70, FAKE_MEMORY = 80 };
 
 /* What the node, the kernel and init say. fake_frame_reset sets the usual. */
 struct fake_world {
@@ -33,6 +33,9 @@ struct fake_world {
     bool shared_page;       /* windows are reached by checked access */
     uint64_t window_len[FAKE_WINDOWS]; /* for node_mmio_checked and node_mmio_part; 0: no such window */
     uint64_t memory_len;    /* of any memory handle */
+    void *reserve_at;       /* what vm_reserve gives for more than FAKE_BUF_LEN, up to reserve_len bytes */
+    uint64_t reserve_len;
+    status_t memory_error;
     /* what the server did */
     unsigned accept;
     handle_t subscriber;

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What the servers of all PCI host bridges share (class pci, <cambium/proto/pci.h>): finding functions and buses, placing what
+ * they decode, capabilities, interrupts, nodes for init, the end of a driver, removal. The bridge itself is a few functions,
+ * pci_host_ops: how configuration space is reached. Its server claims what it needs, and then is
+ *
+ *     err = pci_host_open(&h, node, &ops, NULL);      the tree: buses, windows, interrupts
+ *     err = err ? err : pci_host_start(&h);           what is there, placed and told to init
+ *     while (!err) {
+ *         struct event ev = event_wait();
+ *         err = pci_host_event(&h, &ev);              finishes the event
+ *     }
+ *
+ * Documents: PCI Local Bus 3.0, PCI-to-PCI Bridge Architecture 1.2, PCI Express Base 3.0; IEEE Std 1275 PCI Bus Binding 2.1.
+ * libsys/pci_host.md tells how the parts fit. One thread uses a host.
+ *
+ * Nothing that a device says is trusted. Each of its lies costs it a BAR, its interrupts or itself, is said once with its name,
+ * and changes nothing for the others.
+ */
+#pragma once
+#include <cambium/driver.h>
+#include <cambium/irq_server.h>
+#include <cambium/proto/pci.h>
+
+enum {
+    PCI_FUNCTIONS_MAX = 128, /* of one host bridge, bridges included */
+    PCI_APERTURES_MAX = 8,   /* entries of the node's ranges */
+    PCI_LEVELS_MAX = 24,     /* of buses: each is a level of nodes, and a tree has TREE_MAX_DEPTH */
+    PCI_LINES_MAX = 16,      /* of the parent, for INTx */
+    PCI_BUS_CONFIG_LEN = 0x100000 /* bytes of configuration space of one bus */
+};
+
+struct pci_host;
+
+/* Configuration space, in words of 32 bits: all that every bridge can do. `id` is bus << 8 | device << 3 | function, `offset` a
+ * multiple of 4. A register that shares its word with a status which ones clear is written with zeroes there. */
+struct pci_host_ops {
+    /* All ones: nobody answers. Never an exception. */
+    uint32_t (*read)(struct pci_host *h, unsigned id, unsigned offset);
+    void (*write)(struct pci_host *h, unsigned id, unsigned offset, uint32_t value);
+    /* Whether there can be such a device on a bus, and it may be asked. NULL: anywhere. */
+    bool (*may_exist)(struct pci_host *h, unsigned bus, unsigned device);
+};
+
+/* What a range of addresses is for: each bridge has one window of each. */
+enum pci_space { PCI_SPACE_IO, PCI_SPACE_MEMORY, PCI_SPACE_PREFETCH, PCI_SPACES };
+
+/* Addresses that a function decodes, or a bridge hands on. */
+struct pci_range {
+    uint64_t address; /* on the bus */
+    uint64_t len;     /* 0: nothing */
+    uint64_t align;   /* of a bridge's window: what is behind it needs */
+    uint8_t flags;    /* PCI_BAR_* */
+    uint8_t space;    /* enum pci_space: from which window of the bridge above */
+    bool is_set;      /* `address` was found, not chosen */
+    bool is_lost;     /* the tree has `address`, the register not */
+    bool is_kept;     /* and it is good: not written. A closed window, too */
+    bool is_fixed;    /* `address` is final */
+};
+
+enum { PCI_BARS = 6, PCI_ROM = PCI_BARS, PCI_WINDOW, PCI_RANGES = PCI_WINDOW + PCI_SPACES }; /* as PCI_OP_BAR counts */
+enum { PCI_NONE = 0xffff };
+
+struct pci_function {
+    uint16_t id;
+    uint16_t parent;          /* number of the bridge above, or PCI_NONE: on the root bus */
+    uint16_t vendor, device, subsystem_vendor, subsystem;
+    uint32_t class_code;      /* 24 bits: class, subclass, interface */
+    uint8_t revision, header, pin;
+    uint8_t state;            /* PCI_STATE_* */
+    bool is_bridge, is_running; /* as found: it decoded addresses when the server started */
+    uint8_t port;             /* PCI Express: device/port type, else PCI_PORT_NONE */
+    uint8_t pm, msi, msix, express, af; /* offsets of capabilities, 0: none */
+    uint16_t command;         /* as last written */
+    int node;                 /* in the tree; -1: none */
+    bool is_known;            /* init had the node before: an earlier incarnation made it */
+    struct pci_range ranges[PCI_RANGES];
+    /* of bridges */
+    uint8_t secondary, subordinate;
+    bool is_numbered;         /* as found */
+    uint16_t first, count;    /* functions behind it */
+};
+
+/* An entry of the host bridge's ranges. */
+struct pci_aperture {
+    uint64_t bus, cpu, len;
+    unsigned entry; /* of ranges */
+    bool is_io, is_prefetch, is_64;
+};
+
+struct pci_host {
+    const struct pci_host_ops *ops;
+    void *bridge; /* the server's own */
+    struct node node;
+    handle_t init;
+    unsigned bus_first, bus_last;
+    bool is_probe_only; /* /chosen linux,pci-probe-only: nothing is moved */
+    unsigned aperture_count;
+    struct pci_aperture apertures[PCI_APERTURES_MAX];
+    unsigned function_count, root_count; /* the first ones are on the root bus */
+    struct pci_function functions[PCI_FUNCTIONS_MAX]; /* those of a bus together, behind their bridge */
+    uint16_t order[PCI_FUNCTIONS_MAX];   /* ascending by id */
+    char name[16];      /* pci_function_name */
+};
+
+/* Reads what the tree says of the bridge; nothing is touched. Errors, with a line in the log: E_FORMAT: bus-range makes no
+ * sense; E_NOTFOUND: no ranges that could be used. */
+status_t pci_host_open(struct pci_host *h, struct node node, const struct pci_host_ops *ops, void *bridge) WARN_UNUSED;
+/* Finds, places, programs, and tells init. What fails is a function's affair, and said. E_IO: not even the root bus answers. */
+status_t pci_host_start(struct pci_host *h) WARN_UNUSED;
+/* Any event, which is finished. An error ends the server. */
+status_t pci_host_event(struct pci_host *h, struct event *ev) WARN_UNUSED;

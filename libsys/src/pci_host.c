@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * PCI host bridges: what the tree says, the start, and events (pci_host.h). libsys/pci_host.md has the order of all files.
+ */
+#include <cambium/client.h>
+#include <cambium/start.h>
+#include <stdio.h>
+#include <string.h>
+#include <tree.h>
+#include <tree_chain.h>
+#include "pci_host_parts.h"
+
+/* ---- functions ---- */
+
+const char *pci_function_name(struct pci_host *h, const struct pci_function *f)
+{
+    (void)snprintf(h->name, sizeof(h->name), "%x:%x.%x", f->id >> 8u, f->id >> 3 & 31u,
+                   f->id & 7u); /* fits */
+    return h->name;
+}
+
+struct pci_function *pci_function_parent(struct pci_host *h, const struct pci_function *f)
+{
+    return f->parent != PCI_NONE ? &h->functions[f->parent] : NULL;
+}
+
+struct pci_function *pci_bus_functions(struct pci_host *h, const struct pci_function *bridge,
+                                       unsigned *out_count)
+{
+    *out_count = bridge != NULL ? bridge->count : h->root_count;
+    return &h->functions[bridge != NULL ? bridge->first : 0];
+}
+
+struct pci_function *pci_function_of_node(struct pci_host *h, uint32_t node)
+{
+    for (unsigned i = 0; i < h->function_count; i++) {
+        if (h->functions[i].node >= 0 && (uint32_t)h->functions[i].node == node) {
+            return &h->functions[i];
+        }
+    }
+    return NULL;
+}
+
+void pci_command_write(struct pci_host *h, struct pci_function *f, uint16_t command)
+{
+    f->command = command;
+    pci_config_write(h, f, PCI_COMMAND, command);
+}
+
+/* ---- the tree ---- */
+
+enum { PHYS_SPACE_IO = 1, PHYS_SPACE_64 = 3 };
+#define PHYS_SPACE    FIELD(25, 24)
+#define PHYS_PREFETCH BIT(30)
+
+static status_t apertures_read(struct pci_host *h)
+{
+    struct tree_aperture t;
+    status_t err;
+
+    for (unsigned entry = 0;
+         (err = tree_aperture(h->node.tree, h->node.offset, entry, &t)) != E_NOTFOUND; entry++) {
+        struct pci_aperture *a = &h->apertures[h->aperture_count];
+        uint32_t space = field_get(PHYS_SPACE, t.space);
+        if (err != E_OK && err != E_RANGE) {
+            return err;
+        }
+        if (err != E_OK || space == 0 || t.len == 0) {
+            continue; /* not the CPU's, or configuration space: that is in reg */
+        }
+        if (h->aperture_count == PCI_APERTURES_MAX) {
+            log_warn("more than %u ranges: the last are not used", (unsigned)PCI_APERTURES_MAX);
+            break;
+        }
+        *a = (struct pci_aperture){ .bus = t.bus,
+                                    .cpu = t.cpu,
+                                    .len = t.len,
+                                    .entry = entry,
+                                    .is_io = space == PHYS_SPACE_IO,
+                                    .is_64 = space == PHYS_SPACE_64,
+                                    .is_prefetch = (t.space & PHYS_PREFETCH) != 0 };
+        h->aperture_count++;
+    }
+    return h->aperture_count != 0 ? E_OK : E_NOTFOUND;
+}
+
+static status_t buses_read(struct pci_host *h)
+{
+    int len = 0;
+    const fdt32_t *range = tree_prop(h->node.tree, h->node.offset, "bus-range", &len);
+
+    h->bus_first = 0;
+    h->bus_last = 255;
+    if (range == NULL) {
+        return E_OK;
+    }
+    if (len != 8 || fdt32_ld(range + 1) > 255 || fdt32_ld(range) > fdt32_ld(range + 1)) {
+        return E_FORMAT;
+    }
+    h->bus_first = fdt32_ld(range);
+    h->bus_last = fdt32_ld(range + 1);
+    return E_OK;
+}
+
+static bool probe_only_read(const void *tree)
+{
+    uint32_t value = 0;
+    int chosen;
+
+    return tree_find(tree, "/chosen", &chosen) == E_OK &&
+           tree_u32(tree, chosen, "linux,pci-probe-only", &value) == E_OK && value != 0;
+}
+
+status_t pci_host_open(struct pci_host *h, struct node node, const struct pci_host_ops *ops,
+                       void *bridge)
+{
+    memset(h, 0, sizeof(*h));
+    h->node = node;
+    h->ops = ops;
+    h->bridge = bridge;
+    h->init = start_handle("init");
+    status_t err = buses_read(h);
+    if (err) {
+        log_error("bus-range makes no sense");
+        return err;
+    }
+    err = apertures_read(h);
+    if (err) {
+        log_error("ranges has no window that could be used");
+    }
+    h->is_probe_only = probe_only_read(node.tree);
+    return err;
+}
+
+/* ---- the start ---- */
+
+/* Bridges forward everything from here on; what they lead to is switched on by itself. */
+static void function_program(struct pci_host *h, struct pci_function *f)
+{
+    const uint16_t on = COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER;
+    const struct pci_function *bridge = pci_function_parent(h, f);
+
+    for (unsigned n = 0; n < PCI_RANGES; n++) {
+        struct pci_range *r = &f->ranges[n];
+        if (bridge != NULL && n != PCI_ROM && pci_range_is_placed(r) &&
+            bridge->ranges[PCI_WINDOW + r->space].len == 0) { /* its window does not stay */
+            r->flags |= n < PCI_WINDOW ? PCI_BAR_UNPLACED : 0;
+            r->len = n < PCI_WINDOW ? r->len : 0;
+        }
+        if (n < PCI_BARS) {
+            pci_bar_write(h, f, n);
+        }
+    }
+    if (f->is_bridge) {
+        pci_windows_write(h, f);
+        if ((f->command & on) != on) {
+            pci_command_write(h, f, on);
+        }
+    } else if (!f->is_running && f->command != COMMAND_INTX_OFF) {
+        pci_command_write(h, f, COMMAND_INTX_OFF); /* and nothing else on */
+    }
+}
+
+static void start_say(struct pci_host *h)
+{
+    unsigned bridges = 0, left_out = 0, last = h->bus_first;
+
+    for (unsigned i = 0; i < h->function_count; i++) {
+        const struct pci_function *f = &h->functions[i];
+        bridges += f->is_bridge;
+        left_out += f->state != PCI_STATE_OK;
+        last = f->is_bridge && f->subordinate > last ? f->subordinate : last;
+        log_debug("%s: %04x:%04x class %06x, interrupt pin %u%s", pci_function_name(h, f),
+                  f->vendor, f->device, (unsigned)f->class_code, f->pin,
+                  f->is_bridge ? ", a bridge" : "");
+    }
+    log_info("buses %x to %x: %u functions, %u of them bridges%s", h->bus_first, last,
+             h->function_count, bridges, left_out != 0 ? "; some are left out" : "");
+}
+
+status_t pci_host_start(struct pci_host *h)
+{
+    status_t err = pci_scan(h);
+
+    if (err) {
+        log_error("no answer from bus %x", h->bus_first);
+        return err;
+    }
+    pci_nodes_find(h);
+    for (unsigned i = 0; i < h->function_count; i++) {
+        if (h->functions[i].state == PCI_STATE_OK) {
+            pci_bars_read(h, &h->functions[i]);
+        }
+    }
+    pci_place(h);
+    for (unsigned i = 0; i < h->function_count; i++) {
+        if (h->functions[i].state == PCI_STATE_OK) {
+            function_program(h, &h->functions[i]);
+        }
+    }
+    pci_nodes_grow(h);
+    start_say(h);
+    return E_OK;
+}
+
+/* ---- events ---- */
+
+status_t pci_host_event(struct pci_host *h, struct event *ev)
+{
+    status_t answer = E_OK;
+
+    if (ev->kind == EV_CALL) {
+        answer = pci_request(h, ev->badge, &ev->msg);
+    } else if (ev->kind == EV_COMMAND) {
+        answer = E_NOSYS;
+    }
+    event_done(ev, answer);
+    return E_OK;
+}

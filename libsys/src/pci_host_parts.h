@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What the files of the PCI host library tell each other. Inside libsys only; pci_host.md has the picture.
+ */
+#pragma once
+#include <cambium/pci_host.h>
+#include "pci_regs.h"
+
+static inline uint32_t pci_config_read(struct pci_host *h, const struct pci_function *f, unsigned offset)
+{
+    return h->ops->read(h, f->id, offset);
+}
+static inline void pci_config_write(struct pci_host *h, const struct pci_function *f, unsigned offset, uint32_t value)
+{
+    h->ops->write(h, f->id, offset, value);
+}
+
+/* "1:0.0": until the next call. */
+const char *pci_function_name(struct pci_host *h, const struct pci_function *f);
+/* The bridge above; NULL: on the root bus. */
+struct pci_function *pci_function_parent(struct pci_host *h, const struct pci_function *f);
+/* The functions of the bus behind a bridge (NULL: the root bus). */
+struct pci_function *pci_bus_functions(struct pci_host *h, const struct pci_function *bridge, unsigned *out_count);
+/* The function of a node; NULL: none. */
+struct pci_function *pci_function_of_node(struct pci_host *h, uint32_t node);
+/* Writes COMMAND whole. */
+void pci_command_write(struct pci_host *h, struct pci_function *f, uint16_t command);
+
+static inline bool pci_range_is_placed(const struct pci_range *r)
+{
+    return r->len != 0 && (r->flags & (PCI_BAR_UNPLACED | PCI_BAR_BROKEN)) == 0;
+}
+
+/* pci_host_scan.c: fills functions[]; bridges get their bus numbers. E_IO: the root bus does not answer. */
+status_t pci_scan(struct pci_host *h) WARN_UNUSED;
+
+/* pci_host_capability.c: notes where the capabilities are that the library uses. A list that makes no sense is said. */
+void pci_capabilities_find(struct pci_host *h, struct pci_function *f);
+/* The k-th capability, extended ones behind the others: its first word, and where it is. E_NOTFOUND: no more; E_FORMAT: the list
+ * makes no sense from here on. */
+status_t pci_capability_at(struct pci_host *h, const struct pci_function *f, unsigned k, unsigned *out_offset,
+                           uint32_t *out_first) WARN_UNUSED;
+
+/* pci_host_bars.c: how long the BARs are, where they are, and for bridges the windows. Leaves COMMAND as it was. */
+void pci_bars_read(struct pci_host *h, struct pci_function *f);
+/* Writes the address of BAR or window n, which has none yet or another; one without an address is put where nothing is. */
+void pci_bar_write(struct pci_host *h, struct pci_function *f, unsigned n);
+/* Opens the windows of a bridge that are wanted and not open, closes those that are not, reads back. */
+void pci_windows_write(struct pci_host *h, struct pci_function *f);
+
+/* pci_host_place.c: gives everything without a fixed address one, as far as there is room. */
+void pci_place(struct pci_host *h);
+/* Whether addresses go to this aperture by themselves, in this space of the root bus. */
+bool pci_aperture_has(const struct pci_aperture *a, enum pci_space space);
+/* The CPU's address for a range that is placed. */
+uint64_t pci_range_cpu(const struct pci_host *h, const struct pci_range *r);
+
+/* pci_host_nodes.c: finds the functions that the tree has; hands all others to init, and finds them then. */
+void pci_nodes_find(struct pci_host *h);
+void pci_nodes_grow(struct pci_host *h);
+/* Lengths and addresses of a function's BARs from its node, if an earlier incarnation made that. */
+bool pci_node_ranges(struct pci_host *h, struct pci_function *f);
+
+/* pci_host_request.c */
+status_t pci_request(struct pci_host *h, uint32_t badge, struct msg *m) WARN_UNUSED;
+/* Whether the function is still there; that it is not is noted, and said once. */
+bool pci_function_answers(struct pci_host *h, struct pci_function *f);
+/* Switches on exactly these PCI_ENABLE_*; *out is what reads back. E_IO: something else; E_DEAD. */
+status_t pci_function_enable(struct pci_host *h, struct pci_function *f, uint16_t what, uint16_t *out) WARN_UNUSED;

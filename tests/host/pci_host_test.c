@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The library of PCI host bridges, on functions that tell the truth: who is found, where everything is put, what stays.
+ */
+#include "pci_world.h"
+#include "tree_test.h"
+#include <libfdt.h>
+#include <string.h>
+#include <tree.h>
+
+enum { M64 = PCI_BAR_64, P64 = PCI_BAR_64 | PCI_BAR_PREFETCH, IO = PCI_BAR_IO };
+
+static int setup(void **state)
+{
+    (void)state;
+    pci_world_reset(pci_world_usual, 3, 0, 255, NULL);
+    return 0;
+}
+
+static void starts_well(void)
+{
+    assert_int_equal(pci_world_start(), E_OK);
+    const char *wrong = pci_world_check();
+    if (wrong != NULL) {
+        fail_msg("%s", wrong);
+    }
+}
+
+/* A device as QEMU's virtio: one BAR for MSI-X, one of everything else. */
+static int add_device(int parent, unsigned device, unsigned function)
+{
+    int n = fake_config_add(parent, device, function, 0x10441af4, 0x00ff00);
+
+    fake_config_bar(n, 1, 0, 0x1000);
+    fake_config_bar(n, 4, P64, 0x4000);
+    return n;
+}
+
+static bool all_placed(int n)
+{
+    const struct pci_function *f = pci_world_function(n);
+
+    for (unsigned bar = 0; f != NULL && bar < 6; bar++) {
+        if (fake_config.functions[n].bar_len[bar] != 0 &&
+            (f->ranges[bar].len == 0 || (f->ranges[bar].flags & PCI_BAR_UNPLACED) != 0)) {
+            return false;
+        }
+    }
+    return f != NULL;
+}
+
+static void an_empty_bus_is_a_host_bridge_and_nothing_else(void **state)
+{
+    (void)state;
+    (void)fake_config_add(FAKE_CONFIG_ROOT, 0, 0, 0x00081b36, 0x060000);
+    starts_well();
+    assert_int_equal(world.host.function_count, 1);
+    assert_true(fake_config.reads + fake_config.writes < 70);
+    assert_string_equal(fake.log, "buses 0 to 0: 1 functions, 0 of them bridges");
+}
+
+static void nobody_at_all_ends_the_start(void **state)
+{
+    (void)state;
+    assert_int_equal(pci_world_start(), E_IO);
+    assert_string_equal(fake.log, "no answer from bus 0");
+}
+
+/* Root port, switch with six ports, a device behind each. */
+static void a_switch_is_numbered_depth_first(void **state)
+{
+    int device[6], down[6];
+
+    (void)state;
+    (void)fake_config_add(FAKE_CONFIG_ROOT, 0, 0, 0x00081b36, 0x060000);
+    int root = fake_config_add_bridge(FAKE_CONFIG_ROOT, 1, 4), up = fake_config_add_bridge(root, 0, 5);
+    for (unsigned i = 0; i < 6; i++) {
+        down[i] = fake_config_add_bridge(up, i, 6);
+        device[i] = add_device(down[i], 0, 0);
+    }
+    starts_well();
+    assert_int_equal(world.host.function_count, 15);
+    assert_int_equal(fake_config.functions[root].regs[6], 0x080100);
+    assert_int_equal(fake_config.functions[up].regs[6], 0x080201);
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(fake_config.functions[down[i]].regs[6], 2 | (3 + i) << 8 | (3 + i) << 16);
+        assert_true(all_placed(device[i]));
+        const struct pci_function *f = pci_world_function(device[i]);
+        assert_true(f->ranges[4].address >= 1ull << 32);
+        assert_true(f->ranges[1].address < 1ull << 32);
+    }
+    assert_true(fake_config.reads + fake_config.writes < 1100); /* 75 to 100 instructions each */
+}
+
+static void twenty_devices_with_several_functions_all_find_room(void **state)
+{
+    int n[60];
+    unsigned count = 0;
+
+    (void)state;
+    for (unsigned device = 0; device < 20; device++) {
+        for (unsigned function = 0; function < 1 + device % 3; function++) {
+            n[count] = fake_config_add(FAKE_CONFIG_ROOT, device, function, 0x12348086, 0x020000);
+            fake_config_bar(n[count], 0, 0, 16ull << device % 14);
+            fake_config_bar(n[count], 1, IO, 4u << device % 5);
+            fake_config_bar(n[count], 2, M64, 4096ull << device % 7);
+            fake_config_bar(n[count++], 4, P64, 1ull << (12 + device));
+        }
+    }
+    starts_well();
+    assert_int_equal(world.host.function_count, count);
+    for (unsigned i = 0; i < count; i++) {
+        assert_true(all_placed(n[i]));
+        const struct pci_function *f = pci_world_function(n[i]);
+        assert_int_equal(f->ranges[0].address % 4096, 0); /* a page of its own, however short */
+        for (unsigned k = 0; k < i; k++) {
+            assert_int_not_equal(pci_world_function(n[k])->ranges[0].address / 4096,
+                                 f->ranges[0].address / 4096);
+        }
+    }
+}
+
+static void bridges_as_deep_as_a_tree_can_be_work_and_one_more_is_said(void **state)
+{
+    int parent = FAKE_CONFIG_ROOT, n = -1;
+
+    (void)state;
+    for (unsigned depth = 1; depth <= PCI_LEVELS_MAX; depth++) {
+        parent = fake_config_add_bridge(parent, 1, 0xff);
+        n = depth < PCI_LEVELS_MAX ? add_device(parent, depth + 1, 0) : n;
+    }
+    (void)add_device(parent, 3, 0); /* too deep */
+    fake.log_lines = 0;
+    starts_well();
+    assert_true(all_placed(n));
+    assert_int_equal(world.host.function_count, 2 * PCI_LEVELS_MAX - 1);
+    assert_int_equal(fake.log_lines, 2 * PCI_LEVELS_MAX - 1 + 2);
+}
+
+static void behind_a_port_only_device_0_is_asked(void **state)
+{
+    (void)state;
+    int port = fake_config_add_bridge(FAKE_CONFIG_ROOT, 1, 4),
+        pci = fake_config_add_bridge(FAKE_CONFIG_ROOT, 2, 7);
+    (void)add_device(port, 0, 0);
+    int ghost = add_device(port, 1, 0), real = add_device(pci, 31, 0);
+    starts_well();
+    assert_int_equal(fake_config.functions[ghost].reads, 0);
+    assert_true(all_placed(real));
+}
+
+static void without_a_window_above_4_gib_everything_goes_below(void **state)
+{
+    (void)state;
+    pci_world_reset(pci_world_usual, 2, 0, 255, NULL);
+    int port = fake_config_add_bridge(FAKE_CONFIG_ROOT, 1, 4), n = add_device(port, 0, 0);
+    starts_well();
+    assert_true(all_placed(n));
+    assert_int_equal(fake_config.functions[port].regs[9], 0x0001fff1); /* prefetchable: closed */
+}
+
+static void windows_that_nobody_needs_are_closed(void **state)
+{
+    (void)state;
+    int port = fake_config_add_bridge(FAKE_CONFIG_ROOT, 1, 4);
+    starts_well();
+    assert_int_equal(fake_config.functions[port].regs[7] & 0xffff, 0x01f1);
+    assert_int_equal(fake_config.functions[port].regs[8], 0xfff0);
+    assert_int_equal(fake_config.functions[port].regs[9], 0x0001fff1);
+    assert_int_equal(fake_config.functions[port].regs[1] & 7, 7);
+}
+
+/* ---- what stays ---- */
+
+static void a_restart_writes_nothing_that_a_running_function_notices(void **state)
+{
+    int device[4];
+
+    (void)state;
+    (void)fake_config_add(FAKE_CONFIG_ROOT, 0, 0, 0x00081b36, 0x060000);
+    int root = fake_config_add_bridge(FAKE_CONFIG_ROOT, 1, 4), up = fake_config_add_bridge(root, 0, 5);
+    for (unsigned i = 0; i < 4; i++) {
+        device[i] = add_device(fake_config_add_bridge(up, i, 6), 0, 0);
+        fake_config_bar(device[i], 2, IO, 32);
+    }
+    starts_well();
+    for (unsigned i = 0; i < 3; i++) { /* the last has no driver */
+        fake_config.functions[device[i]].regs[1] |= 7;
+    }
+    struct pci_host before = world.host;
+    for (unsigned i = 0; i < fake_config.count; i++) {
+        fake_config.functions[i].writes = 0;
+    }
+    starts_well();
+    for (unsigned i = 0; i < fake_config.count; i++) {
+        assert_int_equal(fake_config.functions[i].writes, 0);
+    }
+    for (unsigned i = 0; i < before.function_count; i++) {
+        for (unsigned n = 0; n < PCI_RANGES; n++) {
+            assert_true(before.functions[i].ranges[n].address ==
+                        world.host.functions[i].ranges[n].address);
+            assert_true(before.functions[i].ranges[n].len == world.host.functions[i].ranges[n].len);
+            assert_int_equal(before.functions[i].ranges[n].flags,
+                             world.host.functions[i].ranges[n].flags);
+        }
+    }
+    assert_int_equal(world.grown, 1);
+}
+
+static void a_bar_that_lost_its_address_gets_it_back(void **state)
+{
+    (void)state;
+    int n = add_device(FAKE_CONFIG_ROOT, 3, 0);
+    starts_well();
+    uint64_t address = fake_config_bar_address(n, 4);
+    fake_config.functions[n].regs[0x20 / 4] = 0xc;
+    fake_config.functions[n].regs[0x24 / 4] = 0;
+    starts_well();
+    assert_true(fake_config_bar_address(n, 4) == address);
+}
+
+/* Firmware switched it on, and the tree knows nothing of it. */
+static void what_firmware_placed_stays_and_others_go_around_it(void **state)
+{
+    (void)state;
+    int port = fake_config_add_bridge(FAKE_CONFIG_ROOT, 1, 4), n = add_device(port, 0, 0);
+    struct fake_config_function *p = &fake_config.functions[port], *f = &fake_config.functions[n];
+    int other = fake_config_add(FAKE_CONFIG_ROOT, 2, 0, 0x12348086, 0x020000);
+    p->regs[6] = 0x070500;
+    p->regs[8] = 0x10001000; /* 0x10000000 on, 1 MiB */
+    p->regs[9] = 0x00010001;
+    p->regs[10] = p->regs[11] = 0x90;
+    p->regs[1] |= 7;
+    f->regs[5] = 0x10002000;
+    f->regs[8] = 0xc | 0x4000;
+    f->regs[9] = 0x90;
+    f->regs[1] |= 6;
+    fake_config_bar(other, 0, 0, 0x100000);
+    starts_well();
+    assert_int_equal(f->regs[5], 0x10002000);
+    assert_int_equal(f->regs[9], 0x90);
+    assert_int_equal(f->regs[8], 0x400c);
+    assert_int_equal(p->regs[8], 0x10001000);
+    assert_int_equal(p->regs[6], 0x070500);
+    assert_int_equal(f->regs[1] & 7, 6);
+    assert_true(all_placed(other));
+    assert_int_equal(fake_config_bar_address(other, 0), 0x10100000);
+}
+
+static void what_firmware_placed_outside_or_twice_moves_and_is_said(void **state)
+{
+    (void)state;
+    int a = fake_config_add(FAKE_CONFIG_ROOT, 1, 0, 0x12348086, 0x020000);
+    int b = fake_config_add(FAKE_CONFIG_ROOT, 2, 0, 0x12348086, 0x020000);
+    int c = fake_config_add(FAKE_CONFIG_ROOT, 3, 0, 0x12348086, 0x020000);
+    fake_config_bar(a, 0, 0, 0x2000);
+    fake_config_bar(b, 0, 0, 0x1000);
+    fake_config_bar(c, 0, 0, 0x1000);
+    fake_config.functions[a].regs[4] = 0x10010000;
+    fake_config.functions[b].regs[4] = 0x10011000; /* in a's */
+    fake_config.functions[c].regs[4] = 0x01000000; /* in no window */
+    fake_config.functions[a].regs[1] = fake_config.functions[b].regs[1] = fake_config.functions[c].regs[1] =
+        2;
+    starts_well();
+    assert_int_equal(fake_config.functions[a].regs[4], 0x10010000);
+    assert_true(all_placed(b) && all_placed(c));
+    assert_true(fake.log_lines >= 2);
+}
+
+static void where_the_tree_forbids_it_nothing_is_moved(void **state)
+{
+    (void)state;
+    pci_world_reset(pci_world_usual, 3, 0, 255, "linux,pci-probe-only");
+    int a = fake_config_add(FAKE_CONFIG_ROOT, 1, 0, 0x12348086, 0x020000);
+    int b = fake_config_add(FAKE_CONFIG_ROOT, 2, 0, 0x12348086, 0x020000);
+    fake_config_bar(a, 0, 0, 0x2000);
+    fake_config_bar(b, 0, 0, 0x1000);
+    fake_config.functions[a].regs[4] = 0x10010000;
+    starts_well();
+    assert_int_equal(fake_config.functions[a].regs[4], 0x10010000);
+    assert_int_equal(fake_config.functions[b].regs[4], 0);
+    assert_true(all_placed(a));
+    assert_int_equal(pci_world_function(b)->ranges[0].flags, PCI_BAR_UNPLACED);
+}
+
+/* ---- the tree ---- */
+
+static void nodes_say_what_was_found_and_lead_to_the_registers(void **state)
+{
+    struct tree_range reg;
+    unsigned index;
+    int len;
+
+    (void)state;
+    int root = fake_config_add_bridge(FAKE_CONFIG_ROOT, 1, 4), n = add_device(root, 0, 0);
+    int second = add_device(root, 0, 3);
+    fake_config.functions[n].regs[0x2c / 4] = 0x11001af4;
+    fake_config.functions[n].regs[0x3c / 4] = 0x200;
+    fake_config_bar(n, 2, IO, 0x20);
+    starts_well();
+    const void *tree = world.tree;
+    int node = tree_node(tree, "/pcie@10000000/pci@1,0/dev@0,0");
+    assert_int_equal(pci_world_function(n)->node, node);
+    assert_int_equal(pci_world_function(second)->node,
+                     tree_node(tree, "/pcie@10000000/pci@1,0/dev@0,3"));
+    static const char compatible[] =
+        "pci1af4,1044.1af4.1100\0pci1af4,1044\0pciclass,00ff00\0pciclass,00ff";
+    const void *strings = fdt_getprop(tree, node, "compatible", &len);
+    assert_int_equal(len, sizeof(compatible));
+    assert_memory_equal(strings, compatible, sizeof(compatible));
+    for (unsigned bar = 0; bar < 6; bar++) {
+        const struct pci_range *r = &pci_world_function(n)->ranges[bar];
+        assert_int_equal(tree_pci_bar(tree, node, bar, &index), r->len != 0 ? E_OK : E_NOTFOUND);
+        if (r->len != 0) {
+            assert_int_equal(tree_reg(tree, node, index, &reg), E_OK);
+            assert_true(reg.base == r->address + (bar == 2 ? 0x3eff0000 : 0) && reg.len == r->len);
+        }
+    }
+    uint32_t pin;
+    assert_int_equal(tree_u32(tree, node, "interrupts", &pin), E_OK);
+    assert_int_equal(pin, 2);
+    assert_true(tree_is_pci(tree, tree_node(tree, "/pcie@10000000/pci@1,0")));
+}
+
+static void init_that_takes_nothing_is_said_once(void **state)
+{
+    (void)state;
+    (void)add_device(FAKE_CONFIG_ROOT, 1, 0);
+    (void)add_device(FAKE_CONFIG_ROOT, 2, 0);
+    world.grow_error = E_BUDGET;
+    starts_well();
+    assert_int_equal(fake.log_lines, 2 + 2); /* two debug lines, the warning, what was found */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(an_empty_bus_is_a_host_bridge_and_nothing_else, setup),
+        cmocka_unit_test_setup(nobody_at_all_ends_the_start, setup),
+        cmocka_unit_test_setup(a_switch_is_numbered_depth_first, setup),
+        cmocka_unit_test_setup(twenty_devices_with_several_functions_all_find_room, setup),
+        cmocka_unit_test_setup(bridges_as_deep_as_a_tree_can_be_work_and_one_more_is_said, setup),
+        cmocka_unit_test_setup(behind_a_port_only_device_0_is_asked, setup),
+        cmocka_unit_test_setup(without_a_window_above_4_gib_everything_goes_below, setup),
+        cmocka_unit_test_setup(windows_that_nobody_needs_are_closed, setup),
+        cmocka_unit_test_setup(a_restart_writes_nothing_that_a_running_function_notices, setup),
+        cmocka_unit_test_setup(a_bar_that_lost_its_address_gets_it_back, setup),
+        cmocka_unit_test_setup(what_firmware_placed_stays_and_others_go_around_it, setup),
+        cmocka_unit_test_setup(what_firmware_placed_outside_or_twice_moves_and_is_said, setup),
+        cmocka_unit_test_setup(where_the_tree_forbids_it_nothing_is_moved, setup),
+        cmocka_unit_test_setup(nodes_say_what_was_found_and_lead_to_the_registers, setup),
+        cmocka_unit_test_setup(init_that_takes_nothing_is_said_once, setup),
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    (void)cmocka_run_group_tests(tests, NULL, NULL);
+    return 0;
+}

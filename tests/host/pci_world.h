@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What is around the PCI host library in its tests: a tree with a host bridge, init, which hangs nodes below it, and a check of
+ * everything that was placed, which knows nothing of how.
+ */
+#pragma once
+#include <stdbool.h>
+#include "fake_frame.h"
+#include "fake_config.h"
+
+struct pci_world {
+    struct pci_host host;
+    void *tree;
+    status_t grow_error;
+    unsigned grown; /* INIT_OP_GROW that init did */
+};
+extern struct pci_world world;
+
+struct pci_world_aperture {
+    uint32_t space; /* phys.hi */
+    uint64_t bus, cpu, len;
+};
+/* As QEMU's: 64 KiB of I/O, 768 MiB below and 512 GiB above 4 GiB. */
+extern const struct pci_world_aperture pci_world_usual[3];
+
+/* A fresh fake_frame, fake_config and tree. `extra` (or NULL): one more property of /chosen, one cell of 1. */
+void pci_world_reset(const struct pci_world_aperture *apertures, unsigned count, unsigned bus_first, unsigned bus_last,
+                     const char *extra);
+/* Starts the server anew: nothing is left of it but the tree and the functions. */
+status_t pci_world_start(void);
+/* The library's function of a fake one; NULL: it has none. */
+struct pci_function *pci_world_function(int n);
+/* What is wrong with what functions decode now, or NULL: every BAR that the library calls placed is where it says, in a window of
+ * the host bridge and of each bridge above, and no two overlap. */
+const char *pci_world_check(void);
