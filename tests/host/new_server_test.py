@@ -85,7 +85,8 @@ def compiled(tree, like, sources, output, link=()):
 
 
 @pytest.mark.parametrize("server, compatibles", [
-    (f"{'k' * 15}/{LONGEST}", ["--compatible", LONGEST_COMPATIBLE, "--compatible", "a", "--pci", "1B36:0005", "--about", 60 * "a"]),
+    (f"{'k' * 15}/{LONGEST}", ["--compatible", LONGEST_COMPATIBLE, "--compatible", "a", "--about", 60 * "a"]),
+    ("test/chip", ["--pci", "1B36:0005", "--pci", "0x0001:ffff", "--qemu", "pci-testdev,membar=64K"]), ("test/chip", ["--pci", "0001:0002"]),
     ("serial/chip", ["--compatible", "virtio,mmio 0=74726976 8=2"])])
 def test_a_server_as_written_keeps_the_rules_compiles_and_passes(tree, server, compatibles):
     name = server.split("/")[1]
@@ -98,19 +99,23 @@ def test_a_server_as_written_keeps_the_rules_compiles_and_passes(tree, server, c
         except rules.Skip:
             pass
     test = str(tree.parent / "test")
-    fakes = [f"tests/host/{s}" for s in ("fake_frame.c", "fake_mmio.c")] + ["libsys/src/ring.c", "libsys/src/serial_server.c"]
+    fakes = [f"tests/host/{s}" for s in ("fake_frame.c", "fake_mmio.c", "fake_pci.c")] + ["libsys/src/ring.c", "libsys/src/serial_server.c"]
     compiled(tree, "tests/host/bcm2835_mbox_test.c", [f"tests/host/{name}_test.c", *fakes], test, ["-lcmocka"])
     done = subprocess.run([test], stdout=subprocess.PIPE, text=True)
     assert done.stdout.count("\nok ") + done.stdout.startswith("ok ") == 4 and "not ok" not in done.stdout, done.stdout
     compiled(tree, "servers/drv/pl011/pl011.c", [f"servers/drv/{name}/{name}.c"], str(tree.parent / "server.o"), ["-c"])
     with open(tree.parent / "server.o", "rb") as f:
         table = f.read()
-    for string in [c for c in compatibles[1::2] if c != 60 * "a"]:
-        string = "pci1b36,0005" if string == "1B36:0005" else string
-        assert string.encode() + b"\0" in table
-    for suite, end in ("host", "c"), ("system", "py"):
-        assert (tree / "tests" / suite / f"{name}_test.{end}").exists()
-    compile((tree / "tests" / "system" / f"{name}_test.py").read_text(), name, "exec")
+    for option, string in zip(compatibles[::2], compatibles[1::2]):
+        string = {"1B36:0005": "pci1b36,5", "0x0001:ffff": "pci1,ffff", "0001:0002": "pci1,2"}.get(string, string)
+        assert option in ("--about", "--qemu") or string.encode() + b"\0" in table
+    system_test = tree / "tests" / "system" / f"{name}_test.py"
+    assert system_test.exists() == ("--pci" not in compatibles or "--qemu" in compatibles)
+    assert system_test.exists() != ("No system test" in out)
+    if system_test.exists():
+        compile(system_test.read_text(), name, "exec")
+    code, out, err = run(tree, "--remove", server)
+    assert code == 0 and err == "" and not system_test.exists()
 
 
 def test_the_list_stays_sorted_and_nothing_else_is_touched(tree):
@@ -129,7 +134,7 @@ def test_the_list_stays_sorted_and_nothing_else_is_touched(tree):
 def test_remove_leaves_what_was_there_before(tree):
     committed(tree)
     before = contents(tree)
-    assert run(tree, "gpio/m0", "--compatible", "a,m0", "--pci", "0123:4567", "--about", "(a) b")[0] == 0
+    assert run(tree, "gpio/m0", "--pci", "0123:4567", "--qemu", "m", "--about", "(a) b")[0] == 0
     code, out, _ = run(tree, "--remove", "gpio/m0")
     assert code == 0 and "servers/drv/m0/m0_regs.h" in out
     assert contents(tree) == before and not (tree / "servers/drv/m0").exists()
@@ -165,6 +170,9 @@ def test_remove_leaves_what_was_there_before(tree):
     (["rtc/x", "--compatible", "a,x", "--compatible", "a,x"], "a,x is given twice"),
     (["rtc/x", "--compatible", "arm,psci-1.0"], "servers/init/plan.c"),
     (["rtc/x", "--pci", "1b36"], "--pci 1b36: not VVVV:DDDD"), (["rtc/x", "--pci", "1b36:000g"], "not VVVV:DDDD"),
+    (["rtc/x", "--pci", "1b36:5"], "not VVVV:DDDD"), (["rtc/x", "--pci", "1af4:1044"], "claimed by servers/drv/virtio_rng/virtio_rng.c"),
+    (["rtc/x", "--pci", "1b36:0005", "--compatible", "a,x"], "--compatible and --pci: a node's registers are found in one way"),
+    (["rtc/x", "--compatible", "a,x", "--qemu", "x"], "--qemu belongs to --pci"), (["rtc/x", "--pci", "1b36:0005", "--qemu", "a b"], "--qemu 'a b'"),
     (["rtc/x", "--compatible", "a,x", "--about", "a | b"], "--about 'a | b': a few words"),
     (["rtc/x", "--compatible", "a,x", "--about", "a */ b"], "--about"), (["rtc/x", "--compatible", "a,x", "--about", ""], "--about"),
     (["rtc/x", "--compatible", "a,x", "--about", 61 * "a"], "60 characters at most"),

@@ -159,7 +159,7 @@ def pci_compatible(text):
     match = re.fullmatch(r"(?:0x)?([0-9a-fA-F]{4}):(?:0x)?([0-9a-fA-F]{4})", text)
     if not match:
         raise Refused(f"--pci {text}: not VVVV:DDDD, vendor and device as four hexadecimal digits each, such as 1b36:0005")
-    return f"pci{match[1].lower()},{match[2].lower()}"
+    return f"pci{int(match[1], 16):x},{int(match[2], 16):x}"  # as the binding of PCI's nodes writes it
 
 
 def about_must_fit(text):
@@ -187,42 +187,70 @@ def protocol(kind):
     return f"libsys/include/cambium/proto/{kind}.h"
 
 
-def texts(kind, name, compatibles, about):
+def is_pci(compatible):
+    return re.fullmatch(r"pci[0-9a-f]{1,4},[0-9a-f]{1,4}", compatible) is not None
+
+
+def texts(kind, name, compatibles, about, qemu):
     """{file: text} of the server."""
-    pci = any(re.fullmatch(r"pci[0-9a-f]{4},[0-9a-f]{4}", c) for c in compatibles)
+    pci = is_pci(compatibles[0])
+    tested = qemu is not None or not pci
     on_virt = bool(set(compatibles) & virt_compatibles())
     holds = registers(compatibles)
     has_protocol = exists(protocol(kind))
     words = {
         "NAME": name, "UPPER": name.upper(), "CLASS": kind, "ABOUT": about,
-        "MATCHES": "\n".join(f'    DEV_MATCH("{c}", "{kind}", "reg", 0),' for c in compatibles),
+        "MATCHES": "\n".join(f'    DEV_MATCH("{c}", "{kind}", "{"parent" if pci else "reg"}", 0),' for c in compatibles),
         "COMPATIBLES": ", ".join(f"`{c}`" for c in compatibles),
         "COMPATIBLES_PY": ", ".join(f'"{c}"' for c in dict.fromkeys(map(string_of, compatibles))),
         "REGISTERS": "{" + ", ".join(f"{offset:#05x}: {value:#010x}" for offset, value in holds.items()) + "}",
         "PROTOCOL": f"<cambium/proto/{kind}.h>." if has_protocol else f"none yet; it will be <cambium/proto/{kind}.h>.",
         "PROTOCOL_MD": f"`<cambium/proto/{kind}.h>`" if has_protocol else f"whose protocol will be `<cambium/proto/{kind}.h>`",
-        "PCI_README": PCI_README.format(name=name) if pci else "",
-        "PCI_TEST": PCI_TEST if pci else "",
+        "QEMU": qemu or "", "SUITES": "'host', 'system'" if tested else "'host'",
+        "TESTS": f"`tests/host/{name}_test.c`" + (f", `tests/system/{name}_test.py`" if tested else ""),
     }
+    variants = PCI if pci else MMIO
+    words.update({key: filled_text(text, words) for key, text in variants.items()})
     templates = {
         f"servers/drv/{name}/{name}.c": "driver.c", f"servers/drv/{name}/{name}_regs.h": "regs.h",
         f"servers/drv/{name}/README.md": "README.md", f"servers/drv/{name}/meson.build": "meson.build",
         f"tests/host/{name}_test.c": "host_test.c",
-        f"tests/system/{name}_test.py": "system_test_virt.py" if on_virt else "system_test.py",
     }
+    if tested:
+        templates[f"tests/system/{name}_test.py"] = \
+            "system_test_pci.py" if pci else "system_test_virt.py" if on_virt else "system_test.py"
     return {target: filled(template, words) for target, template in templates.items()}
 
 
-PCI_README = """
-A binding only: no server enumerates PCI yet, so no function of a PCI bus is driven by this one. Until there is, the system
-test hands it a node of its own, in the tree, whose `reg` is what BAR 0 will be.
-"""
-PCI_TEST = " No server enumerates PCI yet: a node in the tree stands for the function."
+# What differs between a node with registers and a function of a PCI bus.
+MMIO = {
+    "HEADER": "<cambium/driver.h>", "BINDING": "one reg",
+    "CLAIM": "    status_t err = node_mmio(driver_node(), 0, @UPPER@_REGS_LEN, &device.regs);\n\n",
+    "WINDOW_MD": "`reg` | 0: registers (at least 4 bytes)",
+    "FAKE": "fake_frame.h", "SETUP": "", "ERROR": "fake.mmio_error", "ON": "",
+}
+PCI = {
+    "HEADER": "<cambium/pci.h>", "BINDING": "a PCI function: BAR 0",
+    "CLAIM": """\
+    struct node node = driver_node();
+    status_t err = pci_bar(node, 0, @UPPER@_REGS_LEN, &device.regs);
+
+    err = err ? err : pci_enable(node, PCI_ENABLE_MEMORY);
+""",
+    "WINDOW_MD": "BAR | 0: registers (at least 4 bytes)",
+    "FAKE": "fake_pci.h", "ERROR": "fake_pci.bar_error",
+    "SETUP": "    fake_pci_reset(1, 2); /* the bus knows who it is */\n    fake_pci.bar_len[0] = 4096;\n",
+    "ON": "    assert_int_equal(fake_pci.enabled, PCI_ENABLE_MEMORY); /* it masters nothing */\n",
+}
+
+
+def filled_text(text, words):
+    return re.sub(r"@([A-Z_]+)@", lambda match: words[match[1]], text)
 
 
 def filled(template, words):
     with open(os.path.join(TEMPLATES, template + ".in"), encoding="utf-8") as file:
-        return re.sub(r"@([A-Z_]+)@", lambda match: words[match[1]], file.read())
+        return filled_text(file.read(), words)
 
 
 def lists(kind, name, about, add):
@@ -254,7 +282,7 @@ def purpose(name):
     return next(text for end, text in sorted(ABOUT.items(), key=lambda e: -len(e[0])) if name.endswith(end))
 
 
-def create(kind, name, compatibles, about):
+def create(kind, name, compatibles, about, qemu):
     class_must_be_a_class(kind)
     name_must_be_free(name)
     for number, compatible in enumerate(compatibles):
@@ -263,7 +291,9 @@ def create(kind, name, compatibles, about):
             raise Refused(f"{compatible} is given twice")
     about = compatibles[0] if about is None else about
     about_must_fit(about)
-    written = texts(kind, name, compatibles, about)
+    if qemu is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*(,[A-Za-z0-9._+=-]+)*", qemu):
+        raise Refused(f"--qemu {qemu!r}: what stands behind QEMU's -device is wanted, such as edu or nvme,serial=1,drive=d")
+    written = texts(kind, name, compatibles, about, qemu)
     listed = lists(kind, name, about, True)
     before = {target: read(target) for target in listed}
     try:
@@ -284,8 +314,8 @@ def create(kind, name, compatibles, about):
         print(f"added  {target:{width}}  its line")
     if not exists(protocol(kind)):
         print(f"\nClass {kind} has no protocol yet: what clients may ask comes into\n{protocol(kind)}.")
-    if PCI_TEST in written[f"tests/system/{name}_test.py"]:
-        print("\nA binding only: no server enumerates PCI yet.")
+    if f"tests/system/{name}_test.py" not in written:
+        print("\nNo system test: --qemu DEVICE says what QEMU calls the function.")
     print(f"\n`tools/test -k {name}` builds and tests it.\nservers/README.md shows how it becomes a driver.")
 
 
@@ -304,7 +334,9 @@ def must_be_as_written_or_committed(kind, name, targets, force):
     compatibles = [compatible for compatible, _ in entries]
     page = f"servers/drv/{name}/README.md"
     heading = re.match(rf"# {name}: (.*)\n", read(page) if exists(page) else "")
-    fresh = texts(kind, name, compatibles, heading[1] if heading else "")
+    test = f"tests/system/{name}_test.py"
+    device = re.search(r'^DEVICE = "([^"]*)"$', read(test) if exists(test) else "", re.M)
+    fresh = texts(kind, name, compatibles, heading[1] if heading else "", device[1] if device else None)
     for target in [] if force else targets:
         if target in fresh and read(target) == fresh[target]:
             continue
@@ -350,7 +382,9 @@ def options():
     what("--compatible", metavar="STR", action="append", default=[],
          help="a string of the nodes' `compatible`, as the binding has it; may be repeated")
     what("--pci", metavar="VVVV:DDDD", action="append", default=[],
-         help="vendor and device of a PCI function, in hexadecimal. A binding only, until a server enumerates PCI")
+         help="instead: vendor and device of a PCI function, in hexadecimal; may be repeated")
+    parser.add_argument("--qemu", metavar="DEVICE", help="with --pci: what QEMU's -device calls such a function; its system test "
+                        "boots a machine that has it. Without, none is written")
     parser.add_argument("--about", metavar="TEXT", help="the device in a few words, for comments and tables (default: the first STR)")
     parser.add_argument("--remove", action="store_true",
                         help="instead: delete the server, its tests and its line, as they were written. Refused if something "
@@ -365,8 +399,8 @@ def main():
         must_be_a_checkout()
         kind, name = split_name(args.server)
         if args.remove:
-            if args.compatible or args.pci or args.about is not None:
-                raise Refused("--remove takes no --compatible, --pci or --about")
+            if args.compatible or args.pci or args.about is not None or args.qemu is not None:
+                raise Refused("--remove takes no --compatible, --pci, --qemu or --about")
             remove(kind, name, args.force)
         else:
             if args.force:
@@ -374,7 +408,12 @@ def main():
             if not args.compatible and not args.pci:
                 raise Refused(f"which nodes is {args.server} for? --compatible STR says it, such as arm,pl031; --pci VVVV:DDDD a "
                               "PCI function")
-            create(kind, name, args.compatible + [pci_compatible(pci) for pci in args.pci], args.about)
+            if args.compatible and args.pci:
+                raise Refused("--compatible and --pci: a node's registers are found in one way, a function's in another. Begin with "
+                              "one of them, and add the other's line to the match table")
+            if args.qemu is not None and not args.pci:
+                raise Refused("--qemu belongs to --pci: nodes of the tree are not made by -device")
+            create(kind, name, args.compatible + [pci_compatible(pci) for pci in args.pci], args.about, args.qemu)
     except Refused as why:
         print(f"tools/new-server: {why}", file=sys.stderr)
         return 2
