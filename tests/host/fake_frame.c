@@ -175,9 +175,12 @@ status_t node_clock_enable(struct node node, unsigned index)
 status_t node_u32(struct node node, const char *name, uint32_t *out)
 {
     (void)node;
-    if (fake.cell.name != NULL && strcmp(name, fake.cell.name) == 0) {
-        *out = fake.cell.value;
-        return E_OK;
+    for (int i = -1; i < (int)(sizeof(fake.cells) / sizeof(fake.cells[0])); i++) {
+        const struct fake_cell *cell = i < 0 ? &fake.cell : &fake.cells[i];
+        if (cell->name != NULL && strcmp(name, cell->name) == 0) {
+            *out = cell->value;
+            return E_OK;
+        }
     }
     if (fake.current_speed == 0 || strcmp(name, "current-speed") != 0) {
         return E_NOTFOUND;

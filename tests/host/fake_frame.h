@@ -23,7 +23,7 @@ struct fake_world {
     struct fake_cell {
         const char *name;
         uint32_t value;
-    } cell;                 /* one more property of one cell; NULL: none */
+    } cell, cells[3];       /* more properties of one cell; NULL: none */
     status_t mmio_error, irq_error, root_error, map_error, notify_error, clock_error;
     status_t access_error, derive_error;
     uint64_t derived_pa, derived_len; /* of the last device: handle FAKE_DERIVED; a copy of any handle is that + 1 */

@@ -9,6 +9,7 @@
 
 struct fake_entry fake_trace[FAKE_TRACE_LEN];
 unsigned fake_trace_len;
+struct fake_access fake_access;
 
 static uint32_t fake_regs[FAKE_WINDOWS][FAKE_WINDOW_LEN / 4];
 static uint32_t (*fake_read)(unsigned window, uint32_t offset);
@@ -117,6 +118,7 @@ static void fake_put(unsigned window, uint32_t offset, uint32_t value)
 uint32_t mmio_read32(const struct mmio *m, uint32_t offset)
 {
     uint32_t at = fake_offset(m, offset, 4, "read");
+    fake_access = (struct fake_access){ at, 4, false, 0 };
     uint32_t value = fake_get(m->window, at);
 
     fake_trace_add(FAKE_READ, m->window, at, value);
@@ -127,6 +129,7 @@ void mmio_write32(const struct mmio *m, uint32_t offset, uint32_t value)
 {
     uint32_t at = fake_offset(m, offset, 4, "write");
 
+    fake_access = (struct fake_access){ at, 4, true, value };
     fake_trace_add(FAKE_WRITE, m->window, at, value);
     fake_put(m->window, at, value);
 }
@@ -134,6 +137,7 @@ void mmio_write32(const struct mmio *m, uint32_t offset, uint32_t value)
 uint64_t mmio_read64(const struct mmio *m, uint32_t offset)
 {
     uint32_t at = fake_offset(m, offset, 8, "read");
+    fake_access = (struct fake_access){ at, 8, false, 0 };
     uint64_t value = fake_get(m->window, at) | (uint64_t)fake_get(m->window, at + 4) << 32;
 
     fake_trace_add(FAKE_READ64, m->window, at, value);
@@ -144,6 +148,7 @@ void mmio_write64(const struct mmio *m, uint32_t offset, uint64_t value)
 {
     uint32_t at = fake_offset(m, offset, 8, "write");
 
+    fake_access = (struct fake_access){ at, 8, true, value };
     fake_trace_add(FAKE_WRITE64, m->window, at, value);
     fake_put(m->window, at, (uint32_t)value);
     fake_put(m->window, at + 4, (uint32_t)(value >> 32));
@@ -164,6 +169,7 @@ static uint32_t fake_read_part(const struct mmio *m, uint32_t offset, unsigned w
                                enum fake_kind kind)
 {
     uint32_t at = fake_offset(m, offset, width, "read");
+    fake_access = (struct fake_access){ at, width, false, 0 };
     uint32_t value = (fake_get(m->window, at & ~3u) >> at % 4 * 8) & ((1u << width * 8) - 1);
 
     fake_trace_add(kind, m->window, at, value);
@@ -175,6 +181,7 @@ static void fake_write_part(const struct mmio *m, uint32_t offset, unsigned widt
 {
     uint32_t at = fake_offset(m, offset, width, "write");
     uint32_t mask = ((1u << width * 8) - 1) << at % 4 * 8;
+    fake_access = (struct fake_access){ at, width, true, value };
     uint32_t word = fake_get(m->window, at & ~3u) & ~mask;
 
     fake_trace_add(kind, m->window, at, value);

@@ -51,6 +51,14 @@ uint32_t fake_mmio_get(unsigned window, uint32_t offset);
 void fake_mmio_hooks(uint32_t (*read)(unsigned window, uint32_t offset),
                      void (*write)(unsigned window, uint32_t offset, uint32_t value));
 
+/* The access for which a hook is called: registers of 8 or 16 bits are parts of the word that it sees. */
+extern struct fake_access {
+    uint32_t offset;
+    unsigned width; /* bytes */
+    bool is_write;
+    uint64_t value; /* that is written */
+} fake_access;
+
 /* Called by each barrier, 1: mmio_wmb, 2: mmio_rmb, so that a test can look what is in memory then; NULL: nobody is. */
 void fake_mmio_on_barrier(void (*hook)(unsigned kind));
 

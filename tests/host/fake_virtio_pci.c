@@ -131,26 +131,25 @@ static void common_write16(uint32_t offset, uint32_t value)
     }
 }
 
-/* What was written, and how wide, is the last entry of the trace. */
 static void device_write(unsigned window, uint32_t offset, uint32_t word)
 {
-    const struct fake_entry *e = &fake_trace[fake_trace_len - 1];
+    const struct fake_access *a = &fake_access;
 
     (void)offset, (void)word;
     must_be_on(window);
     if (p->is_gone) {
         return;
     }
-    if (e->b >= FAKE_VIRTIO_NOTIFY_AT) {
-        MUST(e->kind == FAKE_WRITE16, "a notification that is not 16 bits wide");
-        fake_virtio_notify((uint32_t)e->c);
-    } else if (e->kind == FAKE_WRITE8) {
-        MUST(e->b == 0x14, "a register of 8 bits that cannot be written");
-        write_status((uint8_t)e->c);
-    } else if (e->kind == FAKE_WRITE16) {
-        common_write16((uint32_t)e->b, (uint32_t)e->c);
+    if (a->offset >= FAKE_VIRTIO_NOTIFY_AT) {
+        MUST(a->width == 2, "a notification that is not 16 bits wide");
+        fake_virtio_notify((uint32_t)a->value);
+    } else if (a->width == 1) {
+        MUST(a->offset == 0x14, "a register of 8 bits that cannot be written");
+        write_status((uint8_t)a->value);
+    } else if (a->width == 2) {
+        common_write16(a->offset, (uint32_t)a->value);
     } else {
-        common_write32((uint32_t)e->b, (uint32_t)e->c);
+        common_write32(a->offset, (uint32_t)a->value);
     }
 }
 
