@@ -82,12 +82,9 @@ static void mmio_notify(const struct virtio *v, const struct virtqueue *q)
 
 static uint32_t mmio_interrupt(const struct virtio *v, unsigned irq)
 {
-    (void)irq; /* it has one */
-    uint32_t status = mmio_read32(&v->regs, VIRTIO_MMIO_INTERRUPT_STATUS) &
-                      (VIRTIO_MMIO_INT_USED | VIRTIO_MMIO_INT_CONFIG);
-
-    mmio_write32(&v->regs, VIRTIO_MMIO_INTERRUPT_ACK, status);
-    return status; /* VIRTIO_CAUSE_* are these bits */
+    (void)irq; /* it has one; VIRTIO_CAUSE_* are the register's bits */
+    return mmio_take32(&v->regs, VIRTIO_MMIO_INTERRUPT_STATUS,
+                       VIRTIO_MMIO_INT_USED | VIRTIO_MMIO_INT_CONFIG, VIRTIO_MMIO_INTERRUPT_ACK);
 }
 
 static uint8_t mmio_config(const struct virtio *v, uint32_t offset)
