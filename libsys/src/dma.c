@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <tree.h>
 
+enum { DMA_WAYS = 8 }; /* entries of dma-ranges that are looked at for clients' memory */
+
 static bool has_ram(const void *tree, const struct tree_dma *way)
 {
     struct tree_range ram;
@@ -125,6 +127,43 @@ status_t node_buffer_register(struct node node, handle_t memory, uint32_t *out)
         *out = (uint32_t)m.w[0];
     }
     return err;
+}
+
+/* The ways to RAM, as many as fit; those that lead nowhere are left out. */
+static unsigned dma_ways(struct node node, struct tree_dma *out, unsigned max)
+{
+    unsigned count = 0;
+    status_t err = E_OK;
+
+    for (unsigned i = 0; count < max && (err == E_OK || err == E_RANGE); i++) {
+        err = tree_dma(node.tree, node.offset, i, &out[count]);
+        count += err == E_OK;
+    }
+    return count;
+}
+
+status_t node_buffer_bus(struct node node, handle_t memory, unsigned pages, uint64_t *out)
+{
+    struct tree_dma ways[DMA_WAYS];
+    unsigned count = dma_ways(node, ways, DMA_WAYS);
+
+    for (unsigned page = 0; page < pages; page++) {
+        uint64_t len = 0, pa = 0;
+        unsigned way = 0;
+        status_t err = sys_memory_info(memory, (uint64_t)page * PAGE_SIZE, &len, &pa);
+        if (err || pa == 0) { /* memory is never at address 0 */
+            return err ? err : E_RIGHTS;
+        }
+        while (way < count && (pa < ways[way].cpu || pa - ways[way].cpu >= ways[way].len ||
+                               ways[way].len - (pa - ways[way].cpu) < PAGE_SIZE)) {
+            way++;
+        }
+        if (way == count) {
+            return E_RANGE;
+        }
+        out[page] = pa - ways[way].cpu + ways[way].bus;
+    }
+    return E_OK;
 }
 
 status_t node_buffer_unregister(struct node node, uint32_t number)

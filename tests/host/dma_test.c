@@ -59,10 +59,10 @@ status_t msg_call(handle_t port, struct msg *m)
 
 status_t sys_memory_info(handle_t memory, uint64_t offset, uint64_t *out_len, uint64_t *out_pa)
 {
-    assert_true(memory == MEMORY && offset == 0);
+    assert_true((memory == MEMORY && offset == 0) || (memory == BUFFER && offset % 4096 == 0));
     *out_len = 8192;
-    *out_pa = pa;
-    return info_status;
+    *out_pa = memory == BUFFER && pa != 0 ? pa + 3 * offset : pa; /* a buffer lies here and there */
+    return offset < 4 * 4096 ? info_status : E_RANGE;
 }
 
 uint64_t vm_reserve(uint64_t len)
@@ -221,6 +221,34 @@ static void a_buffer_is_registered_by_its_handle_and_unregistered_by_its_number(
     assert_int_equal(open_handles, 0); /* the buffer's is the caller's */
 }
 
+static void a_buffers_pages_are_told_as_the_device_sees_them(void **state)
+{
+    uint64_t bus[5];
+
+    assert_int_equal(node_buffer_bus(node, BUFFER, 3, bus), E_OK);
+    assert_true(bus[0] == pa && bus[1] == pa + 3 * 4096 && bus[2] == pa + 6 * 4096);
+    node.offset = tree_node(*state, "/soc/mailbox");
+    pa = 0x40000000 - 4 * 4096;
+    assert_int_equal(node_buffer_bus(node, BUFFER, 2, bus), E_OK);
+    assert_true(bus[0] == 0xffffc000 && bus[1] == 0xfffff000);
+    assert_int_equal(node_buffer_bus(node, BUFFER, 3, bus),
+                     E_RANGE); /* its third page is not reached */
+    pa = 0xfc000000;           /* the second window */
+    assert_int_equal(node_buffer_bus(node, BUFFER, 1, bus), E_OK);
+    assert_int_equal(bus[0], 0x7c000000);
+    node.offset = tree_node(*state, "/plain");
+    assert_int_equal(node_buffer_bus(node, BUFFER, 5, bus), E_RANGE); /* it has four */
+    info_status = E_TYPE;
+    assert_int_equal(node_buffer_bus(node, BUFFER, 1, bus), E_TYPE);
+    info_status = E_OK;
+    pa = 0; /* without MANAGE */
+    assert_int_equal(node_buffer_bus(node, BUFFER, 1, bus), E_RIGHTS);
+    node.offset = tree_node(*state, "/odd/device");
+    pa = 0x1000000;
+    assert_int_equal(node_buffer_bus(node, BUFFER, 1, bus),
+                     E_RANGE); /* rows that are none lead nowhere */
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -230,6 +258,7 @@ int main(void)
         T(memory_that_the_device_does_not_reach_is_refused),
         T(a_step_that_fails_leaves_nothing),
         T(what_is_returned_is_unmapped_whatever_init_says),
+        T(a_buffers_pages_are_told_as_the_device_sees_them),
         T(a_buffer_is_registered_by_its_handle_and_unregistered_by_its_number),
     };
 

@@ -3,6 +3,7 @@
  */
 #include "fake_frame.h"
 #include <cambium/client.h>
+#include <cambium/proto/init.h>
 #include <cambium/thread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,7 +104,7 @@ status_t node_mmio(struct node node, unsigned index, uint64_t len, struct mmio *
     if (fake.mmio_error) {
         return fake.mmio_error;
     }
-    *out = fake_mmio_window(index, len);
+    *out = fake_mmio_window(index, fake.window_len[index] > len ? fake.window_len[index] : len);
     out->base = fake.shared_page ? 0 : 1;
     return E_OK;
 }
@@ -366,6 +367,35 @@ status_t node_dma(struct node node, unsigned index, uint64_t len, uint64_t limit
     return fake.dma_error;
 }
 
+status_t node_buffer_bus(struct node node, handle_t memory, unsigned pages, uint64_t *out)
+{
+    (void)node, (void)memory;
+    for (unsigned i = 0; i < pages && fake.buffer_error == E_OK; i++) {
+        out[i] = fake.buffer_bus + i * 4096ull;
+    }
+    return fake.buffer_error;
+}
+
+status_t node_buffer_register(struct node node, handle_t memory, uint32_t *out)
+{
+    (void)node, (void)memory;
+    if (fake.register_error == E_OK) {
+        fake.buffers++;
+        *out = ++fake.buffers_registered;
+    }
+    return fake.register_error;
+}
+
+status_t node_buffer_unregister(struct node node, uint32_t number)
+{
+    (void)node;
+    if (number > fake.buffers_registered) {
+        return E_NOTFOUND;
+    }
+    fake.buffers -= number != INIT_DMA_EARLIER;
+    return E_OK;
+}
+
 /* ---- start.h, client.h, sys.h ---- */
 
 handle_t start_handle(const char *name)
@@ -386,6 +416,9 @@ handle_t start_handle(const char *name)
 
 uint64_t vm_reserve(uint64_t len)
 {
+    if (fake.reserve != NULL) {
+        return (uintptr_t)fake.reserve(len);
+    }
     if (len > FAKE_BUF_LEN) {
         return len <= fake.reserve_len ? (uintptr_t)fake.reserve_at : 0;
     }
@@ -409,7 +442,7 @@ status_t sys_memory_info(handle_t memory, uint64_t offset, uint64_t *out_len, ui
     (void)memory, (void)offset;
     *out_len = fake.memory_len;
     *out_pa = 0;
-    return E_OK;
+    return fake.memory_info != NULL ? fake.memory_info(memory, out_len) : E_OK;
 }
 
 status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len,

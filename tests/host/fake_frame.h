@@ -31,7 +31,7 @@ struct fake_world {
     uint64_t affinity;      /* of the core that registers as root server */
     const char *no_handle;  /* start_handle does not know this one; NULL: all that it knows */
     bool shared_page;       /* windows are reached by checked access */
-    uint64_t window_len[FAKE_WINDOWS]; /* for node_mmio_checked and node_mmio_part; 0: no such window */
+    uint64_t window_len[FAKE_WINDOWS]; /* for node_mmio_checked and node_mmio_part; 0: no such window. Of node_mmio's, where it is longer than asked for */
     uint64_t memory_len;    /* of any memory handle */
     void *reserve_at;       /* what vm_reserve gives for more than FAKE_BUF_LEN, up to reserve_len bytes */
     uint64_t reserve_len;
@@ -60,6 +60,13 @@ struct fake_world {
     status_t dma_error, keep_error, timer_error;
     uint64_t dma_len, dma_limit;                    /* asked for */
     uint32_t dma_flags;
+    /* clients' memory: what node_buffer_bus gives, a page behind the other, and the numbers that node_buffer_register gave less
+     * those that were unregistered */
+    uint64_t buffer_bus;
+    status_t buffer_error, register_error;
+    unsigned buffers, buffers_registered;
+    status_t (*memory_info)(handle_t memory, uint64_t *out_len); /* instead of memory_len */
+    void *(*reserve)(uint64_t len);                 /* instead of fake_buf: where the next mapping is; NULL: no room */
     unsigned kept;                                  /* replies kept; number n got answers[n] */
     struct fake_answer {
         bool is_given;

@@ -9,6 +9,7 @@
 
 struct fake_virtio fake_virtio;
 _Alignas(4096) uint8_t fake_virtio_memory[FAKE_VIRTIO_LEN];
+_Alignas(4096) uint8_t fake_virtio_data[FAKE_VIRTIO_DATA_LEN];
 
 static struct fake_virtio *const d = &fake_virtio;
 
@@ -21,8 +22,11 @@ static struct fake_virtio *const d = &fake_virtio;
 
 static uint8_t *reach(uint64_t bus, uint64_t len)
 {
-    uint64_t at = bus - FAKE_VIRTIO_BUS;
+    uint64_t at = bus - FAKE_VIRTIO_BUS, in_data = bus - FAKE_VIRTIO_DATA_BUS;
 
+    if (in_data < FAKE_VIRTIO_DATA_LEN && len <= FAKE_VIRTIO_DATA_LEN - in_data) {
+        return fake_virtio_data + in_data;
+    }
     if (at > FAKE_VIRTIO_LEN || len > FAKE_VIRTIO_LEN - at) {
         MUST(false, "an address outside of the memory for DMA");
         return NULL;
@@ -57,6 +61,10 @@ static uint32_t device_read(unsigned window, uint32_t offset)
     uint32_t word;
 
     (void)window;
+    if (offset >= 0x100 && offset < 0x100 + FAKE_VIRTIO_CONFIG) {
+        memcpy(&word, d->config + (offset - 0x100), sizeof(word));
+        return word;
+    }
     switch (offset) {
     case 0x000:
         return d->magic;
@@ -78,10 +86,6 @@ static uint32_t device_read(unsigned window, uint32_t offset)
         MUST(d->version == 2, "a legacy device has no configuration generation");
         d->generation += d->never_settles;
         return d->generation;
-    case 0x100:
-    case 0x104:
-        memcpy(&word, d->config + (offset - 0x100), sizeof(word));
-        return word;
     default:
         MUST(false, "a register that cannot be read");
         return ~0u;
@@ -224,6 +228,7 @@ void fake_virtio_reset(void)
 {
     memset(&fake_virtio, 0, sizeof(fake_virtio));
     memset(fake_virtio_memory, 0, sizeof(fake_virtio_memory));
+    memset(fake_virtio_data, 0, sizeof(fake_virtio_data));
     d->magic = 0x74726976;
     d->version = 2;
     d->id = 4;
@@ -231,6 +236,7 @@ void fake_virtio_reset(void)
     d->features = 1ull << 32 | 1ull << 29 | 1ull << 28; /* of the latter nobody knows here */
     fake.dma_at = fake_virtio_memory;
     fake.dma_bus = FAKE_VIRTIO_BUS;
+    fake.buffer_bus = FAKE_VIRTIO_DATA_BUS;
     fake.dma_stride = FAKE_VIRTIO_LEN - 4096; /* the last page is a driver's */
     fake_mmio_hooks(device_read, device_write);
 }

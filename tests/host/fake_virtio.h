@@ -5,8 +5,9 @@
 #pragma once
 #include "fake_frame.h"
 
-enum { FAKE_VIRTIO_LEN = 6 * 4096, FAKE_VIRTIO_PIECES = 32, FAKE_VIRTIO_CONFIG = 8 };
+enum { FAKE_VIRTIO_LEN = 6 * 4096, FAKE_VIRTIO_PIECES = 32, FAKE_VIRTIO_CONFIG = 64, FAKE_VIRTIO_DATA_LEN = 16 * 4096 };
 #define FAKE_VIRTIO_BUS 0x180000000ull
+#define FAKE_VIRTIO_DATA_BUS 0x200000000ull
 
 struct fake_virtio {
     uint32_t magic, version, id, queue_max;
@@ -27,7 +28,8 @@ struct fake_virtio {
     uint16_t seen, put; /* of the available ring, into the used one */
 };
 extern struct fake_virtio fake_virtio;
-extern _Alignas(4096) uint8_t fake_virtio_memory[FAKE_VIRTIO_LEN]; /* all that it can reach */
+extern _Alignas(4096) uint8_t fake_virtio_memory[FAKE_VIRTIO_LEN]; /* all that it can reach, */
+extern _Alignas(4096) uint8_t fake_virtio_data[FAKE_VIRTIO_DATA_LEN]; /* and clients' memory (node_buffer_bus) */
 
 /* After fake_frame_reset: a new device, of version 2 with an id of 4; node_dma gives its memory. */
 void fake_virtio_reset(void);

@@ -73,6 +73,10 @@ status_t node_dma_return(struct node node, unsigned index, struct dma *dma) WARN
 /* To be called before the address of a client's memory goes to the device: init keeps it alive. The handle stays the
  * caller's. *out is for node_buffer_unregister. Errors: as INIT_OP_DMA_REGISTER. */
 status_t node_buffer_register(struct node node, handle_t memory, uint32_t *out) WARN_UNUSED;
+/* What a device is told of a client's memory (MANAGE): bus addresses of its first `pages` pages. Nothing in between makes caches
+ * agree, so it is for devices that see what the CPU wrote (dma-coherent, virtual machines). E_RANGE: it has not so many, or the
+ * device does not reach one; E_RIGHTS; as sys_memory_info. *out then holds nothing of use. */
+status_t node_buffer_bus(struct node node, handle_t memory, unsigned pages, uint64_t *out) WARN_UNUSED;
 /* The device is done with it; INIT_DMA_EARLIER: with all that dead incarnations registered, since it was reset.
  * E_NOTFOUND. */
 status_t node_buffer_unregister(struct node node, uint32_t number);
