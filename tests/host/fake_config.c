@@ -75,7 +75,7 @@ void fake_config_bar(int n, unsigned bar, unsigned flags, uint64_t len)
 }
 
 unsigned fake_config_capability(int n, unsigned id, const uint32_t *words, const uint32_t *writable,
-                             unsigned count)
+                                unsigned count)
 {
     struct fake_config_function *f = &fake_config.functions[n];
     unsigned at = 0x40;
@@ -175,8 +175,8 @@ const struct pci_host_ops fake_config_ops = { .read = fake_read, .write = fake_w
 int fake_config_id(int n)
 {
     const struct fake_config_function *f = &fake_config.functions[n];
-    unsigned bus =
-        f->parent == FAKE_CONFIG_ROOT ? fake_config.bus_first : secondary(&fake_config.functions[f->parent]);
+    unsigned bus = f->parent == FAKE_CONFIG_ROOT ? fake_config.bus_first
+                                                 : secondary(&fake_config.functions[f->parent]);
     unsigned id = bus << 8 | f->device << 3 | f->function;
 
     return answers(id) == n ? (int)id : -1;
@@ -196,7 +196,8 @@ uint64_t fake_config_bar_address(int n, unsigned bar)
 }
 
 /* Whether a bridge hands [address, address + len) on to the bus behind it. */
-static bool forwards(const struct fake_config_function *f, bool is_io, uint64_t address, uint64_t len)
+static bool forwards(const struct fake_config_function *f, bool is_io, uint64_t address,
+                     uint64_t len)
 {
     uint32_t io = f->regs[0x1c / 4], io_high = f->regs[0x30 / 4];
     uint32_t memory = f->regs[0x20 / 4], prefetch = f->regs[0x24 / 4];
@@ -220,7 +221,8 @@ bool fake_config_decodes(int n, unsigned bar)
     bool is_io = (f->regs[0x10 / 4 + bar] & 1) != 0;
     uint64_t address = fake_config_bar_address(n, bar);
 
-    for (int above = f->parent; above != FAKE_CONFIG_ROOT; above = fake_config.functions[above].parent) {
+    for (int above = f->parent; above != FAKE_CONFIG_ROOT;
+         above = fake_config.functions[above].parent) {
         if (!forwards(&fake_config.functions[above], is_io, address, f->bar_len[bar])) {
             return false;
         }

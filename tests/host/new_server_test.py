@@ -87,7 +87,7 @@ def compiled(tree, like, sources, output, link=()):
 @pytest.mark.parametrize("server, compatibles", [
     (f"{'k' * 15}/{LONGEST}", ["--compatible", LONGEST_COMPATIBLE, "--compatible", "a", "--about", 60 * "a"]),
     ("test/chip", ["--pci", "1B36:0005", "--pci", "0x0001:ffff", "--qemu", "pci-testdev,membar=64K"]), ("test/chip", ["--pci", "0001:0002"]),
-    ("serial/chip", ["--compatible", "virtio,mmio 0=74726976 8=2"])])
+    ("serial/chip", ["--compatible", "virtio,mmio 0=74726976 8=9"])])
 def test_a_server_as_written_keeps_the_rules_compiles_and_passes(tree, server, compatibles):
     name = server.split("/")[1]
     code, out, err = run(tree, server, *compatibles)
@@ -155,7 +155,7 @@ def test_remove_leaves_what_was_there_before(tree):
     (["rtc/ring", "--compatible", "a,x"], "tests/host/ring_test.c is there already"),
     (["rtc/boot", "--compatible", "a,x"], "tests/system/boot_test.py is there already"),
     (["rtc/rules", "--compatible", "a,x"], "tests/lint/rules_test.py is there already"),
-    (["rtc/event", "--compatible", "a,x"], "libsys/include/cambium/driver.h has struct event"),
+    (["rtc/event", "--compatible", "a,x"], "has struct event, which the driver would define too"),
     (["rtc/x"], "which nodes is rtc/x for?"),
     (["rtc/x", "--compatible", "arm, x"], "'arm, x' is no compatible string"),
     (["rtc/x", "--compatible", ""], "'' is no compatible string"),
@@ -163,7 +163,7 @@ def test_remove_leaves_what_was_there_before(tree):
     (["rtc/x", "--compatible", 48 * "c"], "has 48 characters, and a match table has room for 47"),
     (["rtc/x", "--compatible", "arm,pl011"], "arm,pl011 is claimed by servers/drv/pl011/pl011.c already"),
     (["rtc/x", "--compatible", "a,free", "--compatible", "arm,gic-400"], "claimed by servers/drv/gicv2/gicv2.c"),
-    (["rtc/x", "--compatible", "virtio,mmio"], "claimed by servers/drv/virtio_rng/virtio_rng.c already (virtio,mmio 0="),
+    (["rtc/x", "--compatible", "virtio,mmio"], "already (virtio,mmio 0="),
     (["rtc/x", "--compatible", "virtio,mmio 0=74726976 8=4"], "claimed by servers/drv/virtio_rng/virtio_rng.c already"),
     (["rtc/x", "--compatible", "arm,pl011 0=1"], "claimed by servers/drv/pl011/pl011.c already (arm,pl011)"),
     (["rtc/x", "--compatible", "a,x 0=G"], "is no compatible string"), (["rtc/x", "--compatible", "a,x 0x0=1"], "no compatible string"),

@@ -72,7 +72,8 @@ static void a_switch_is_numbered_depth_first(void **state)
 
     (void)state;
     (void)fake_config_add(FAKE_CONFIG_ROOT, 0, 0, 0x00081b36, 0x060000);
-    int root = fake_config_add_bridge(FAKE_CONFIG_ROOT, 1, 4), up = fake_config_add_bridge(root, 0, 5);
+    int root = fake_config_add_bridge(FAKE_CONFIG_ROOT, 1, 4),
+        up = fake_config_add_bridge(root, 0, 5);
     for (unsigned i = 0; i < 6; i++) {
         down[i] = fake_config_add_bridge(up, i, 6);
         device[i] = add_device(down[i], 0, 0);
@@ -177,7 +178,8 @@ static void a_restart_writes_nothing_that_a_running_function_notices(void **stat
 
     (void)state;
     (void)fake_config_add(FAKE_CONFIG_ROOT, 0, 0, 0x00081b36, 0x060000);
-    int root = fake_config_add_bridge(FAKE_CONFIG_ROOT, 1, 4), up = fake_config_add_bridge(root, 0, 5);
+    int root = fake_config_add_bridge(FAKE_CONFIG_ROOT, 1, 4),
+        up = fake_config_add_bridge(root, 0, 5);
     for (unsigned i = 0; i < 4; i++) {
         device[i] = add_device(fake_config_add_bridge(up, i, 6), 0, 0);
         fake_config_bar(device[i], 2, IO, 32);
@@ -258,8 +260,8 @@ static void what_firmware_placed_outside_or_twice_moves_and_is_said(void **state
     fake_config.functions[a].regs[4] = 0x10010000;
     fake_config.functions[b].regs[4] = 0x10011000; /* in a's */
     fake_config.functions[c].regs[4] = 0x01000000; /* in no window */
-    fake_config.functions[a].regs[1] = fake_config.functions[b].regs[1] = fake_config.functions[c].regs[1] =
-        2;
+    fake_config.functions[a].regs[1] = fake_config.functions[b].regs[1] =
+        fake_config.functions[c].regs[1] = 2;
     starts_well();
     assert_int_equal(fake_config.functions[a].regs[4], 0x10010000);
     assert_true(all_placed(b) && all_placed(c));

@@ -26,7 +26,8 @@ int pci_main(int argc, char *argv[]);
 #include <stdarg.h>
 #include <cmocka.h>
 
-enum { SERVICE = 9, INIT = 0 };
+#define INIT start_handle("init")
+enum { SERVICE = 99 };
 
 static char *text;
 static size_t text_len;
