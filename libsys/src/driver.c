@@ -418,6 +418,11 @@ void event_done(struct event *ev, status_t status)
     }
 }
 
+void event_hold(struct event *ev)
+{
+    (void)ev; /* the parent holds the line until the ACK, which event_done sends */
+}
+
 void event_notify(handle_t target, uint64_t bits)
 {
     if (target != 0) {

@@ -140,6 +140,20 @@ status_t node_mmio_part(struct node node, unsigned index, uint64_t offset, uint6
     return E_OK;
 }
 
+status_t node_aperture_mmio(struct node node, unsigned range, uint64_t offset, uint64_t len,
+                            struct mmio *out)
+{
+    (void)node;
+    fake.aperture = range;
+    fake.aperture_offset = offset;
+    if (fake.aperture_error == E_OK) {
+        *out = fake_mmio_window(1, len);
+        out->base += offset % FAKE_WINDOW_LEN;
+        out->device = FAKE_DERIVED;
+    }
+    return fake.aperture_error;
+}
+
 status_t node_irq(struct node node, unsigned index)
 {
     (void)node, (void)index;
@@ -215,8 +229,22 @@ struct event event_wait(void)
     return queue[taken++];
 }
 
+void event_hold(struct event *ev)
+{
+    if (!unfinished || ev->kind != EV_IRQ) {
+        fail_msg("event_hold of no interrupt");
+    }
+    unfinished = false;
+    fake.held |= 1u << ev->irq;
+}
+
 void event_done(struct event *ev, status_t status)
 {
+    if (!unfinished && ev->kind == EV_IRQ && (fake.held & 1u << ev->irq) != 0) {
+        fake.held &= ~(1u << ev->irq);
+        fake_trace_add(FAKE_DONE, (uint64_t)status, ev->kind, ev->irq);
+        return;
+    }
     if (!unfinished) {
         fail_msg("event_done twice");
     }

@@ -41,7 +41,11 @@ struct fake_world {
     handle_t subscriber;
     uint64_t subscriber_base;
     uint32_t signalled;
+    unsigned aperture;        /* node_aperture_mmio: which was asked for last; it is window 1, from that offset on */
+    uint64_t aperture_offset;
+    status_t aperture_error;
     unsigned irqs_attached;
+    unsigned held; /* a bit per interrupt: event_hold, and no event_done yet */
     unsigned clocks_enabled; /* a bit per index */
     uint32_t root_flags;
     unsigned mapped;        /* mappings that exist */

@@ -290,6 +290,23 @@ static void interrupts_come_one_by_one_and_nobody_waits_for_them(void **state)
     assert_string_equal(trace, "attach(0,1) notify(13,1) receive/1 ack(0) receive/1 ");
 }
 
+static void a_held_interrupt_is_acknowledged_when_it_is_finished(void **state)
+{
+    struct event fired = { .kind = EV_IRQ, .irq = 0 };
+
+    (void)state;
+    assert_int_equal(node_irq(driver_node(), 0), E_OK);
+    arrives(RECV_EVENTS, 0, 0, 1);
+    arrives(RECV_CLOSED, 9, 0, 0);
+    struct event ev = event_wait();
+    event_hold(&ev);
+    ev = event_wait();
+    assert_int_equal(ev.kind, EV_CLOSED);
+    event_done(&ev, E_OK);
+    event_done(&fired, E_OK);
+    assert_string_equal(trace, "attach(0,1) notify(13,1) receive/1 receive/1 ack(0) ");
+}
+
 static void an_answer_goes_out_before_pending_work(void **state)
 {
     (void)state;
@@ -448,6 +465,7 @@ int main(void)
         cmocka_unit_test_setup(handles_go_out_only_when_the_driver_says_so, frame_reset),
         cmocka_unit_test_setup(a_client_that_cannot_take_the_handles_gets_the_reason, frame_reset),
         cmocka_unit_test_setup(interrupts_come_one_by_one_and_nobody_waits_for_them, frame_reset),
+        cmocka_unit_test_setup(a_held_interrupt_is_acknowledged_when_it_is_finished, frame_reset),
         cmocka_unit_test_setup(an_answer_goes_out_before_pending_work, frame_reset),
         cmocka_unit_test_setup(commands_are_served_and_reported, frame_reset),
         cmocka_unit_test_setup(what_has_no_controller_is_attached_at_the_bus, frame_reset),

@@ -116,6 +116,9 @@ struct event event_wait(void);
  * finishes the command. To send n handles with an answer (the last n words), set ev->msg.info = msg_info(0, n, 0).
  * Handles that came with a request are the driver's if it answers E_OK; with an error the frame closes them. */
 void event_done(struct event *ev, status_t status);
+/* In place of event_done, for an EV_IRQ that is handed on: the line stays held over further events, until event_done with
+ * { .kind = EV_IRQ, .irq = ev->irq }. */
+void event_hold(struct event *ev);
 /* Sets `bits` at `target` (0: nobody) with the next event_wait: one entry into the kernel for both. */
 void event_notify(handle_t target, uint64_t bits);
 /* Keeps the answer to a call for later; event_done must not follow. Errors: E_FULL, E_BUDGET (the handle table). */
