@@ -118,6 +118,7 @@ status_t pci_host_open(struct pci_host *h, struct node node, const struct pci_ho
     h->ops = ops;
     h->bridge = bridge;
     h->init = start_handle("init");
+    pci_intx_open(h);
     status_t err = buses_read(h);
     if (err) {
         log_error("bus-range makes no sense");
@@ -204,14 +205,32 @@ status_t pci_host_start(struct pci_host *h)
 
 /* ---- events ---- */
 
+static void event_closed(struct pci_host *h, uint32_t badge)
+{
+    struct pci_function *f = badge < tree_len(h->node.tree) ? pci_function_of_node(h, badge) : NULL;
+
+    if (f != NULL && !f->is_bridge) {
+        pci_vectors_close(h, f);
+    }
+}
+
 status_t pci_host_event(struct pci_host *h, struct event *ev)
 {
     status_t answer = E_OK;
 
+    if (ev->kind == EV_IRQ) {
+        event_hold(ev);
+        pci_intx_fire(h, ev->irq);
+        return E_OK;
+    }
     if (ev->kind == EV_CALL) {
         answer = pci_request(h, ev->badge, &ev->msg);
     } else if (ev->kind == EV_COMMAND) {
-        answer = E_NOSYS;
+        answer = pci_command(h, &ev->msg);
+    } else if (ev->kind == EV_CLOSED) {
+        event_closed(h, ev->badge);
+    } else if (ev->kind == EV_NOTIFY && (ev->bits & IRQ_EVENT_SILENT) != 0) {
+        pci_intx_silent(h);
     }
     event_done(ev, answer);
     return E_OK;

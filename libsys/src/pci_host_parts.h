@@ -66,3 +66,34 @@ status_t pci_request(struct pci_host *h, uint32_t badge, struct msg *m) WARN_UNU
 bool pci_function_answers(struct pci_host *h, struct pci_function *f);
 /* Switches on exactly these PCI_ENABLE_*; *out is what reads back. E_IO: something else; E_DEAD. */
 status_t pci_function_enable(struct pci_host *h, struct pci_function *f, uint16_t what, uint16_t *out) WARN_UNUSED;
+
+/* PCI_OP_RESET. */
+status_t pci_function_reset(struct pci_host *h, struct pci_function *f) WARN_UNUSED;
+
+/* pci_host_intx.c: lines. */
+void pci_intx_open(struct pci_host *h);
+/* IRQ_OP_* of a function that has its line (or wants it, as ATTACH says). */
+status_t pci_intx_request(struct pci_host *h, struct pci_function *f, struct msg *m) WARN_UNUSED;
+/* The parent's line fired; it stays shut until all who have it have answered. */
+void pci_intx_fire(struct pci_host *h, unsigned index);
+/* Nobody of the function's has its line any more. */
+void pci_intx_close(struct pci_host *h, struct pci_function *f);
+/* Who was silent was detached by the kit: their functions must not raise the line of others. */
+void pci_intx_silent(struct pci_host *h);
+/* What the root calls the function's line; 0: it is not known, or not attached. */
+uint32_t pci_intx_number(struct pci_host *h, const struct pci_function *f);
+
+/* pci_host_msi.c: messages. Tries MSI-X, then MSI. E_NOTFOUND: function, bridge or tree have none; E_FULL, E_IO and others: they
+ * could not be had. */
+status_t pci_msi_open(struct pci_host *h, struct pci_function *f, unsigned wanted) WARN_UNUSED;
+void pci_msi_close(struct pci_host *h, struct pci_function *f);
+status_t pci_msi_attach(struct pci_host *h, struct pci_function *f, uint64_t vector, uint64_t bits, handle_t port) WARN_UNUSED;
+status_t pci_msi_detach(struct pci_host *h, struct pci_function *f, uint64_t vector) WARN_UNUSED;
+/* The controller of messages at `node` is a new one: asks for all anew, and writes what it says. */
+status_t pci_msi_renew(struct pci_host *h, int node) WARN_UNUSED;
+
+/* pci_host_irq.c: vectors, whatever they are. */
+status_t pci_vectors_open(struct pci_host *h, struct pci_function *f, unsigned wanted) WARN_UNUSED;
+void pci_vectors_close(struct pci_host *h, struct pci_function *f);
+status_t pci_irq_request(struct pci_host *h, uint32_t badge, struct msg *m) WARN_UNUSED;
+status_t pci_command(struct pci_host *h, const struct msg *m) WARN_UNUSED;

@@ -2,6 +2,7 @@
  * PCI host bridges: the requests of <cambium/proto/pci.h>. A driver's badge is its function's node, and it may speak of that one
  * only; anybody may look.
  */
+#include <cambium/thread.h>
 #include <tree.h>
 #include "pci_host_parts.h"
 
@@ -75,6 +76,86 @@ static status_t serve_read(struct pci_host *h, struct pci_function *f, struct ms
     return E_OK;
 }
 
+/* ---- reset ---- */
+
+enum { RESET_NS = 100000000 };
+
+/* Starts a reset of this function alone. E_NOSYS: it knows none. */
+static status_t reset_begin(struct pci_host *h, const struct pci_function *f)
+{
+    if (f->express != 0 && (pci_config_read(h, f, f->express + EXPRESS_DEVICE) & DEVICE_FLR) != 0) {
+        pci_config_write(h, f, f->express + EXPRESS_CONTROL, CONTROL_FLR);
+        return E_OK;
+    }
+    if (f->af != 0 && (pci_config_read(h, f, f->af) & AF_FLR) != 0) {
+        pci_config_write(h, f, f->af + AF_CONTROL, AF_CONTROL_FLR);
+        return E_OK;
+    }
+    return E_NOSYS;
+}
+
+/* PCI Express Base 3.0, 6.6.2: it may take 100 ms, during which nobody else is served. A function that still answers all ones
+ * to its ID, or not with it, is waited for. */
+static bool reset_is_over(struct pci_host *h, const struct pci_function *f)
+{
+    uint64_t end = time_now_ns() + RESET_NS;
+    uint32_t names = f->vendor | (uint32_t)f->device << 16;
+
+    do {
+        if (pci_config_read(h, f, PCI_ID) == names) {
+            return true;
+        }
+    } while (time_now_ns() < end);
+    return false;
+}
+
+status_t pci_function_reset(struct pci_host *h, struct pci_function *f)
+{
+    uint16_t command = f->command & (uint16_t)~COMMAND_MASTER;
+
+    if (!pci_function_answers(h, f)) {
+        return E_DEAD;
+    }
+    pci_vectors_close(h, f);
+    command |= COMMAND_INTX_OFF;
+    status_t err = reset_begin(h, f);
+    if (err) {
+        return err;
+    }
+    if (!reset_is_over(h, f)) {
+        return pci_function_answers(h, f) ? E_IO : E_DEAD;
+    }
+    for (unsigned n = 0; n < PCI_BARS; n++) {
+        bool is_kept = f->ranges[n].is_kept;
+        f->ranges[n].is_kept = false; /* the reset took it */
+        pci_bar_write(h, f, n);
+        f->ranges[n].is_kept = is_kept;
+    }
+    pci_command_write(h, f, command);
+    return E_OK;
+}
+
+/* ---- requests of a driver ---- */
+
+static status_t serve_vectors(struct pci_host *h, struct pci_function *f, struct msg *m)
+{
+    uint64_t wanted = m->w[0];
+
+    if (wanted > PCI_VECTORS_MAX) {
+        wanted = PCI_VECTORS_MAX;
+    }
+    if (!pci_function_answers(h, f)) {
+        return E_DEAD;
+    }
+    if (wanted == 0) {
+        pci_vectors_close(h, f);
+    }
+    status_t err = wanted != 0 ? pci_vectors_open(h, f, (unsigned)wanted) : E_OK;
+    m->w[0] = f->vector_count;
+    m->w[1] = wanted == 0 ? PCI_IRQ_NONE : f->mode == PCI_IRQ_NONE ? PCI_IRQ_INTX : f->mode;
+    return err;
+}
+
 static status_t request_own(struct pci_host *h, uint32_t badge, struct msg *m)
 {
     struct pci_function *f = badge < tree_len(h->node.tree) ? pci_function_of_node(h, badge) : NULL;
@@ -88,8 +169,12 @@ static status_t request_own(struct pci_host *h, uint32_t badge, struct msg *m)
     switch (info_op(m->info)) {
     case PCI_OP_ENABLE:
         return serve_enable(h, f, m);
+    case PCI_OP_VECTORS:
+        return serve_vectors(h, f, m);
     case PCI_OP_READ:
         return serve_read(h, f, m);
+    case PCI_OP_RESET:
+        return pci_function_reset(h, f);
     default:
         return E_NOSYS;
     }
@@ -132,7 +217,8 @@ static void serve_function(struct pci_host *h, struct pci_function *f, struct ms
               (uint64_t)f->subsystem << 48;
     m->w[2] = f->revision | (uint64_t)f->class_code << 8;
     m->w[3] = (uint64_t)(int64_t)f->node;
-    m->w[4] = PCI_IRQ_NONE;
+    m->w[4] = f->mode | (uint64_t)f->vector_count << 8 |
+              (uint64_t)(f->mode >= PCI_IRQ_MSI ? f->msi_line : pci_intx_number(h, f)) << 32;
     m->w[5] = command;
     m->w[6] = f->state;
     m->w[7] = f->parent != PCI_NONE ? order_of(h, f->parent) : UINT64_MAX;
@@ -205,6 +291,9 @@ status_t pci_request(struct pci_host *h, uint32_t badge, struct msg *m)
 {
     uint32_t op = info_op(m->info);
 
+    if (op < PCI_OP_ENABLE) {
+        return pci_irq_request(h, badge, m);
+    }
     if (info_handles(m->info) != 0) {
         return E_INVAL; /* the frame closes what came */
     }

@@ -36,6 +36,20 @@ static void bridge_read(struct pci_host *h, struct pci_function *f)
     f->is_numbered = field_get(BUSES_PRIMARY, buses) == (f->id >> 8u);
 }
 
+/* As whom the function writes: bridges to conventional PCI write for those behind them (PCI Express to PCI Bridge 1.0, 2.3). */
+static uint16_t requester_of(struct pci_host *h, const struct pci_function *f)
+{
+    unsigned id = f->id;
+
+    for (const struct pci_function *b = pci_function_parent(h, f); b != NULL;
+         b = pci_function_parent(h, b)) {
+        id = b->port == PORT_TO_PCI     ? (unsigned)b->secondary << 8
+             : b->port == PCI_PORT_NONE ? b->id
+                                        : id;
+    }
+    return (uint16_t)id;
+}
+
 static void function_break(struct pci_host *h, struct pci_function *f, const char *why,
                            uint32_t value)
 {
@@ -97,6 +111,7 @@ static struct pci_function *function_add(struct pci_host *h, const struct level 
     f->device = (uint16_t)(names >> 16);
     f->port = PCI_PORT_NONE;
     f->node = -1;
+    f->requester = requester_of(h, f);
     h->function_count++;
     function_read(h, f, header);
     return f;

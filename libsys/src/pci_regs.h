@@ -75,3 +75,25 @@ enum { PORT_ROOT = 4, PORT_UPSTREAM = 5, PORT_DOWNSTREAM = 6, PORT_TO_PCI = 7, P
 enum { EXPRESS_DEVICE = 0x04, EXPRESS_CONTROL = 0x08 };
 #define DEVICE_FLR        BIT(28) /* EXPRESS_DEVICE: function-level reset */
 #define CONTROL_FLR       BIT(15) /* EXPRESS_CONTROL */
+
+/* MSI capability (6.8.1): first word, then address, [address high], data. */
+#define MSI_ENABLE        BIT(16)
+#define MSI_CAPABLE       FIELD(19, 17) /* log2 of vectors */
+#define MSI_COUNT         FIELD(22, 20) /* likewise: enabled */
+#define MSI_64            BIT(23)
+enum { MSI_ADDRESS = 0x04, MSI_DATA_32 = 0x08, MSI_ADDRESS_HIGH = 0x08, MSI_DATA_64 = 0x0c, MSI_DATA_MAX = 0xffff };
+
+/* MSI-X capability (6.8.2): first word, table, pending bits; and an entry of the table. */
+#define MSIX_SIZE         FIELD(26, 16) /* entries - 1 */
+#define MSIX_MASK         BIT(30)       /* the whole function */
+#define MSIX_ENABLE       BIT(31)
+#define MSIX_BAR          FIELD(2, 0)
+#define MSIX_OFFSET       FIELD(31, 3)  /* in 8 bytes */
+enum { MSIX_TABLE = 0x04, MSIX_PENDING = 0x08 };
+enum { ENTRY_ADDRESS = 0x00, ENTRY_ADDRESS_HIGH = 0x04, ENTRY_DATA = 0x08, ENTRY_CONTROL = 0x0c, ENTRY_LEN = 0x10 };
+#define ENTRY_MASK        BIT(0)
+
+/* Advanced Features capability (PCI-SIG ECN, 2006): a reset for functions of conventional PCI. */
+enum { AF_CONTROL = 0x04 };
+#define AF_FLR            BIT(25)
+#define AF_CONTROL_FLR    BIT(0)

@@ -2,6 +2,7 @@
  * See fake_config.h.
  */
 #include "fake_config.h"
+#include "fake_frame.h"
 #include <string.h>
 
 struct fake_config fake_config;
@@ -149,6 +150,7 @@ static uint32_t fake_read(struct pci_host *h, unsigned id, unsigned offset)
 
     (void)h;
     fake_config.reads++;
+    fake.now_ns += 1000;
     if (n >= 0) {
         fake_config.functions[n].reads++;
         value = offset / 4 < FAKE_CONFIG_WORDS ? fake_config.functions[n].regs[offset / 4] : 0;

@@ -60,8 +60,15 @@ struct pci_range {
 enum { PCI_BARS = 6, PCI_ROM = PCI_BARS, PCI_WINDOW, PCI_RANGES = PCI_WINDOW + PCI_SPACES }; /* as PCI_OP_BAR counts */
 enum { PCI_NONE = 0xffff };
 
+/* Who is told of a message. */
+struct pci_vector {
+    handle_t port; /* 0: nobody */
+    uint64_t bits;
+};
+
 struct pci_function {
     uint16_t id;
+    uint16_t requester;       /* as whom it writes: behind a bridge to conventional PCI the bridge's */
     uint16_t parent;          /* number of the bridge above, or PCI_NONE: on the root bus */
     uint16_t vendor, device, subsystem_vendor, subsystem;
     uint32_t class_code;      /* 24 bits: class, subclass, interface */
@@ -74,6 +81,14 @@ struct pci_function {
     int node;                 /* in the tree; -1: none */
     bool is_known;            /* init had the node before: an earlier incarnation made it */
     struct pci_range ranges[PCI_RANGES];
+    /* interrupts */
+    uint8_t mode;             /* PCI_IRQ_*, as PCI_OP_VECTORS gave it */
+    uint8_t vector_count;
+    handle_t msi_server;      /* who gave the messages */
+    uint32_t msi_data, msi_line; /* of vector 0; the line as the root of interrupts calls it */
+    uint64_t msi_address;
+    struct mmio table;        /* MSI-X; device 0: none is open */
+    struct pci_vector vectors[PCI_VECTORS_MAX];
     /* of bridges */
     uint8_t secondary, subordinate;
     bool is_numbered;         /* as found */
@@ -85,6 +100,16 @@ struct pci_aperture {
     uint64_t bus, cpu, len;
     unsigned entry; /* of ranges */
     bool is_io, is_prefetch, is_64;
+};
+
+/* One line of the parent: that of all rows of interrupt-map which lead there. */
+struct pci_line {
+    unsigned index;    /* of the node's interrupts: it is attached as this one */
+    int controller;
+    unsigned cell_count;
+    uint32_t cells[4]; /* its specifier */
+    bool is_held;      /* it fired, and the parent waits for the ACK */
+    uint32_t number;   /* at the root of interrupts; 0: not asked yet */
 };
 
 struct pci_host {
@@ -99,7 +124,12 @@ struct pci_host {
     unsigned function_count, root_count; /* the first ones are on the root bus */
     struct pci_function functions[PCI_FUNCTIONS_MAX]; /* those of a bus together, behind their bridge */
     uint16_t order[PCI_FUNCTIONS_MAX];   /* ascending by id */
-    char name[16];      /* pci_function_name */
+    unsigned line_count;
+    struct pci_line lines[PCI_LINES_MAX];
+    struct irq_line irq_lines[PCI_LINES_MAX + 1];
+    struct irq_watch irq_watch[PCI_LINES_MAX];
+    struct irq_server irq; /* INTx: who has which of these lines */
+    char name[16];         /* pci_function_name */
 };
 
 /* Reads what the tree says of the bridge; nothing is touched. Errors, with a line in the log: E_FORMAT: bus-range makes no
