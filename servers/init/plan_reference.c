@@ -339,7 +339,7 @@ static void plan_resolve_console(struct plan *p, struct plan_service *s, const s
     plan_unmet(s, need, named);
 }
 
-/* A service without a node: all that it can require is the console's UART. */
+/* A service without a node: all that it can require is the console's UART. What it may open is nothing to wait for. */
 static void plan_resolve_nodeless(struct plan *p, struct plan_service *s)
 {
     struct need need;
@@ -347,7 +347,7 @@ static void plan_resolve_nodeless(struct plan *p, struct plan_service *s)
     for (const char *at = s->match->requires; need_next(p, -1, &at, &need);) {
         if (word_is(need.text, "stdout-path")) {
             plan_resolve_console(p, s, &need);
-        } else {
+        } else if (!need.is_opened || need.class == NULL) {
             plan_unmet(s, &need, -1);
         }
     }

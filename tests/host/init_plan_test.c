@@ -32,7 +32,7 @@ static const struct dev_match gic[] = { DEV_MATCH("arm,cortex-a15-gic", "irq", "
                                                   MATCH_IRQ_ROOT) };
 static const struct dev_match pci[] = { DEV_MATCH("test,pci", "pci", "msi-parent", 0),
                                         DEV_MATCH("test,msi", "msi", "", 0) };
-static const struct dev_match mux[] = { DEV_MATCH("console", "serial", "stdout-path",
+static const struct dev_match mux[] = { DEV_MATCH("console", "serial", "stdout-path opens serial",
                                                   MATCH_SERVICE) };
 
 static const struct plan_image images[] = {
