@@ -265,6 +265,79 @@ static void the_log_ends_a_programs_line_only_when_it_waited_long(void **state)
     assert_string_equal(driver.sent, "working...\r\nwarn\r\n");
 }
 
+/* What another port was told, or typed there, is its own. */
+static void the_console_goes_to_another_port_and_back(void **state)
+{
+    struct event readable = { .kind = EV_NOTIFY, .bits = MUX_DRIVER_BASE * SERIAL_EV_READABLE };
+    struct msg m = { .info = SERIAL_OP_PORT };
+
+    (void)state;
+    shell_owns();
+    assert_int_equal(write_text(PROGRAM, "there\n"), 6);
+    assert_int_equal(use(SHELL, "/second"), E_OK);
+    assert_int_equal(write_text(PROGRAM, "here\n"), 5);
+    assert_string_equal(driver.sent, "there\r\n");
+    assert_string_equal(second_driver.sent, "here\r\n");
+    assert_int_equal(call(PROGRAM, &m), E_OK);
+    assert_string_equal((const char *)m.w, "/second");
+    request(SHELL, SERIAL_OP_FOREGROUND, PROGRAM, 0, 0);
+    assert_int_equal(request(PROGRAM, SERIAL_OP_READ, 100, 0, 0), KEPT);
+    type_keys("x\n"); /* at the first */
+    assert_false(answers[next_reply - 1].answered);
+    memcpy(second_driver.typed, "y\n", second_driver.typed_len = 2);
+    turn(&readable);
+    assert_string_equal(last_answer(PROGRAM), "y\n");
+    assert_int_equal(use(PROGRAM, ""), E_OK); /* it reads, so it may */
+    assert_int_equal(closed, SECOND);
+    assert_int_equal(request(PROGRAM, SERIAL_OP_READ, 100, 0, 0), 2);
+    assert_memory_equal(client_buf[2] + SERIAL_RX_OFFSET, "x\n", 2);
+    m = (struct msg){ .info = SERIAL_OP_PORT };
+    assert_int_equal(call(PROGRAM, &m), E_OK);
+    assert_int_equal(m.w[0], 0);
+}
+
+static void a_port_that_cannot_be_had_leaves_the_console_where_it_is(void **state)
+{
+    (void)state;
+    shell_owns();
+    assert_int_equal(use(OTHER, "/second"), E_RIGHTS);
+    assert_int_equal(use(SHELL, "/third"), E_NOTFOUND);
+    assert_int_equal(use(SHELL, "/0123456789/0123456789/0123456789/0123456789/012"), E_INVAL);
+    second_driver.is_broken = true;
+    assert_int_equal(use(SHELL, "/second"), E_BROKEN);
+    assert_int_equal(closed, SECOND);
+    assert_int_equal(write_text(PROGRAM, "a\n"), 2);
+    assert_string_equal(driver.sent, "a\r\n");
+    assert_false(early_console);
+}
+
+static void a_port_whose_driver_died_is_attached_again(void **state)
+{
+    (void)state;
+    shell_owns();
+    assert_int_equal(use(SHELL, "/second"), E_OK);
+    second_driver.deaths = 2;
+    assert_int_equal(write_text(PROGRAM, "a\n"), 2);
+    assert_string_equal(second_driver.sent, "a\r\n");
+    assert_string_equal(driver.sent, "");
+}
+
+static void from_a_port_that_is_gone_the_console_comes_back(void **state)
+{
+    (void)state;
+    shell_owns();
+    assert_int_equal(use(SHELL, "/second"), E_OK);
+    second_driver.is_broken = true;
+    type_keys("x"); /* at the first: it was not asked before */
+    assert_int_equal(closed, SECOND);
+    assert_int_equal(write_text(PROGRAM, "a\n"), 2);
+    assert_string_equal(driver.sent, "a\r\n");
+    assert_false(early_console);
+    driver.is_broken = true; /* and if that one is gone, too */
+    assert_int_equal(write_text(PROGRAM, "b\n"), 2);
+    assert_true(early_console);
+}
+
 static void bad_requests_are_refused(void **state)
 {
     struct msg memory_too_small = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0),
@@ -346,6 +419,10 @@ int main(void)
         cmocka_unit_test_setup(a_driver_that_is_broken_holds_nobody_up, setup),
         cmocka_unit_test_setup(the_log_is_shown_fully_until_somebody_is_at_the_console, setup),
         cmocka_unit_test_setup(the_log_ends_a_programs_line_only_when_it_waited_long, setup),
+        cmocka_unit_test_setup(the_console_goes_to_another_port_and_back, setup),
+        cmocka_unit_test_setup(a_port_that_cannot_be_had_leaves_the_console_where_it_is, setup),
+        cmocka_unit_test_setup(a_port_whose_driver_died_is_attached_again, setup),
+        cmocka_unit_test_setup(from_a_port_that_is_gone_the_console_comes_back, setup),
         cmocka_unit_test_setup(bad_requests_are_refused, setup),
         cmocka_unit_test_setup(a_large_paste_loses_nothing, setup),
     };

@@ -15,14 +15,14 @@ int mux_main(void);
 #include <cmocka.h>
 
 enum { SHELL = 0x100, PROGRAM = 0x200, OTHER = 0x300, DRIVER_ROOM = 64, REPLIES = 16 };
-enum { DRIVER = 1, PORT, CHOSEN, NOTIFY_OF = 1000, MEMORY_OF = 2000, INTERRUPT_OF = 3000 };
+enum { DRIVER = 1, PORT, CHOSEN, SECOND, NOTIFY_OF = 1000, MEMORY_OF = 2000, INTERRUPT_OF = 3000 };
 
 /* ---- the world around the mux ---- */
 
 static struct mux mux;
 static uint8_t driver_buf[SERIAL_BUF_LEN];
 static uint8_t client_buf[4][SERIAL_BUF_LEN]; /* by badge / 0x100 */
-static struct {
+static struct driver_state {
     char sent[65536];
     uint32_t sent_len, room; /* room: what the driver's queue still takes */
     char typed[65536];
@@ -30,7 +30,9 @@ static struct {
     bool known; /* we are attached */
     int deaths; /* calls that find the driver dead */
     unsigned calls;
-} driver;
+    bool is_broken; /* given up, or its device is gone */
+} driver, second_driver;
+static handle_t closed; /* the last one */
 static struct {
     bool answered;
     status_t status;
@@ -60,34 +62,45 @@ status_t serial_attach(struct serial *s, handle_t service, handle_t port, uint64
     return E_OK;
 }
 
+status_t service_open(const char *name, handle_t *out)
+{
+    *out = SECOND;
+    return strcmp(name, "/second") == 0 ? E_OK : E_NOTFOUND;
+}
+
+/* driver, or the second port; the memory is the same. */
 static status_t driver_call(handle_t port, struct msg *m)
 {
+    struct driver_state *const d = port == SECOND ? &second_driver : &driver;
     uint32_t op = info_op(m->info);
     uint32_t n = (uint32_t)m->w[0];
 
-    assert_int_equal(port, DRIVER);
-    driver.calls++;
+    assert_true(port == DRIVER || port == SECOND);
+    if (d->is_broken) {
+        return E_BROKEN;
+    }
+    d->calls++;
     m->info = E_OK;
-    if (driver.deaths > 0) {
-        driver.deaths--;
-        driver.known = false;
+    if (d->deaths > 0) {
+        d->deaths--;
+        d->known = false;
         return E_DEAD;
     }
     if (op == SERIAL_OP_ATTACH) {
-        driver.known = true;
-    } else if (!driver.known) {
+        d->known = true;
+    } else if (!d->known) {
         m->info = (uint32_t)E_NOTFOUND;
     } else if (op == SERIAL_OP_WRITE) {
-        n = n < driver.room ? n : driver.room;
-        memcpy(driver.sent + driver.sent_len, driver_buf + SERIAL_TX_OFFSET + m->w[1], n);
-        driver.sent_len += n;
-        driver.sent[driver.sent_len] = '\0';
-        driver.room -= n;
+        n = n < d->room ? n : d->room;
+        memcpy(d->sent + d->sent_len, driver_buf + SERIAL_TX_OFFSET + m->w[1], n);
+        d->sent_len += n;
+        d->sent[d->sent_len] = '\0';
+        d->room -= n;
         m->w[0] = n;
     } else if (op == SERIAL_OP_READ) {
-        n = n < driver.typed_len - driver.typed_at ? n : driver.typed_len - driver.typed_at;
-        memcpy(driver_buf + SERIAL_RX_OFFSET, driver.typed + driver.typed_at, n);
-        driver.typed_at += n;
+        n = n < d->typed_len - d->typed_at ? n : d->typed_len - d->typed_at;
+        memcpy(driver_buf + SERIAL_RX_OFFSET, d->typed + d->typed_at, n);
+        d->typed_at += n;
         m->w[0] = n;
     } else {
         fail_msg("unexpected request %u", (unsigned)op);
@@ -113,7 +126,7 @@ status_t sys_notify(handle_t port, uint64_t bits)
 }
 status_t sys_handle_close(handle_t h)
 {
-    (void)h;
+    closed = h;
     return E_OK;
 }
 status_t sys_memory_info(handle_t memory, uint64_t offset, uint64_t *out_len, uint64_t *out_pa)
@@ -307,6 +320,15 @@ static void type_keys(const char *keys)
     turn(&ev);
 }
 
+/* Has the console go to a port. */
+static int use(uint32_t badge, const char *path)
+{
+    struct msg m = { .info = SERIAL_OP_USE };
+
+    memcpy(m.w, path, strlen(path));
+    return call(badge, &m);
+}
+
 static void driver_has_room(uint32_t room)
 {
     struct event ev = { .kind = EV_NOTIFY, .bits = MUX_DRIVER_BASE * SERIAL_EV_WRITABLE };
@@ -334,6 +356,9 @@ static int setup(void **state)
     (void)state;
     memset(&mux, 0, sizeof(mux));
     memset(&driver, 0, sizeof(driver));
+    memset(&second_driver, 0, sizeof(second_driver));
+    second_driver.room = sizeof(second_driver.sent);
+    closed = 0;
     memset(notified, 0, sizeof(notified));
     memset(answers, 0, sizeof(answers));
     driver.room = sizeof(driver.sent);
@@ -341,7 +366,7 @@ static int setup(void **state)
     log_ring[0] = '\0';
     early_console = true;
     timer_set = false;
-    mux.driver.service = DRIVER;
+    mux.driver.service = mux.first = DRIVER;
     assert_int_equal(upstream_attach(&mux), E_OK);
     out_init(&mux.out, mux.driver.buf + SERIAL_TX_OFFSET, SERIAL_HALF);
     mux.log_level = LOG_INFO;

@@ -41,6 +41,8 @@ struct session {
 struct mux {
     /* the driver */
     struct serial driver; /* buf NULL: not attached yet */
+    handle_t first;       /* the port that init chose */
+    char port_path[INIT_NAME_LEN]; /* path of the one in use; empty: the first */
     bool driver_lost;    /* failed for good; output is thrown away until init sends rebind */
     bool driver_full;    /* took less than offered; SERIAL_EV_WRITABLE follows */
     bool driver_has_more; /* may hold bytes that we did not fetch */
@@ -70,6 +72,8 @@ struct mux {
 /* upstream.c: the driver's side. */
 status_t upstream_attach(struct mux *m) WARN_UNUSED;
 void upstream_event(struct mux *m, uint64_t bits);
+/* Goes over to another port, with what is not sent yet. "": the first. Errors: as SERIAL_OP_USE. */
+status_t upstream_use(struct mux *m, const char *path) WARN_UNUSED;
 /* Moves output as far as it goes, answers writers that are done. */
 void upstream_flush(struct mux *m);
 /* Fetches input as far as there is room. */

@@ -12,8 +12,8 @@
 #include <cambium/start.h>
 #include <string.h>
 
-DEV_MATCH_TABLE struct dev_match serial_match[] = { DEV_MATCH("console", "serial", "stdout-path",
-                                                              MATCH_SERVICE) };
+DEV_MATCH_TABLE struct dev_match serial_match[] = { DEV_MATCH(
+    "console", "serial", "stdout-path opens serial", MATCH_SERVICE) };
 
 /* Requests end in one of these; KEPT: the answer comes later, by event_answer. */
 #define KEPT 1
@@ -119,6 +119,25 @@ static status_t serial_foreground(struct mux *m, struct session *s, const struct
     return E_OK;
 }
 
+/* Who has the input may take the console elsewhere: with it goes whoever is at the keyboard. */
+static status_t serial_use(struct mux *m, const struct session *s, const struct msg *msg)
+{
+    char path[INIT_NAME_LEN];
+
+    if (s->badge != m->master && s->badge != m->reader) {
+        return E_RIGHTS;
+    }
+    memcpy(path, msg->w, sizeof(path));
+    if (path[sizeof(path) - 1] != '\0') {
+        return E_INVAL;
+    }
+    upstream_flush(m); /* what was said before is said there */
+    status_t err = upstream_use(m, path);
+    upstream_flush(m);
+    upstream_fetch(m);
+    return err;
+}
+
 static int serial_serve(struct mux *m, struct session *s, struct event *ev)
 {
     uint64_t *w = ev->msg.w;
@@ -174,6 +193,11 @@ static int serial_serve(struct mux *m, struct session *s, struct event *ev)
         w[2] = 0; /* nothing gets lost here: what does not fit stays in the driver */
         w[3] = m->interrupts;
         return E_OK;
+    case SERIAL_OP_PORT:
+        memcpy(w, m->port_path, sizeof(m->port_path));
+        return E_OK;
+    case SERIAL_OP_USE:
+        return serial_use(m, s, &ev->msg);
     default:
         return E_NOSYS;
     }
@@ -235,7 +259,7 @@ int main(void)
 {
     static struct mux mux;
 
-    mux.driver.service = start_handle("service serial");
+    mux.driver.service = mux.first = start_handle("service serial");
     mux.port = start_handle("port notify");
     status_t err = upstream_attach(&mux);
     if (err != E_OK) {

@@ -37,6 +37,43 @@ status_t upstream_attach(struct mux *m)
     return err;
 }
 
+status_t upstream_use(struct mux *m, const char *path)
+{
+    struct serial next = m->driver;
+    handle_t former = m->driver.service;
+    status_t err = E_DEAD;
+
+    next.service = m->first;
+    if (path[0] != '\0') {
+        status_t opened = service_open(path, &next.service);
+        if (opened != E_OK) {
+            return opened;
+        }
+    }
+    for (int i = 0; i < ATTEMPTS && err == E_DEAD; i++) {
+        err = bind_again(&next);
+    }
+    if (err != E_OK) {
+        if (next.service != m->first) {
+            (void)sys_handle_close(next.service); /* ours and open */
+        }
+        return err;
+    }
+    m->driver = next;
+    if (former != m->first) {
+        (void)sys_handle_close(former); /* so its driver forgets us */
+    }
+    memset(m->port_path, 0, sizeof(m->port_path));
+    memcpy(m->port_path, path, strlen(path)); /* it fits: serial_use looked */
+    m->driver_full = false;
+    m->driver_has_more = true;
+    if (m->driver_lost) {
+        klog_start(m);
+        m->driver_lost = false;
+    }
+    return E_OK;
+}
+
 /* One request to the driver: *out = what it moved. A new incarnation does not know us: attach, then ask again. */
 static status_t request(struct mux *m, uint32_t op, uint32_t len, uint32_t offset, uint32_t *out)
 {
@@ -51,6 +88,15 @@ static status_t request(struct mux *m, uint32_t op, uint32_t len, uint32_t offse
         }
         if (err == E_NOTFOUND && upstream_attach(m) != E_OK) {
             break;
+        }
+    }
+    if (m->port_path[0] != '\0') {
+        char path[INIT_NAME_LEN];
+        memcpy(path, m->port_path, sizeof(path));
+        if (upstream_use(m, "") == E_OK) {
+            log_warn("%s does not answer (%s): the console is where it was at first", path,
+                     err_name(err));
+            return request(m, op, len, offset, out); /* once: this is the first port */
         }
     }
     m->driver_lost = true;

@@ -36,7 +36,12 @@ enum serial_op {
                            * of the port where w1 is set on ^C; else SERIAL_EV_INTERRUPT as attached. E_RIGHTS: another
                            * session has it. Where a caller has both and is in raw mode, ^C is an ordinary byte for it, and a
                            * READ ends behind the first CR or LF: what follows is for whoever reads then */
-    SERIAL_OP_STAT        /* -> w0 bytes received, w1 bytes sent, w2 lost (overrun), w3 interrupts */
+    SERIAL_OP_STAT,       /* -> w0 bytes received, w1 bytes sent, w2 lost (overrun), w3 interrupts */
+    SERIAL_OP_PORT,       /* mux: -> w0..w5 = path of the port that it is on, zero padded; all zero: the one that init chose */
+    SERIAL_OP_USE         /* mux: w0..w5 = path of another port (class serial), zero padded; all zero: the one that init chose.
+                           * What was typed there and not read yet stays. If that port's server is given up, or its device is
+                           * gone, it is back on init's. E_RIGHTS: somebody else has the input; E_INVAL: no end of the path;
+                           * E_BUSY: another client has that port; as INIT_OP_OPEN */
 };
 enum { SERIAL_NONBLOCK = 1 };
 enum { SERIAL_COOKED = 0, SERIAL_RAW = 1 };

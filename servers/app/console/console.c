@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * console - says which serial port the console is on, and takes it to another.
+ *
+ *     console              lists the serial ports that have a server
+ *     console use PORT     the console goes there: a path of the device tree, or its last part
+ *
+ * It goes back by itself when that port's device is pulled out, or its server given up; and when mux/serial is restarted.
+ */
+#include <cambium/client.h>
+#include <cambium/match.h>
+#include <cambium/proto/serial.h>
+#include <cambium/start.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <tree.h>
+
+PROGRAM_NEEDS("serial");
+
+struct port {
+    int node;
+    char path[TREE_PATH_LEN];
+    char server[33];
+    status_t status; /* of opening it */
+};
+
+static int fail(const char *what, status_t err)
+{
+    (void)fprintf(stderr, "console: %s: %s (%s)\n", what, err_text(err), err_name(err));
+    return 1;
+}
+
+static const void *tree(void)
+{
+    return (const void *)start_info->tree_va;
+}
+
+/* The next serial port from server *n on. Which servers are of that class only init knows: it lets us open no others. */
+static bool port_next(uint64_t *n, struct port *out)
+{
+    struct msg m = { .info = INIT_OP_SERVER, .w = { *n } };
+    handle_t port;
+
+    for (; msg_call(start_handle("init"), &m) == E_OK;
+         m = (struct msg){ .info = INIT_OP_SERVER, .w = { *n } }) {
+        (*n)++;
+        out->node = (int32_t)m.w[4];
+        if (tree() == NULL || out->node < 0) {
+            continue;
+        }
+        memcpy(out->server, m.w, sizeof(out->server) - 1);
+        tree_path(tree(), out->node, out->path, sizeof(out->path));
+        out->status = service_open(out->path, &port);
+        if (out->status == E_OK) {
+            (void)sys_handle_close(port); /* ours and open */
+        }
+        if (out->status != E_RIGHTS && out->status != E_NOTFOUND) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The node of the port that init chose: of those that the tree proposes for it, the first that is one. */
+static int first_port(void)
+{
+    struct tree_console_walk walk = { 0 };
+    struct port p = { .server = "" };
+    int node;
+
+    while (tree() != NULL && (node = tree_console_next(tree(), &walk)) >= 0) {
+        for (uint64_t n = 0; port_next(&n, &p);) {
+            if (p.node == node) {
+                return node;
+            }
+        }
+    }
+    return -1;
+}
+
+static bool is_meant(const struct port *p, const char *name)
+{
+    const char *last = strrchr(p->path, '/');
+
+    return strcmp(p->path, name) == 0 || (last != NULL && strcmp(last + 1, name) == 0);
+}
+
+static int list(handle_t console, int first)
+{
+    struct msg m = { .info = SERIAL_OP_PORT };
+    struct port p = { .server = "" };
+    char path[INIT_NAME_LEN];
+    status_t err = msg_call(console, &m);
+
+    if (err) {
+        return fail("the console does not tell", err);
+    }
+    memcpy(path, m.w, sizeof(path));
+    for (uint64_t n = 0; port_next(&n, &p);) {
+        bool is_here = path[0] != '\0' ? strcmp(p.path, path) == 0 : p.node == first;
+        const char *name = strrchr(p.server, '/');
+        printf("%-40s %-12s %s%s\n", p.path, name != NULL ? name + 1 : p.server,
+               p.status != E_OK ? err_text(p.status)
+               : is_here        ? "the console"
+                                : "",
+               p.node == first ? (is_here ? ", as at boot" : "the console at boot") : "");
+    }
+    return 0;
+}
+
+static int use(handle_t console, int first, const char *name)
+{
+    struct msg m = { .info = SERIAL_OP_USE };
+    struct port p = { .server = "" };
+    uint64_t n = 0;
+
+    while (port_next(&n, &p)) {
+        if (!is_meant(&p, name)) {
+            continue;
+        }
+        if (strlen(p.path) >= INIT_NAME_LEN) {
+            (void)fprintf(stderr, "console: %s has more than %d characters\n", p.path,
+                          INIT_NAME_LEN - 1);
+            return 1;
+        }
+        printf("console: it goes to %s\n", p.path);
+        (void)fflush(stdout); /* it is said here */
+        if (p.node != first) {
+            memcpy(m.w, p.path, strlen(p.path));
+        }
+        status_t err = msg_call(console, &m);
+        if (err) {
+            return fail(p.path, err);
+        }
+        printf("console: it is on %s\n", p.path);
+        return 0;
+    }
+    (void)fprintf(stderr, "console: %s is no serial port; `console` lists them\n", name);
+    return 1;
+}
+
+int main(int argc, char *argv[])
+{
+    handle_t console = start_handle("service console");
+    int first = first_port();
+
+    if (argc == 1) {
+        return list(console, first);
+    }
+    if (argc == 3 && strcmp(argv[1], "use") == 0) {
+        return use(console, first, argv[2]);
+    }
+    (void)fprintf(stderr, "usage: console [use PORT]\n");
+    return 2;
+}
