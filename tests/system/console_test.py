@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The console goes to another serial port, with log and shell, and back: when told so, and when that port is given up."""
+import os
+import re
+
+import boot as library
+
+FIRST, SECOND = "/pl011@9000000", "/pl011@9040000"  # QEMU's virt gives a second -serial a node of its own
+
+
+class Port:
+    """Somebody at QEMU's socket behind a serial port."""
+
+    def __init__(self, folder, name="port"):
+        self.path = os.path.join(str(folder), name)
+        self.connection, self.text = None, ""
+
+    def read(self):
+        if self.connection is None:
+            self.connection = library.connected(self.path)
+            self.connection.setblocking(False)
+        try:
+            self.text += self.connection.recv(65536).decode(errors="replace").replace("\r", "")
+        except BlockingIOError:
+            pass
+        return self.text
+
+    def wait(self, pattern):
+        """What came up to where that pattern ends, which is then gone."""
+        assert library.machine.wait_until(lambda: re.search(pattern, self.read())), self.text
+        found = re.search(pattern, self.text)
+        before, self.text = self.text[:found.end()], self.text[found.end():]
+        return before
+
+    def send(self, line):
+        self.read()
+        self.connection.sendall(line.encode() + b"\r")
+
+    def run(self, line):
+        """Types a command at the prompt; its answer."""
+        self.send(line)
+        self.wait(re.escape(line) + "\n")
+        return self.wait("cambium> $")[:-len("cambium> ")]
+
+
+def listed(text):
+    """{path: what stands behind its server}."""
+    return {path: note for path, note in re.findall(r"^(/\S+) +\w+ +(.*)$", text, re.M)}
+
+
+def test_log_and_shell_go_to_another_port_and_back(boot, tmp_path):
+    port = Port(tmp_path)
+    machine = boot(extra=["-serial", f"unix:{port.path},server=on,wait=off"])
+    machine.prompt()
+    assert port.read() == ""  # QEMU keeps nothing for who comes later
+    assert listed(machine.run("console")) == {FIRST: "the console, as at boot", SECOND: ""}
+    assert "console: /x is no serial port" in machine.run("console use /x") and machine.status() == 1
+    machine.send("console use pl011@9040000\r")
+    machine.expect(f"console: it goes to {SECOND}")
+    before = len(machine.text)
+    port.wait(rf"console: it is on {SECOND}\n(.*\n)*cambium> ")
+    assert port.run("echo over there") == "over there\n"
+    assert listed(port.run("console")) == {FIRST: "the console at boot", SECOND: "the console"}
+    port.run("kill gpio_keys")
+    machine.send("typed")  # and nobody reads it there
+    port.send("console use pl011@9000000")
+    machine.expect(f"console: it is on {FIRST}")
+    machine.prompt()
+    assert "over there" not in machine.text and "gpio_keys" not in machine.text[before:]
+    machine.expect("typed")
+    machine.send("\x15")  # ^U
+    assert machine.run("echo back") == "back\n"
+    assert listed(machine.run("console")) == {FIRST: "the console, as at boot", SECOND: ""}
