@@ -18,7 +18,7 @@ DESCRIPTION = """\
 Builds, boots Cambium in QEMU (-icount shift=0,sleep=off) under a plugin that counts every executed instruction, runs
 bin/bench at the prompt, and prints a table: virt (GICv2, cortex-a72, one core), which the goals are for, and raspi3b and
 raspi4b (with their four cores, of which one runs) if there is a device tree for them; virt once more with a GICv3 for
-irq_to_driver_gicv3. Barriers, TLB maintenance and device accesses each count as one instruction here and far more on
+irq_to_driver_gicv3, and with somebody at its console for the keys serial_*. Barriers, TLB maintenance and device accesses each count as one instruction here and far more on
 silicon, so they are also shown apart.
 """
 MACHINES = ("virt", *machine.BOARDS)
@@ -126,17 +126,49 @@ def count(timeout, gic=2, board="virt", traced=False):
             return f.read().splitlines(), printed
 
 
+# As servers/app/bench/serial.h says.
+SERIAL_BYTES, SERIAL_KEYS = 65536, 100
+
+
+def count_serial(timeout, traced=False):
+    """The lines of the plugin for `bench serial` on virt. Idle time passes as on the host: else it would jump to the next timer,
+    and what the system does once a second would be done for every key."""
+    with tempfile.TemporaryDirectory(prefix="cambium-") as folder:
+        out = os.path.join(folder, "counts")
+        command = machine.command(memory="1024", extra=["-icount", "shift=0", "-seed", "1", "-plugin",
+                                                        f"{compile_plugin()},out={out}"])
+        with machine.Machine(command, timeout=timeout) as m:
+            m.prompt()
+            if traced:
+                m.run("trace start")
+            m.send("bench serial\r")
+            m.expect("now send the bytes")
+            paste = "paste " * (SERIAL_BYTES // 6) + "end."
+            while paste:
+                paste = paste[m.child.send(paste[:4096]):]
+            m.expect("now press the keys")
+            for n in range(SERIAL_KEYS):
+                m.send("+-"[n % 2])
+                m.expect(["\\+", "-"][n % 2])
+            m.prompt()
+            m.send("bench exit\r")
+            m.ended()
+        with open(out, encoding="utf-8") as f:
+            return f.read().splitlines()
+
+
 # ---- reading ----
 
-def keys_in_order():
-    with open(os.path.join(build.ROOT, "servers/app/bench/keys.def"), encoding="utf-8") as f:
+def keys_in_order(name="keys"):
+    """Of the guest's series, as servers/app/bench/NAME.def says."""
+    with open(os.path.join(build.ROOT, f"servers/app/bench/{name}.def"), encoding="utf-8") as f:
         return re.findall(r"^KEY\((\w+)\)", f.read(), re.M)
 
 
-def parse(lines):
+def parse(lines, keys="keys"):
     """({key: [values]}, {mark: value}, (longest, address before, total)); a value is a dict of COUNTERS and total."""
     series, marks, longest = {}, {}, None
-    names = keys_in_order()
+    names = keys_in_order(keys)
     for line in lines:
         what, *rest = line.split()
         if what == "longest":
@@ -166,6 +198,8 @@ def reduced(values, how):
         return None
     if how == "half":
         return {name: number / 2 for name, number in middle(values).items()}
+    if how == "byte":
+        return {name: number / goals.LAP_BYTES for name, number in middle(values).items()}
     if how == "spikes":
         base = middle(values)
         spikes = [v for v in values if v["total"] > base["total"] + 10]
@@ -217,14 +251,21 @@ def result_of(value, **more):
     return {"measured": value["total"], **value, **more} if value else {"measured": None}
 
 
+def of_series(lines, keys):
+    """{key: result} of the series in a list of the guest's."""
+    series, results, names = parse(lines, keys)[0], {}, keys_in_order(keys)
+    for key, (_, _, how) in goals.GOALS.items():
+        name = goals.SERIES_OF.get(key, key)
+        if how and name in names:
+            values = series.get(name, [])
+            results[key] = result_of(reduced(values, how), values=len(values))
+    return results
+
+
 def of_run(lines, board):
     """{key: result} of one run of the guest."""
-    series, marks, longest = parse(lines)
-    results = {}
-    for key, (_, _, how) in goals.GOALS.items():
-        if how:
-            values = series.get(goals.SERIES_OF.get(key, key), [])
-            results[key] = result_of(reduced(values, how), values=len(values))
+    _, marks, longest = parse(lines)
+    results = of_series(lines, "keys")
     for key, mark in (("boot_first_user", "first_user"), ("boot_prompt", "prompt")):
         results[key] = result_of(marks.get(mark))
     if f"irq_to_driver_{board}" in goals.GOALS:  # has a goal of its own
@@ -253,6 +294,7 @@ def measure(machines, timeout, traced=False):
         if board == "virt":
             values = parse(count(timeout, gic=3, traced=traced)[0])[0].get("irq_to_driver", [])
             results[board]["irq_to_driver_gicv3"] = result_of(reduced(values, "median"), values=len(values))
+            results[board].update(of_series(count_serial(timeout, traced), "serial_keys"))
             results[board].update(size())
     return results, printed
 

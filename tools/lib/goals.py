@@ -2,7 +2,7 @@
 """Every key of tools/bench: what it measures, the goal (at most), and how its values are taken from a series.
 
 Values of a series are totals of executed instructions: `median` of all; `half`: a lap is two of it; `spikes`: what the
-interrupted laps of an idle loop cost more than the others; `first` and `second`: of pairs.
+interrupted laps of an idle loop cost more than the others; `first` and `second`: of pairs; `byte`: a lap is LAP_BYTES of it.
 """
 
 # key: (metric, goal, how) ; how is None for what the runner measures by itself
@@ -28,10 +28,15 @@ GOALS = {
     "process_life": ("program of the archive started by init, run, destroyed", 60000, "median"),
     "boot_first_user": ("reset to the first user instruction", 1500000, None),
     "boot_prompt": ("reset to the shell's prompt", 20000000, None),
+    "serial_rx_byte": ("PL011: a byte of a 64 KiB paste into a program that reads raw", 60, "byte"),
+    "serial_tx_byte": ("PL011: a byte of 64 KiB that a program prints", 30, "byte"),
+    "serial_echo": ("PL011: a key pressed, to a program, and its echo back", 2500, "median"),
     "kernel_text": ("bytes of kernel code, without libfdt and boot code", 32768, None),
     "kernel_lines": ("lines of the kernel's .c, .h and .S, without blanks and comments", 5000, None),
     "masked_longest": ("longest stretch in which an interrupt would have to wait", 5000, None),
 }
+
+LAP_BYTES = 4096  # servers/app/bench/serial.h
 
 # A series that gives a second key.
 SERIES_OF = {"irq_ack_whole": "irq_ack"}

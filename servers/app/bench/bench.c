@@ -4,7 +4,7 @@
  * By itself it says how long each series took on the clock of this machine; under tools/bench the markers make QEMU count
  * instructions. What needs a second address space needs bench-peer, which is there if the tree has its node.
  *
- * usage: bench [exit]    exit: ends QEMU under tools/bench
+ * usage: bench [serial | exit]    serial: serial.c, for which somebody has to type; exit: ends QEMU under tools/bench
  */
 #include <cambium/client.h>
 #include <cambium/ipc.h>
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "marker.h"
+#include "serial.h"
 
 PROGRAM_NEEDS("bench +spawn +create");
 
@@ -371,8 +372,11 @@ int main(int argc, char **argv)
         MARK(MARK_EXIT);
         return 0;
     }
+    if (argc == 2 && !strcmp(argv[1], "serial")) {
+        return bench_serial();
+    }
     if (argc > 1) {
-        printf("usage: bench\n");
+        printf("usage: bench [serial]\n");
         return 2;
     }
     err = sys_port_create(&b.port);
