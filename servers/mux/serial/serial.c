@@ -12,8 +12,9 @@
 #include <cambium/start.h>
 #include <string.h>
 
-DEV_MATCH_TABLE struct dev_match serial_match[] = { DEV_MATCH(
-    "console", "serial", "stdout-path opens serial", MATCH_SERVICE) };
+DEV_MATCH_TABLE struct dev_match serial_match[] = {
+    DEV_MATCH("console", "serial", "stdout-path opens serial", MATCH_SERVICE),
+};
 
 /* Requests end in one of these; KEPT: the answer comes later, by event_answer. */
 #define KEPT 1
