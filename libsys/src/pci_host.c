@@ -48,10 +48,6 @@ void pci_command_write(struct pci_host *h, struct pci_function *f, uint16_t comm
 
 /* ---- the tree ---- */
 
-enum { PHYS_SPACE_IO = 1, PHYS_SPACE_64 = 3 };
-#define PHYS_SPACE    FIELD(25, 24)
-#define PHYS_PREFETCH BIT(30)
-
 static status_t apertures_read(struct pci_host *h)
 {
     struct tree_aperture t;
@@ -64,7 +60,7 @@ static status_t apertures_read(struct pci_host *h)
         if (err != E_OK && err != E_RANGE) {
             return err;
         }
-        if (err != E_OK || space == 0 || t.len == 0) {
+        if (err != E_OK || space == PHYS_CONFIG || t.len == 0) {
             continue; /* not the CPU's, or configuration space: that is in reg */
         }
         if (h->aperture_count == PCI_APERTURES_MAX) {
@@ -75,8 +71,8 @@ static status_t apertures_read(struct pci_host *h)
                                     .cpu = t.cpu,
                                     .len = t.len,
                                     .entry = entry,
-                                    .is_io = space == PHYS_SPACE_IO,
-                                    .is_64 = space == PHYS_SPACE_64,
+                                    .is_io = space == PHYS_IO,
+                                    .is_64 = space == PHYS_MEMORY_64,
                                     .is_prefetch = (t.space & PHYS_PREFETCH) != 0 };
         h->aperture_count++;
     }

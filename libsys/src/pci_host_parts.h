@@ -54,6 +54,18 @@ bool pci_aperture_has(const struct pci_aperture *a, enum pci_space space);
 /* The CPU's address for a range that is placed. */
 uint64_t pci_range_cpu(const struct pci_host *h, const struct pci_range *r);
 
+/* The first cell of an address in the tree (PCI Bus Binding, 2.2.1.1). */
+#define PHYS_FIXED    BIT(31) /* assigned-addresses: it is no offset */
+#define PHYS_PREFETCH BIT(30)
+#define PHYS_SPACE    FIELD(25, 24)
+enum { PHYS_CONFIG = 0, PHYS_IO = 1, PHYS_MEMORY = 2, PHYS_MEMORY_64 = 3 };
+#define PHYS_ID       FIELD(23, 8)
+#define PHYS_FUNCTION FIELD(15, 8)
+#define PHYS_REGISTER FIELD(7, 0)
+
+/* pci_host_blob.c: the first `count` functions as a device tree; its length, 0: it has no room in `len` bytes. */
+uint32_t pci_blob_write(struct pci_host *h, unsigned count, void *out, uint32_t len);
+
 /* pci_host_nodes.c: finds the functions that the tree has; hands all others to init, and finds them then. */
 void pci_nodes_find(struct pci_host *h);
 void pci_nodes_grow(struct pci_host *h);

@@ -71,9 +71,11 @@ static struct items items_of(struct pci_host *h, const struct pci_function *brid
 static struct pci_range *items_next(struct items *i)
 {
     for (; i->f < i->end; i->f++, i->next = 0) {
-        while (i->next < PCI_RANGES) {
+        unsigned end = i->f->is_bridge ? PCI_RANGES : PCI_BARS;
+        while (i->next < end) {
             struct pci_range *r = &i->f->ranges[i->next++];
-            if (r->space == i->space && pci_range_is_placed(r) && r != &i->f->ranges[PCI_ROM]) {
+            i->next = i->next == 2 && i->f->is_bridge ? PCI_WINDOW : i->next; /* it has two BARs */
+            if (r->len != 0 && r->space == i->space && pci_range_is_placed(r)) {
                 return r;
             }
         }
