@@ -40,6 +40,7 @@ static void config_write(unsigned window, uint32_t offset, uint32_t value)
 static void a_function_has_a_page_of_the_window(void **state)
 {
     (void)state;
+    fake.derive_error = E_BUDGET; /* all by the long window */
     fake_mmio_hooks(config_read, config_write);
     fake_call(1 << 20, PCI_OP_FUNCTION, 0, 0);
     fake_run(ecam_main);
@@ -53,11 +54,36 @@ static void a_function_has_a_page_of_the_window(void **state)
     assert_int_equal(fake_count(FAKE_READ, 0, 0xf8000), 1);
 }
 
-static void buses_beyond_the_window_have_nobody(void **state)
+static void who_is_asked_twice_gets_a_window(void **state)
 {
-    struct ecam e = { .config = fake_mmio_window(0, FAKE_WINDOW_LEN), .host = { .bridge = &e } };
+    static struct ecam e;
 
     (void)state;
+    e = (struct ecam){ .config = fake_mmio_window(0, FAKE_WINDOW_LEN), .config_pa = 1 << 30 };
+    e.host.bridge = &e;
+    fake_mmio_set(0, 0x8004, 7);
+    assert_int_equal(ecam_read(&e.host, 8, 4), 7);
+    assert_int_equal(fake.derived_len, 0);
+    fake_mmio_set(0, 4, 9); /* the fake's windows all begin with the first */
+    assert_int_equal(ecam_read(&e.host, 8, 4), 9);
+    assert_int_equal(fake.derived_pa, (1 << 30) + 0x8000);
+    assert_int_equal(fake.derived_len, 0x1000);
+    ecam_write(&e.host, 8, 4, 11);
+    assert_int_equal(fake_mmio_get(0, 4), 11);
+    (void)ecam_read(&e.host, 9, 4); /* another function of the device has the same place */
+    (void)ecam_read(&e.host, 9, 4);
+    assert_int_equal(fake.derived_pa, (1 << 30) + 0x9000);
+    assert_int_equal(fake_count(FAKE_CLOSE, FAKE_DERIVED, 0), 1);
+}
+
+static void buses_beyond_the_window_have_nobody(void **state)
+{
+    static struct ecam e;
+
+    (void)state;
+    e = (struct ecam){ .config = fake_mmio_window(0, FAKE_WINDOW_LEN), .last_id = PCI_NONE };
+    e.host.bridge = &e;
+    fake.derive_error = E_BUDGET;
     fake_mmio_set(0, 0x1004, 7);
     assert_int_equal(ecam_read(&e.host, 1, 4), 7);
     assert_int_equal(ecam_read(&e.host, 0x100, 4), ~0u);
@@ -87,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_function_has_a_page_of_the_window, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_is_asked_twice_gets_a_window, setup, teardown),
         cmocka_unit_test_setup_teardown(buses_beyond_the_window_have_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_missing_ends_the_start, setup, teardown),
     };
