@@ -3,6 +3,7 @@
  */
 #include <cambium/client.h>
 #include <cambium/start.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <tree.h>
@@ -48,13 +49,20 @@ void pci_command_write(struct pci_host *h, struct pci_function *f, uint16_t comm
 
 /* ---- the tree ---- */
 
+enum { APERTURE_MIN = (3 + 1 + 2) * 4 }; /* bytes of an entry of ranges, at least */
+
 static status_t apertures_read(struct pci_host *h)
 {
     struct tree_aperture t;
     status_t err;
+    int len = 0;
 
+    /* each question walks the tree: none for an entry that cannot be */
+    (void)tree_prop(h->node.tree, h->node.offset, "ranges", &len);
     for (unsigned entry = 0;
-         (err = tree_aperture(h->node.tree, h->node.offset, entry, &t)) != E_NOTFOUND; entry++) {
+         (int)entry < len / APERTURE_MIN &&
+         (err = tree_aperture(h->node.tree, h->node.offset, entry, &t)) != E_NOTFOUND;
+         entry++) {
         struct pci_aperture *a = &h->apertures[h->aperture_count];
         uint32_t space = field_get(PHYS_SPACE, t.space);
         if (err != E_OK && err != E_RANGE) {
@@ -109,12 +117,14 @@ static bool probe_only_read(const void *tree)
 status_t pci_host_open(struct pci_host *h, struct node node, const struct pci_host_ops *ops,
                        void *bridge)
 {
-    memset(h, 0, sizeof(*h));
+    memset(h, 0, offsetof(struct pci_host, irq));
+    h->irq.ops = NULL;
+    h->irq.silent_ns = 0;
+    h->irq.line_count = h->irq.route_count = 0;
     h->node = node;
     h->ops = ops;
     h->bridge = bridge;
     h->init = start_handle("init");
-    pci_intx_open(h);
     status_t err = buses_read(h);
     if (err) {
         log_error("bus-range makes no sense");

@@ -102,8 +102,13 @@ static const struct irq_server_ops line_ops = { .close = line_release,
                                                 .held = line_held,
                                                 .number = line_number };
 
-void pci_intx_open(struct pci_host *h)
+/* Before the first line; most hosts never need one. */
+static void intx_open(struct pci_host *h)
 {
+    if (h->irq.ops != NULL) {
+        return;
+    }
+    memset(&h->irq, 0, sizeof(h->irq));
     h->irq.ops = &line_ops;
     h->irq.lines = h->irq_lines;
     h->irq.watch = h->irq_watch;
@@ -170,6 +175,7 @@ static status_t route_open(struct pci_host *h, struct pci_function *f)
     if (f->pin == 0) {
         return E_NOTFOUND;
     }
+    intx_open(h);
     unsigned pin = pin_on_root(h, f, &id);
     status_t err = tree_interrupt_row(h->node.tree, h->node.offset, (uint32_t)id << 8, pin, &index);
     err = err ? err : line_find(h, index, &line);
@@ -208,6 +214,9 @@ status_t pci_intx_request(struct pci_host *h, struct pci_function *f, struct msg
     uint32_t op = info_op(m->info);
     status_t err = op == IRQ_OP_ATTACH && f->mode == PCI_IRQ_NONE ? route_open(h, f) : E_OK;
 
+    if (h->irq.ops == NULL) {
+        return E_NOTFOUND; /* nobody has a line */
+    }
     err = err ? err : irq_server_request(&h->irq, (uint32_t)f->node, m);
     if (err) {
         return err;

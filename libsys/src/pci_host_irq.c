@@ -65,7 +65,7 @@ static status_t serve_stat(struct pci_host *h, struct msg *m)
 {
     uint64_t from = m->w[0];
     struct msg line = { .info = m->info, .w = { m->w[0], m->w[1] } }, message;
-    status_t err = irq_server_request(&h->irq, 0, &line);
+    status_t err = h->irq.ops != NULL ? irq_server_request(&h->irq, 0, &line) : E_NOTFOUND;
     status_t message_err = messages_stat(h, from, &message);
 
     if (err != E_OK && message_err != E_OK) {

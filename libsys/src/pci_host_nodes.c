@@ -18,19 +18,24 @@ enum { BLOB_LEN = 64 * 1024, ROW_CELLS = 5 /* of reg and assigned-addresses */ }
 
 /* ---- found ---- */
 
-/* The child of `parent` that stands for a device and function. */
-static int node_below(const void *tree, int parent, unsigned id)
+/* The function on the bus behind `bridge` (NULL: the root bus) that a node stands for, by device and function; NULL: none. */
+static struct pci_function *function_of(struct pci_host *h, const struct pci_function *bridge,
+                                        int node)
 {
-    for (int node = tree_next_child(tree, parent, -1); node >= 0;
-         node = tree_next_child(tree, parent, node)) {
-        int len = 0;
-        const fdt32_t *reg = tree_prop(tree, node, "reg", &len);
-        if (reg != NULL && len >= ROW_CELLS * 4 && (fdt32_ld(reg) & PHYS_SPACE) == 0 &&
-            field_get(PHYS_FUNCTION, fdt32_ld(reg)) == (id & 0xff)) {
-            return node;
+    int len = 0;
+    const fdt32_t *reg = tree_prop(h->node.tree, node, "reg", &len);
+    unsigned count;
+    struct pci_function *f = pci_bus_functions(h, bridge, &count);
+
+    if (reg == NULL || len < ROW_CELLS * 4 || field_get(PHYS_SPACE, fdt32_ld(reg)) != PHYS_CONFIG) {
+        return NULL;
+    }
+    for (; count != 0; count--, f++) {
+        if (field_get(PHYS_FUNCTION, fdt32_ld(reg)) == (f->id & 0xffu)) {
+            return f->state == PCI_STATE_OK ? f : NULL;
         }
     }
-    return -1;
+    return NULL;
 }
 
 static bool node_is_ours(const void *tree, const struct pci_function *f)
@@ -42,15 +47,25 @@ static bool node_is_ours(const void *tree, const struct pci_function *f)
            tree_u32(tree, f->node, "class-code", &class) == E_OK && class == f->class_code;
 }
 
-/* Of those without one; bridges stand before what is behind them. */
+/* Gives functions their nodes: one walk over all that is below the host bridge. */
 static void nodes_look(struct pci_host *h)
 {
-    for (unsigned i = 0; i < h->function_count; i++) {
-        struct pci_function *f = &h->functions[i];
-        const struct pci_function *bridge = pci_function_parent(h, f);
-        int parent = bridge != NULL ? bridge->node : h->node.offset;
-        if (f->node < 0 && parent >= 0 && f->state == PCI_STATE_OK) {
-            f->node = node_below(h->node.tree, parent, f->id);
+    struct pci_function *above[TREE_MAX_DEPTH] = {
+        NULL
+    };                        /* the bridges on the way; [0]: none, the root bus */
+    int depth = 0, known = 0; /* levels of the way that are bridges */
+
+    for (int node = tree_next(h->node.tree, h->node.offset, &depth);
+         node >= 0 && depth > 0 && depth < TREE_MAX_DEPTH;
+         node = tree_next(h->node.tree, node, &depth)) {
+        known = depth <= known ? depth - 1 : known;
+        struct pci_function *f = known == depth - 1 ? function_of(h, above[depth - 1], node) : NULL;
+        if (f != NULL) {
+            f->node = node;
+        }
+        if (f != NULL && f->is_bridge) {
+            above[depth] = f;
+            known = depth;
         }
     }
 }

@@ -83,7 +83,6 @@ status_t pci_function_enable(struct pci_host *h, struct pci_function *f, uint16_
 status_t pci_function_reset(struct pci_host *h, struct pci_function *f) WARN_UNUSED;
 
 /* pci_host_intx.c: lines. */
-void pci_intx_open(struct pci_host *h);
 /* IRQ_OP_* of a function that has its line (or wants it, as ATTACH says). */
 status_t pci_intx_request(struct pci_host *h, struct pci_function *f, struct msg *m) WARN_UNUSED;
 /* The parent's line fired; it stays shut until all who have it have answered. */

@@ -391,6 +391,9 @@ static void bus_place(struct pci_host *h, const struct pci_function *bridge, enu
     static struct tree_ranges list; /* too long for a stack */
     struct pci_function *f = NULL;
 
+    if (bridge != NULL && bridge->ranges[PCI_WINDOW + space].len == 0) {
+        return; /* nothing behind it wants to be there */
+    }
     free_begin(h, bridge, space, &list);
     if (!free_take(h, bridge, &list)) {
         list.count = 0;
@@ -404,6 +407,20 @@ static void bus_place(struct pci_host *h, const struct pci_function *bridge, enu
     }
 }
 
+/* Whether any BAR is to be in that space. */
+static bool is_wanted(const struct pci_host *h, enum pci_space space)
+{
+    for (unsigned i = 0; i < h->function_count; i++) {
+        const struct pci_function *f = &h->functions[i];
+        for (unsigned n = 0; n < (f->is_bridge ? 2 : PCI_BARS); n++) {
+            if (f->ranges[n].len != 0 && f->ranges[n].space == space) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void pci_place(struct pci_host *h)
 {
     for (unsigned i = 0; i < h->function_count; i++) {
@@ -411,6 +428,9 @@ void pci_place(struct pci_host *h)
         function_fix(h, &h->functions[i]);
     }
     for (unsigned space = 0; space < PCI_SPACES; space++) {
+        if (!is_wanted(h, space)) {
+            continue; /* all windows for it are closed, or stay */
+        }
         windows_size(h, space, NULL);
         bus_place(h, NULL, space);
         for (unsigned i = 0; i < h->function_count; i++) {

@@ -122,14 +122,15 @@ struct pci_host {
     unsigned aperture_count;
     struct pci_aperture apertures[PCI_APERTURES_MAX];
     unsigned function_count, root_count; /* the first ones are on the root bus */
-    struct pci_function functions[PCI_FUNCTIONS_MAX]; /* those of a bus together, behind their bridge */
-    uint16_t order[PCI_FUNCTIONS_MAX];   /* ascending by id */
     unsigned line_count;
     struct pci_line lines[PCI_LINES_MAX];
     struct irq_line irq_lines[PCI_LINES_MAX + 1];
     struct irq_watch irq_watch[PCI_LINES_MAX];
-    struct irq_server irq; /* INTx: who has which of these lines */
     char name[16];         /* pci_function_name */
+    /* from here on not zeroed at once: most of it is never used */
+    struct irq_server irq; /* INTx: who has which of these lines; without `ops`: nobody had one yet */
+    uint16_t order[PCI_FUNCTIONS_MAX];                /* numbers of functions, ascending by id */
+    struct pci_function functions[PCI_FUNCTIONS_MAX]; /* those of a bus together, behind their bridge */
 };
 
 /* Reads what the tree says of the bridge; nothing is touched. Errors, with a line in the log: E_FORMAT: bus-range makes no
