@@ -240,7 +240,7 @@ void event_hold(struct event *ev)
 
 void event_done(struct event *ev, status_t status)
 {
-    if (!unfinished && ev->kind == EV_IRQ && (fake.held & 1u << ev->irq) != 0) {
+    if (ev->kind == EV_IRQ && (fake.held & 1u << ev->irq) != 0) {
         fake.held &= ~(1u << ev->irq);
         fake_trace_add(FAKE_DONE, (uint64_t)status, ev->kind, ev->irq);
         return;

@@ -3,6 +3,7 @@
  */
 #include "pci_world.h"
 #include <cambium/proto/init.h>
+#include <cambium/proto/msi.h>
 #include <libfdt.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,8 +55,39 @@ static void graft(const void *from_tree, int from, int to)
     }
 }
 
-static status_t init_call(handle_t port, struct msg *m)
+static status_t msi_call(struct msg *m)
 {
+    switch (info_op(m->info)) {
+    case MSI_OP_ALLOC:
+        if (m->w[1] > world.msi_max) {
+            return E_FULL;
+        }
+        world.msi_allocs++;
+        m->w[1] = m->w[0] % 256 * 32 + world.msi_data;
+        m->w[2] = m->w[1] + 100;
+        m->w[0] = world.msi_address;
+        return E_OK;
+    case MSI_OP_FREE:
+        world.msi_frees++;
+        return E_OK;
+    case MSI_OP_ATTACH:
+        world.msi_attaches += world.msi_attach_error == E_OK;
+        world.msi_bits = m->w[2];
+        world.msi_port = (handle_t)m->w[7];
+        return info_handles(m->info) == 1 ? world.msi_attach_error : E_INVAL;
+    case MSI_OP_DETACH:
+        world.msi_detaches++;
+        return E_OK;
+    default:
+        return E_NOSYS;
+    }
+}
+
+static status_t world_call(handle_t port, struct msg *m)
+{
+    if (port == start_handle("msi-parent 0")) {
+        return msi_call(m);
+    }
     if (port != start_handle("init")) {
         return E_HANDLE;
     }
@@ -151,7 +183,9 @@ void pci_world_reset(const struct pci_world_aperture *apertures, unsigned count,
     world.tree = tree;
     fake.node = (struct node){ tree, fdt_path_offset(tree, "/pcie@10000000") };
     MUST(fake.node.offset);
-    fake.call = init_call;
+    fake.call = world_call;
+    world.msi_address = 0x8020040;
+    world.msi_max = 32;
     fake.reserve_at = blob;
     fake.reserve_len = sizeof(blob);
 }

@@ -12,6 +12,14 @@ struct pci_world {
     void *tree;
     status_t grow_error;
     unsigned grown; /* INIT_OP_GROW that init did */
+    /* the controller of messages: vectors of requester R have address `msi_address`, data R % 256 * 32 and so on, line that + 100 */
+    uint64_t msi_address;
+    uint32_t msi_data;      /* added to each */
+    unsigned msi_max;       /* vectors in one piece; 0: E_FULL always */
+    status_t msi_attach_error;
+    unsigned msi_allocs, msi_frees, msi_attaches, msi_detaches;
+    uint64_t msi_bits;      /* of the last attach, */
+    handle_t msi_port;      /* and whom it tells */
 };
 extern struct pci_world world;
 
