@@ -124,6 +124,14 @@ status_t irq_message_serve(struct irq_server *s, uint32_t node, const struct msg
     return E_OK;
 }
 
+status_t irq_message_frame(struct irq_server *s, uint32_t node, struct msg *m)
+{
+    if (s->ops->frame == NULL) {
+        return E_NOSYS;
+    }
+    return is_frame(s, node) ? s->ops->frame(s, m->w) : E_RIGHTS;
+}
+
 /* Of IRQ_SAMPLE_EVENTS messages the last was released. */
 static void message_sample(struct irq_server *s, struct irq_line *message)
 {

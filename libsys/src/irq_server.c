@@ -450,6 +450,9 @@ status_t irq_server_request(struct irq_server *s, uint32_t node, struct msg *m)
         err = irq_message_serve(s, node, m, given);
         given = m->w[1] != 0 ? 0 : given; /* as with ATTACH */
         break;
+    case IRQ_OP_FRAME:
+        err = irq_message_frame(s, node, m);
+        break;
     }
     if (given != 0 && err == E_OK) {
         (void)sys_handle_close(given); /* not wanted: it must not fill our table */

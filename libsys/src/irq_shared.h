@@ -29,6 +29,8 @@ static inline bool irq_is_message(const struct irq_server *s, uint32_t line)
 
 /* IRQ_OP_MESSAGE of `node`; E_OK, and bits: the handle is the table's. */
 status_t irq_message_serve(struct irq_server *s, uint32_t node, const struct msg *m, handle_t port) WARN_UNUSED;
+/* IRQ_OP_FRAME of `node`. */
+status_t irq_message_frame(struct irq_server *s, uint32_t node, struct msg *m) WARN_UNUSED;
 /* The message came: who is to be told, if anybody. */
 const struct irq_line *irq_message_fire(struct irq_server *s, uint32_t line);
 /* Detaches all that a frame has. */

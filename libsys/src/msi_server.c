@@ -15,8 +15,21 @@ enum { CALL_TRIES = 3 }; /* of the controller, while it is restarted again and a
 
 /* ---- the controller above ---- */
 
+/* The run that a slot with an owner belongs to. */
+static struct msi_run run_of(const struct msi_server *s, uint32_t slot)
+{
+    const struct msi_slot *v = &s->slots[slot];
+    struct msi_run run = { v->device, slot - v->vector, 1, v->is_shared };
+
+    while (run.first + run.count < s->slot_count && s->slots[run.first + run.count].caller != 0 &&
+           s->slots[run.first + run.count].vector == run.count) {
+        run.count++;
+    }
+    return run;
+}
+
 /* bits 0: nobody is told any more. E_DEAD: it was restarted while we asked; its port lives on, so ask again. */
-static status_t line_tell(const struct msi_server *s, uint32_t slot, uint64_t bits, handle_t port)
+static status_t line_tell(struct msi_server *s, uint32_t slot, uint64_t bits, handle_t port)
 {
     status_t err = E_DEAD;
 
@@ -24,6 +37,10 @@ static status_t line_tell(const struct msi_server *s, uint32_t slot, uint64_t bi
         struct msg m = { msg_info(IRQ_OP_MESSAGE, port != 0, 0),
                          { s->first_line + slot, bits, [7] = port } };
         err = msg_call(s->parent, &m);
+    }
+    if (err == E_OK && s->ops->changed != NULL) {
+        struct msi_run run = run_of(s, slot);
+        s->ops->changed(s, &run, s->slots[slot].vector);
     }
     return err;
 }
@@ -42,41 +59,28 @@ static void slot_detach(struct msi_server *s, uint32_t slot)
 
 /* ---- slots ---- */
 
-static uint32_t vector_count(const struct msi_server *s, uint32_t first)
-{
-    uint32_t count = 1;
-
-    while (first + count < s->slot_count && s->slots[first + count].caller != 0 &&
-           s->slots[first + count].vector == count) {
-        count++;
-    }
-    return count;
-}
-
-/* The slot of the function's vector 0. E_NOTFOUND: it has none. */
+/* The function's run. E_NOTFOUND: it has none. */
 static status_t run_find(const struct msi_server *s, uint32_t caller, uint64_t requester,
-                         uint32_t *out)
+                         struct msi_run *out)
 {
     for (uint32_t slot = 0; slot < s->slot_count; slot++) {
         const struct msi_slot *v = &s->slots[slot];
         if (v->caller == caller && v->requester == requester && v->vector == 0) {
-            *out = slot;
+            *out = run_of(s, slot);
             return E_OK;
         }
     }
     return E_NOTFOUND;
 }
 
-static void run_free(struct msi_server *s, uint32_t first)
+static void run_free(struct msi_server *s, const struct msi_run *run)
 {
-    uint32_t count = vector_count(s, first);
-
-    for (uint32_t slot = first; slot < first + count; slot++) {
-        slot_detach(s, slot);
+    for (uint32_t n = 0; n < run->count; n++) {
+        slot_detach(s, run->first + n);
     }
-    s->ops->unmap(s, s->slots[first].device, first, count);
-    for (uint32_t slot = first; slot < first + count; slot++) {
-        s->slots[slot] = (struct msi_slot){ 0 };
+    s->ops->unmap(s, run);
+    for (uint32_t n = 0; n < run->count; n++) {
+        s->slots[run->first + n] = (struct msi_slot){ 0 };
     }
 }
 
@@ -104,40 +108,54 @@ static status_t run_room(const struct msi_server *s, uint32_t count, uint32_t *o
 
 /* ---- requests ---- */
 
+/* What the tree calls who writes with this ID. E_RANGE: nobody whom it sends here. */
+static status_t device_find(const struct msi_server *s, uint32_t caller, uint64_t writer,
+                            uint32_t *out)
+{
+    struct tree_ref ref;
+
+    /* only init's badges for nodes are that small */
+    if (caller >= tree_len(s->node.tree) || writer > UINT16_MAX ||
+        tree_msi(s->node.tree, (int)caller, (uint32_t)writer, &ref) != E_OK ||
+        ref.node != s->node.offset) {
+        return E_RANGE;
+    }
+    *out = ref.cell_count != 0 ? ref.cells[0] : (uint32_t)writer;
+    return E_OK;
+}
+
 static status_t serve_alloc(struct msi_server *s, uint32_t caller, struct msg *m)
 {
-    uint64_t requester = m->w[0], count = m->w[1];
-    struct tree_ref ref;
-    uint32_t first;
+    uint64_t requester = m->w[0], count = m->w[1], writer = m->w[2];
+    struct msi_run run = { .is_shared = writer != 0 }, old;
     uint64_t data = 0;
 
     if (count == 0 || count > MSI_VECTORS_MAX) {
         return E_INVAL;
     }
-    /* only init's badges for nodes are that small */
-    if (caller >= tree_len(s->node.tree) || requester > UINT16_MAX ||
-        tree_msi(s->node.tree, (int)caller, (uint32_t)requester, &ref) != E_OK ||
-        ref.node != s->node.offset) {
+    run.count = (uint32_t)count;
+    if (requester > UINT16_MAX ||
+        device_find(s, caller, run.is_shared ? writer : requester, &run.device) != E_OK) {
         return E_RANGE;
     }
-    uint32_t device = ref.cell_count != 0 ? ref.cells[0] : (uint32_t)requester;
-    if (run_find(s, caller, requester, &first) == E_OK) {
-        run_free(s, first);
+    if (run_find(s, caller, requester, &old) == E_OK) {
+        run_free(s, &old);
     }
-    status_t err = run_room(s, (uint32_t)count, &first);
-    err = err ? err : s->ops->map(s, device, first, (uint32_t)count, &data);
+    status_t err = run_room(s, run.count, &run.first);
+    err = err ? err : s->ops->map(s, &run, &data);
     if (err) {
         return err;
     }
-    for (uint32_t n = 0; n < count; n++) {
-        s->slots[first + n] = (struct msi_slot){ .caller = caller,
-                                                 .requester = (uint16_t)requester,
-                                                 .vector = (uint16_t)n,
-                                                 .device = device };
+    for (uint32_t n = 0; n < run.count; n++) {
+        s->slots[run.first + n] = (struct msi_slot){ .caller = caller,
+                                                     .requester = (uint16_t)requester,
+                                                     .vector = (uint16_t)n,
+                                                     .device = run.device,
+                                                     .is_shared = run.is_shared };
     }
     m->w[0] = s->address;
     m->w[1] = data;
-    m->w[2] = s->first_line + first;
+    m->w[2] = s->first_line + run.first;
     return E_OK;
 }
 
@@ -145,13 +163,13 @@ static status_t serve_alloc(struct msi_server *s, uint32_t caller, struct msg *m
 static status_t vector_find(const struct msi_server *s, uint32_t caller, const struct msg *m,
                             uint32_t *out)
 {
-    uint32_t first = 0;
-    status_t err = run_find(s, caller, m->w[0], &first);
+    struct msi_run run = { .count = 0 };
+    status_t err = run_find(s, caller, m->w[0], &run);
 
-    if (err || m->w[1] >= vector_count(s, first)) {
+    if (err || m->w[1] >= run.count) {
         return E_NOTFOUND;
     }
-    *out = first + (uint32_t)m->w[1];
+    *out = run.first + (uint32_t)m->w[1];
     return E_OK;
 }
 
@@ -179,6 +197,7 @@ static status_t serve_attach(struct msi_server *s, uint32_t caller, const struct
 static status_t msi_server_request(struct msi_server *s, uint32_t caller, struct msg *m)
 {
     handle_t given = info_handles(m->info) != 0 ? (handle_t)m->w[MSG_WORDS - 1] : 0;
+    struct msi_run run = { .count = 0 };
     uint32_t slot = 0;
     status_t err = E_NOSYS;
 
@@ -187,9 +206,9 @@ static status_t msi_server_request(struct msi_server *s, uint32_t caller, struct
         err = serve_alloc(s, caller, m);
         break;
     case MSI_OP_FREE:
-        err = run_find(s, caller, m->w[0], &slot);
+        err = run_find(s, caller, m->w[0], &run);
         if (!err) {
-            run_free(s, slot);
+            run_free(s, &run);
         }
         break;
     case MSI_OP_ATTACH:
@@ -213,7 +232,8 @@ static void msi_server_closed(struct msi_server *s, uint32_t caller)
 {
     for (uint32_t slot = 0; slot < s->slot_count; slot++) {
         if (s->slots[slot].caller == caller && s->slots[slot].vector == 0) {
-            run_free(s, slot);
+            struct msi_run run = run_of(s, slot);
+            run_free(s, &run);
         }
     }
 }

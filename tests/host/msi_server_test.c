@@ -47,34 +47,45 @@ static status_t call(handle_t port, struct msg *m)
 /* The frame: which device has which slots. */
 static struct {
     uint32_t device[SLOTS]; /* + 1; 0: none */
+    bool is_shared[SLOTS];
+    unsigned changes[SLOTS];
     status_t error;
 } frame;
 
-static status_t map(struct msi_server *s, uint32_t device, uint32_t first, uint32_t count,
-                    uint64_t *out_data)
+static status_t map(struct msi_server *s, const struct msi_run *run, uint64_t *out_data)
 {
     if (frame.error) {
         return frame.error;
     }
-    for (uint32_t i = first; i < first + count; i++) {
+    for (uint32_t i = run->first; i < run->first + run->count; i++) {
         assert_int_equal(frame.device[i], 0);
-        frame.device[i] = device + 1;
+        frame.device[i] = run->device + 1;
+        frame.is_shared[i] = run->is_shared;
     }
-    *out_data = s->line_is_data ? s->first_line + first : 0;
+    *out_data = s->line_is_data ? s->first_line + run->first : 0;
     return E_OK;
 }
 
-static void unmap(struct msi_server *s, uint32_t device, uint32_t first, uint32_t count)
+static void unmap(struct msi_server *s, const struct msi_run *run)
 {
     (void)s;
-    for (uint32_t i = first; i < first + count; i++) {
-        assert_int_equal(frame.device[i], device + 1);
+    for (uint32_t i = run->first; i < run->first + run->count; i++) {
+        assert_int_equal(frame.device[i], run->device + 1);
+        assert_int_equal(frame.is_shared[i], run->is_shared);
         assert_int_equal(gic.line[i].port, 0); /* detached before */
         frame.device[i] = 0;
     }
 }
 
-static const struct msi_server_ops ops = { map, unmap };
+static void changed(struct msi_server *s, const struct msi_run *run, uint32_t vector)
+{
+    (void)s;
+    assert_true(vector < run->count);
+    assert_int_equal(frame.device[run->first + vector], run->device + 1);
+    frame.changes[run->first + vector]++;
+}
+
+static const struct msi_server_ops ops = { map, unmap, changed };
 static struct msi_server msi;
 static void *tree;
 static uint32_t bus, other_bus, frame_bus;
@@ -165,6 +176,40 @@ static void a_function_gets_vectors_and_each_tells_whom_it_names(void **state)
     assert_int_equal(fake_count(FAKE_CLOSE, PORT + 2, 0), 1);
     assert_int_equal(ask(bus, MSI_OP_DETACH, 3, 3, 0, 0), E_OK); /* nothing any more */
     assert_int_equal(fake_count(FAKE_CLOSE, PORT, 0), 0);
+}
+
+static void the_frame_hears_when_the_controller_changed_a_line(void **state)
+{
+    (void)state;
+    assert_int_equal(alloc(bus, 3, 4), E_OK);
+    assert_int_equal(attach(bus, 3, 2, PORT), E_OK);
+    assert_int_equal(frame.changes[2], 1);
+    gic.error = E_IO;
+    assert_int_equal(attach(bus, 3, 2, PORT), E_IO);
+    assert_int_equal(frame.changes[2], 1);
+    gic.error = E_OK;
+    assert_int_equal(rebind(), E_OK);
+    assert_int_equal(frame.changes[2], 2);
+    assert_int_equal(ask(bus, MSI_OP_FREE, 3, 0, 0, 0), E_OK);
+    assert_int_equal(frame.changes[2], 3);
+    assert_int_equal(frame.changes[0] + frame.changes[1] + frame.changes[3], 0);
+}
+
+static void functions_behind_a_bridge_may_share_its_name(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(bus, MSI_OP_ALLOC, 0x1230, 2, 5, 0), E_OK); /* its own ID has no row */
+    assert_int_equal(frame.device[0], 0x8005 + 1);
+    assert_true(frame.is_shared[0]);
+    assert_int_equal(ask(bus, MSI_OP_ALLOC, 0x1238, 2, 5, 0), E_OK);
+    assert_int_equal(frame.device[2], 0x8005 + 1);
+    assert_int_equal(attach(bus, 0x1238, 1, PORT), E_OK);
+    assert_int_equal(gic.line[3].port, PORT);
+    assert_int_equal(attach(bus, 5, 1, PORT), E_NOTFOUND);
+    assert_int_equal(ask(bus, MSI_OP_ALLOC, 3, 1, 0x10, 0), E_RANGE);
+    assert_int_equal(ask(bus, MSI_OP_ALLOC, 3, 1, 0x10005, 0), E_RANGE);
+    assert_int_equal(ask(bus, MSI_OP_FREE, 0x1230, 0, 0, 0), E_OK);
+    assert_int_equal(gic.line[3].port, PORT);
 }
 
 static void who_the_tree_does_not_send_here_gets_nothing(void **state)
@@ -328,6 +373,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(a_function_gets_vectors_and_each_tells_whom_it_names),
+        T(the_frame_hears_when_the_controller_changed_a_line),
+        T(functions_behind_a_bridge_may_share_its_name),
         T(who_the_tree_does_not_send_here_gets_nothing),
         T(nobody_reaches_anothers_vectors),
         T(a_handle_that_nobody_asked_for_is_closed),

@@ -108,6 +108,8 @@ struct irq_server_ops {
     status_t (*gate)(struct irq_server *s, uint32_t line, handle_t *out_device, uint64_t *out_value);
     /* IRQ_OP_MESSAGE: the line that `number` counts, if a message can raise it. E_RANGE. NULL: this controller knows none. */
     status_t (*message)(struct irq_server *s, uint64_t number, uint32_t *out_line);
+    /* IRQ_OP_FRAME's answer, w[0..3]. E_NOSYS, as NULL: no lines wait for a frame. */
+    status_t (*frame)(struct irq_server *s, uint64_t *w);
 };
 
 /* The driver fills the first group and each line's `at` and `bit`, then calls irq_server_read_tree. A message stands in the table

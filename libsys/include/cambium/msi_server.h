@@ -15,21 +15,30 @@ enum { MSI_SLOTS_MAX = 256 };
 
 struct msi_server;
 
-/* The frame's part. None of them waits without a bound. `device` is what the tree calls the function here (its DeviceID, if the frame has
- * such), else its requester ID. */
+/* What one function has: `count` slots from `first` on. `device` is what the tree calls it here (its DeviceID, if the frame has such),
+ * else the requester ID that its writes arrive with; is_shared: others behind the same bridge have that, too. */
+struct msi_run {
+    uint32_t device, first, count;
+    bool is_shared;
+};
+
+/* The frame's part. None of them waits without a bound. */
 struct msi_server_ops {
     /* From now on the device's writes of *out_data + n raise slot `first` + n, for n below `count`; *out_data is a multiple of
      * `count` rounded up to a power of two. Errors: those of MSI_OP_ALLOC. */
-    status_t (*map)(struct msi_server *s, uint32_t device, uint32_t first, uint32_t count, uint64_t *out_data);
+    status_t (*map)(struct msi_server *s, const struct msi_run *run, uint64_t *out_data);
     /* And no longer. */
-    void (*unmap)(struct msi_server *s, uint32_t device, uint32_t first, uint32_t count);
+    void (*unmap)(struct msi_server *s, const struct msi_run *run);
+    /* The controller changed whether the run's vector is delivered. NULL: that concerns nobody here. */
+    void (*changed)(struct msi_server *s, const struct msi_run *run, uint32_t vector);
 };
 
 struct msi_slot {
     uint32_t caller;    /* whose badge; 0: free (the root's node has no functions) */
     uint16_t requester;
     uint16_t vector;    /* which of the function's */
-    uint32_t device;
+    uint32_t device;    /* as in its run */
+    bool is_shared;
     handle_t port;      /* 0: nobody is told */
     uint64_t bits;
 };

@@ -25,20 +25,18 @@ DEV_MATCH_TABLE struct dev_match gicv2m_match[] = {
 };
 
 /* What a device writes is the line's INTID, which the kit has aligned. */
-static status_t gicv2m_map(struct msi_server *s, uint32_t device, uint32_t first, uint32_t count,
-                           uint64_t *out_data)
+static status_t gicv2m_map(struct msi_server *s, const struct msi_run *run, uint64_t *out_data)
 {
-    (void)device, (void)count;
-    *out_data = s->first_line + first;
+    *out_data = s->first_line + run->first;
     return E_OK;
 }
 
-static void gicv2m_unmap(struct msi_server *s, uint32_t device, uint32_t first, uint32_t count)
+static void gicv2m_unmap(struct msi_server *s, const struct msi_run *run)
 {
-    (void)s, (void)device, (void)first, (void)count;
+    (void)s, (void)run;
 }
 
-static const struct msi_server_ops gicv2m_ops = { gicv2m_map, gicv2m_unmap };
+static const struct msi_server_ops gicv2m_ops = { .map = gicv2m_map, .unmap = gicv2m_unmap };
 
 /* Which SPIs: the frame says so, or the tree, if the frame lies (Linux' binding arm,gic.yaml, v2m). */
 static status_t gicv2m_set_up(struct gicv2m *f)

@@ -31,12 +31,15 @@ enum irq_op {
     IRQ_OP_GATE,       /* w0 = index, attached; takes a handle -> handle of a device whose one word releases the line as ACK
                         * does, when w0 is written there. It is revoked with the controller's server. For controllers below
                         * others, whose every interrupt needs it. E_NOSYS: this line has none. E_NOTFOUND: not attached, or shared */
-    IRQ_OP_MESSAGE     /* w0 = the line, as the controller's manual counts (INTID), w1 = bits; handle: NOTIFY of the port of
+    IRQ_OP_MESSAGE,    /* w0 = the line, as the controller's manual counts (INTID), w1 = bits; handle: NOTIFY of the port of
                         * whoever is to be told. Only for servers of `msi-controller` nodes that are children of the
                         * controller's node. Again: replaces; opens it after a storm. Tells once. w1 = 0, without a handle:
                         * nobody any more. E_RIGHTS: no such server; E_NOSYS: this controller knows no messages; E_RANGE: no
                         * message can raise that line; E_BUSY: a node of the tree names it, or another frame has it; E_FULL:
                         * too many; E_NOTFOUND: nobody was to be told; E_INVAL: bits without a handle; E_IO */
+    IRQ_OP_FRAME       /* For the same servers, of frames that bring no lines of their own (ITS) -> w0 = the first line that is
+                        * free for messages, w1 = how many; w2 = physical address, w3 = number of the redistributor that
+                        * takes them (GICR_TYPER.Processor_Number). E_RIGHTS; E_NOSYS: there are none */
 };
 /* MESSAGE, MSI, MSIX: what raises it. A PCI bus's server answers STAT for its functions, with the line's number at the root. */
 enum { IRQ_STAT_EDGE = 1, IRQ_STAT_ACTIVE = 2, IRQ_STAT_STORM = 4, IRQ_STAT_MESSAGE = 8, IRQ_STAT_MSI = 16, IRQ_STAT_MSIX = 32 };

@@ -12,11 +12,13 @@
 #pragma once
 
 enum msi_op {
-    MSI_OP_ALLOC = 1, /* w0 = requester ID, w1 = vectors (1..MSI_VECTORS_MAX) -> w0 = address, w1 = data of vector 0; vector n
+    MSI_OP_ALLOC = 1, /* w0 = requester ID, w1 = vectors (1..MSI_VECTORS_MAX), w2 = the ID that its writes arrive with if a bridge
+                       * above puts in its own (PCIe to PCI), 0: the same -> w0 = address, w1 = data of vector 0; vector n
                        * has data + n, and data is a multiple of the number of vectors rounded up to a power of two (so that
-                       * they suit MSI); w2 = what the first is called at the root of interrupts. What this requester had is
+                       * they suit MSI; for who shares an ID too); w2 = what the first is called at the root of interrupts. What this requester had is
                        * given back before. E_INVAL: no vectors, or more; E_RANGE: the tree gives this bus no such requester
-                       * here; E_FULL: so many are not free in one piece; E_NOMEM, E_BUDGET: no memory for tables; E_IO: the
+                       * here; E_FULL: so many are not free in one piece; E_BUSY: another function's writes arrive with
+                       * that ID, and neither said so; E_NOMEM, E_BUDGET: no memory for tables; E_IO: the
                        * controller does not react */
     MSI_OP_FREE,      /* w0 = requester ID: detached, and given back. E_NOTFOUND: it has none */
     MSI_OP_ATTACH,    /* w0 = requester ID, w1 = vector, w2 = bits; handle: NOTIFY of the driver's port (with TRANSFER). The
