@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * drv/gicv3 against a recording model of distributor and redistributors: what start writes and in which order, which
- * redistributor it takes, extended ranges, attach, acknowledge, storm, and that registers which never change cannot
+ * redistributor it takes, extended ranges, attach, acknowledge, storm, LPIs, and that registers which never change cannot
  * hold it (it runs with interrupts masked: law 7). What it shares with other controllers is irq_server_test.c's.
  */
 int gicv3_main(void);
 #define main gicv3_main
 #include "servers/drv/gicv3/gicv3.c"
+#include "servers/drv/gicv3/lpi.c"
 #undef main
 #include "fake_frame.h"
 #include <libfdt.h>
@@ -26,6 +27,8 @@ enum {
     INTIDS = 5120,
     PORT_A = 61,
     PORT_B = 62,
+    DIST_AT = 0x8000000,
+    REDIST_AT = 0x80a0000,
     WORDS_64 = 1 /* TYPER.ITLinesNumber for 64 INTIDs */
 };
 #define AFFINITY       0x0300020100ull                       /* Aff3 3, Aff2 2, Aff1 1, Aff0 0 */
@@ -48,6 +51,10 @@ static struct model {
     unsigned rwp_reads, dist_rwp, redist_rwp; /* reads that a change takes; left of the last one */
     unsigned wake_reads, asleep;
     unsigned early, are_changes_while_on;
+    bool never_enables; /* EnableLPIs stays 0 */
+    uint32_t
+        baser_keeps; /* bits of the lower halves of PROPBASER and PENDBASER that are as they are set here */
+    uint32_t baser_bits;
 } hw;
 
 static uint8_t blob[8192] __attribute__((aligned(8)));
@@ -113,7 +120,8 @@ static uint32_t model_read(unsigned window, uint32_t offset)
         }
         if (i == hw.own && offset == f->at) {
             hw.redist_rwp -= hw.redist_rwp != 0;
-            return hw.redist_rwp != 0 ? 1u << 3 : 0;
+            return (fake_mmio_get(window, offset) & (hw.never_enables ? 0 : 5)) |
+                   (hw.redist_rwp != 0 ? 1u << 3 : 0);
         }
         if (i == hw.own && offset == f->at + 0x14) {
             hw.asleep -= hw.asleep != 0 && (fake_mmio_get(window, offset) & 2) == 0;
@@ -148,6 +156,9 @@ static void model_write(unsigned window, uint32_t offset, uint32_t value)
     uint32_t before = fake_mmio_get(window, offset);
     uint32_t at = window == DIST ? offset : offset - hw.frames[hw.own].at - 0x10000;
 
+    if (window == 1 && (offset == 0x70 || offset == 0x78)) {
+        value = (value & ~hw.baser_keeps) | hw.baser_bits;
+    }
     fake_mmio_set(window, offset, value);
     if (window == DIST && offset == 0) {
         hw.are_changes_while_on += ((before ^ value) & 0x10) != 0 && ((before | value) & 3) != 0;
@@ -212,6 +223,8 @@ static void build_tree(void)
     (void)fdt_finish_reservemap(blob);
     (void)fdt_begin_node(blob, "");
     CELLS("interrupt-parent", 1);
+    CELLS("#address-cells", 1);
+    CELLS("#size-cells", 1);
     (void)fdt_begin_node(blob, "timer");
     (void)fdt_property_string(blob, "compatible", "arm,armv8-timer");
     INTERRUPTS(n, { 1, 13, 4 }, { 1, 14, 4 }, { 1, 11, 4 });
@@ -220,6 +233,8 @@ static void build_tree(void)
     (void)fdt_property_string(blob, "compatible", "arm,gic-v3");
     CELLS("#interrupt-cells", n);
     CELLS("phandle", 1);
+    CELLS("reg", DIST_AT, 0x10000, REDIST_AT, 0x400000, REDIST_AT + 0x400000, 0x400000,
+          REDIST_AT + 0x800000, 0x400000);
     assert_int_equal(fdt_property(blob, "interrupt-controller", "", 0), 0);
     if (options.regions != 0) {
         CELLS("#redistributor-regions", options.regions);
@@ -669,8 +684,9 @@ static void every_line_has_its_own_intid_and_the_reverse(void **state)
     (void)state;
     for (uint64_t intid = 0; intid < 20000; intid++) {
         uint32_t line = line_of(intid);
-        bool is_line =
-            intid < 1020 || (intid >= 1056 && intid < 1120) || (intid >= 4096 && intid < 5120);
+        bool is_line = intid < 1020 || (intid >= 1056 && intid < 1120) ||
+                       (intid >= 4096 && intid < 5120) ||
+                       (intid >= 8192 && intid < 8192 + LPI_COUNT);
         assert_int_equal(line != IRQ_NONE, is_line);
         if (is_line) {
             assert_int_equal(line, count++); /* ascending, without a gap */
@@ -688,6 +704,9 @@ static void registers_are_those_of_the_manual(void **state)
     static const uint32_t offsets[][2] = {
         { GICD_CTLR, 0 },
         { GICD_TYPER, 4 },
+        { GICR_PROPBASER, 0x70 },
+        { GICR_PENDBASER, 0x78 },
+        { GICR_INVLPIR, 0xa0 },
         { GICD_IGROUPR, 0x80 },
         { GICD_ISENABLER, 0x100 },
         { GICD_ICENABLER, 0x180 },
@@ -1167,6 +1186,212 @@ static void a_frames_message_is_an_edge_of_a_shared_line_completed_at_once(void 
     }
 }
 
+/* ---- LPIs ---- */
+
+enum { TABLES_AT = 0x40000000, STRIDE = 0x10000, LPI = 8192 };
+static uint8_t tables[2 * STRIDE];
+static unsigned barriers_at; /* trace entries before the last barrier */
+
+static void on_barrier(unsigned kind)
+{
+    (void)kind;
+    barriers_at = fake_trace_len;
+}
+
+/* A controller with LPIs, and memory for their tables in which something is left. */
+static void with_lpis(void)
+{
+    memset(tables, 0x55, sizeof(tables));
+    fake.dma_at = tables;
+    fake.dma_bus = TABLES_AT;
+    fake.dma_stride = STRIDE;
+    hw.typer |= 1u << 17 | 15u << 19;
+    hw.frames[0].typer |= 1 | 0x123 << 8;
+    fake_mmio_on_barrier(on_barrier);
+}
+
+/* What main does. */
+static status_t start_with_lpis(void)
+{
+    instance.lpi = (struct lpi){ 0 };
+    lpi_claim(&instance.lpi, fake.node, hw.typer);
+    return start();
+}
+
+static uint64_t written64(uint32_t offset, int *out_at)
+{
+    *out_at = fake_find(FAKE_WRITE64, 1, offset, 0);
+    assert_true(*out_at >= 0);
+    return fake_trace[*out_at].c;
+}
+
+static void the_tables_are_given_before_lpis_are_enabled(void **state)
+{
+    int properties, pending;
+
+    (void)state;
+    with_lpis();
+    assert_int_equal(start_with_lpis(), E_OK);
+    assert_int_equal(fake.dma_flags, INIT_DMA_KEEP);
+    assert_int_equal(fake.dma_len,
+                     0x10000); /* the last one: a multiple of that is an address for it */
+    assert_int_equal(written64(0x70, &properties), TABLES_AT | 1 << 7 | 13);
+    assert_int_equal(written64(0x78, &pending), (TABLES_AT + STRIDE) | 1 << 7 | 1ull << 62);
+    int enabled = fake_find(FAKE_WRITE, 1, 0, 0);
+    assert_true(enabled > properties && enabled > pending);
+    assert_int_equal(fake_trace[enabled].c, 1);
+    assert_true(barriers_at != 0 && (int)barriers_at <= properties);
+    for (unsigned i = 0; i < 8192; i++) {
+        assert_int_equal(tables[i], 0xa2); /* priority, group, off */
+    }
+    assert_int_equal(tables[8192], 0x55);
+    for (unsigned i = STRIDE; i < sizeof(tables); i++) {
+        assert_int_equal(tables[i], 0);
+    }
+    assert_int_equal(fake.log_lines, 0);
+}
+
+static void a_restarted_server_adopts_the_tables_and_what_is_pending(void **state)
+{
+    (void)state;
+    with_lpis();
+    assert_int_equal(start_with_lpis(), E_OK);
+    assert_int_equal(message(LPI + 3), E_OK);
+    tables[STRIDE + 1024] = 8;
+    fake_trace_clear();
+    memset(&instance, 0, sizeof(instance));
+    assert_int_equal(start_with_lpis(), E_OK);
+    assert_int_equal(fake_count(FAKE_WRITE64, 1, 0x70) + fake_count(FAKE_WRITE64, 1, 0x78), 0);
+    assert_int_equal(tables[3], 0xa2); /* off until somebody is told again */
+    assert_int_equal(tables[STRIDE + 1024], 8);
+    assert_int_equal(message(LPI + 3), E_OK);
+    assert_int_equal(tables[3], 0xa3);
+    assert_int_equal(fake.log_lines, 0);
+}
+
+static void an_lpi_is_told_without_touching_the_controller(void **state)
+{
+    (void)state;
+    with_lpis();
+    assert_int_equal(start_with_lpis(), E_OK);
+    assert_int_equal(message(LPI + LPI_COUNT), E_RANGE);
+    assert_int_equal(message(LPI - 1), E_RANGE);
+    assert_int_equal(message(LPI + LPI_COUNT - 1), E_OK);
+    assert_int_equal(tables[LPI_COUNT - 1], 0xa3);
+    fake_trace_clear();
+    handed_over(LPI + LPI_COUNT - 1);
+    handed_over(LPI + LPI_COUNT - 1);
+    assert_int_equal(fake_count(FAKE_NOTIFY, PORT_A, 0x40), 2);
+    handed_over(LPI); /* nobody's */
+    handed_over(LPI + LPI_COUNT);
+    fake_expect_writes(NULL, 0);
+    ask(fdt_path_offset(blob, "/uart"), IRQ_OP_STAT, 100);
+    turn();
+    assert_int_equal(fake.reply.w[0], LPI + LPI_COUNT - 1);
+    assert_int_equal(fake.reply.w[2], 2);
+    assert_int_equal(fake.reply.w[3], IRQ_STAT_EDGE | IRQ_STAT_MESSAGE);
+    fake_receive((int64_t)RECV_CLOSED << 32 | fdt_path_offset(blob, "/gic/its"), 0, 0, 0, 0);
+    turn();
+    assert_int_equal(tables[LPI_COUNT - 1], 0xa2);
+}
+
+static void a_redistributor_that_can_is_told_to_look_again(void **state)
+{
+    (void)state;
+    with_lpis();
+    hw.frames[0].typer |= 1 << 3; /* DirectLPI */
+    assert_int_equal(start_with_lpis(), E_OK);
+    fake_trace_clear();
+    assert_int_equal(message(LPI + 7), E_OK);
+    int at;
+    assert_int_equal(written64(0xa0, &at), LPI + 7);
+    int again = fake_find(FAKE_WRITE64, 1, 0xa0, (unsigned)at + 1);
+    assert_true((int)barriers_at > at && again >= (int)barriers_at); /* the byte first */
+    assert_int_equal(fake_count(FAKE_WRITE64, 1, 0xa0), 2);          /* closed, opened */
+}
+
+static void a_frame_learns_which_lpis_there_are_and_where_they_end(void **state)
+{
+    int its = fdt_path_offset(blob, "/gic/its"), uart = fdt_path_offset(blob, "/uart");
+
+    (void)state;
+    with_lpis();
+    assert_int_equal(start_with_lpis(), E_OK);
+    ask(its, IRQ_OP_FRAME, 0);
+    turn();
+    assert_int_equal(fake.reply_status, E_OK);
+    assert_int_equal(fake.reply.w[0], LPI);
+    assert_int_equal(fake.reply.w[1], LPI_COUNT);
+    assert_int_equal(fake.reply.w[2], REDIST_AT);
+    assert_int_equal(fake.reply.w[3], 0x123);
+    ask(uart, IRQ_OP_FRAME, 0);
+    turn();
+    assert_int_equal(fake.reply_status, E_RIGHTS);
+}
+
+static void check_without_lpis(const char *said)
+{
+    unsigned lines = fake.log_lines;
+
+    assert_int_equal(start_with_lpis(), E_OK);
+    assert_int_equal(fake.log_lines, lines + (said != NULL));
+    assert_true(said == NULL || strstr(fake.log, said) != NULL);
+    assert_int_equal(message(LPI), E_RANGE);
+    ask(fdt_path_offset(blob, "/gic/its"), IRQ_OP_FRAME, 0);
+    turn();
+    assert_int_equal(fake.reply_status, E_NOSYS);
+    handed_over(LPI);
+    assert_int_equal(message(100), E_OK); /* all else works */
+    assert_int_equal(hw.early, 0);
+}
+
+static void without_whom_it_takes_there_are_no_lpis_and_all_else_works(void **state)
+{
+    (void)state;
+    with_lpis();
+    hw.typer &= ~(1u << 17);
+    check_without_lpis(NULL);
+    hw.typer |= 1u << 17;
+    hw.typer &= ~(4u << 19); /* INTIDs of 12 bits */
+    check_without_lpis(NULL);
+    hw.typer |= 4u << 19;
+    options.its_is_off = true;
+    build_tree();
+    check_without_lpis(NULL);
+    options.its_is_off = false;
+    build_tree();
+    fake.dma_error = E_NOMEM;
+    check_without_lpis("no memory");
+    fake.dma_error = E_OK;
+    fake.dma_bus = TABLES_AT + 0x1000;
+    check_without_lpis("no memory");
+    fake.dma_bus = TABLES_AT;
+    hw.frames[0].typer &= ~1u;
+    check_without_lpis("this core's redistributor has none");
+    hw.frames[0].typer |= 1;
+    hw.never_enables = true;
+    check_without_lpis("cannot be enabled");
+}
+
+static void tables_that_are_not_taken_are_seen(void **state)
+{
+    (void)state;
+    with_lpis();
+    hw.baser_keeps = 0xf000000;
+    hw.baser_bits = 0x1000000;
+    check_without_lpis("does not take");
+    hw.baser_keeps = hw.baser_bits = 0;
+    fake_mmio_set(1, 0, 1); /* firmware */
+    fake_mmio_set(1, 0x70, 0x50000000 | 13);
+    check_without_lpis("firmware enabled them");
+    fake_mmio_set(1, 0, 0);
+    hw.baser_keeps = 7 << 7 | 3 << 10; /* it insists on caching */
+    hw.baser_bits = 7 << 7 | 1 << 10;
+    assert_int_equal(start_with_lpis(), E_OK);
+    assert_non_null(strstr(fake.log, "caches a table of LPIs"));
+    assert_int_equal(message(LPI), E_OK);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, setup)
@@ -1203,6 +1428,13 @@ int main(void)
         T(a_line_that_is_quiet_after_its_ack_is_no_storm),
         T(closed_badge_loses_private_and_shared_lines),
         T(a_frames_message_is_an_edge_of_a_shared_line_completed_at_once),
+        T(the_tables_are_given_before_lpis_are_enabled),
+        T(a_restarted_server_adopts_the_tables_and_what_is_pending),
+        T(an_lpi_is_told_without_touching_the_controller),
+        T(a_redistributor_that_can_is_told_to_look_again),
+        T(a_frame_learns_which_lpis_there_are_and_where_they_end),
+        T(without_whom_it_takes_there_are_no_lpis_and_all_else_works),
+        T(tables_that_are_not_taken_are_seen),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     (void)cmocka_run_group_tests(tests, NULL,

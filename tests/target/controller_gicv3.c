@@ -4,6 +4,7 @@
 int gicv3_main(void);
 #define main gicv3_main
 #include "servers/drv/gicv3/gicv3.c"
+#include "servers/drv/gicv3/lpi.c"
 #undef main
 #include "ktest.h"
 

@@ -4,7 +4,7 @@
  * Device:   Arm IHI 0069H; gicv3_regs.h uses its names.
  * Binding:  README.md beside this file (reg: distributor, redistributor regions; three or four interrupt cells).
  * Protocol: <cambium/proto/irq.h>, and the kernel's RECV_INTERRUPT with the INTID in it (IRQ_ROOT_ICC).
- * Not here: cores other than the first, LPIs and the ITS, virtualization.
+ * Not here: cores other than the first, virtualization; the ITS (a server of its own). LPIs are lpi.c's.
  *
  * Who has which line, requests and the loop are <cambium/irq_server.h>'s; here is what the controller does. The kernel
  * acknowledges and drops the priority. Once registered, its thread runs with interrupts masked whatever it serves,
@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <tree.h>
 #include "gicv3_regs.h"
+#include "lpi.h"
 
 enum {
     LINE_PRIORITY = 0xa0, /* of every line: drivers' urgency is the scheduler's business */
@@ -32,7 +33,8 @@ enum {
     /* Lines: SGIs, PPIs and SPIs are their INTID; then come the extended ranges. */
     LINE_EPPI = INTID_SPECIAL,
     LINE_ESPI = LINE_EPPI + INTID_EPPI_END - INTID_EPPI,
-    LINE_COUNT = LINE_ESPI + INTID_ESPI_END - INTID_ESPI
+    LINE_LPI = LINE_ESPI + INTID_ESPI_END - INTID_ESPI,
+    LINE_COUNT = LINE_LPI + LPI_COUNT
 };
 #define AT_PRIVATE                                                                                 \
     BIT(31) /* in a line's `at`: the redistributor's register, not the distributor's */
@@ -45,6 +47,8 @@ struct gicv3_hw {
 struct gicv3 {
     struct irq_server server; /* first */
     struct gicv3_hw hw;
+    struct lpi lpi;
+    uint64_t redist_pa;     /* of the redistributor */
     uint64_t affinity;      /* this core's, as MPIDR_EL1 and IROUTER have it */
     uint32_t spi_end;       /* INTIDs below the special ones that this controller has */
     uint32_t espi_count;    /* INTIDs from INTID_ESPI on */
@@ -65,7 +69,7 @@ static struct gicv3 *gicv3_of(struct irq_server *s)
     return (struct gicv3 *)(void *)s;
 }
 
-/* IRQ_NONE: no line has this INTID (LPIs; the kernel keeps 1020..1023). */
+/* IRQ_NONE: no line has this INTID (the kernel keeps 1020..1023). */
 static uint32_t line_of(uint64_t intid)
 {
     if (intid < INTID_SPECIAL) {
@@ -77,6 +81,9 @@ static uint32_t line_of(uint64_t intid)
     if (intid >= INTID_ESPI && intid < INTID_ESPI_END) {
         return (uint32_t)intid - INTID_ESPI + LINE_ESPI;
     }
+    if (intid >= INTID_LPI && intid < INTID_LPI + LPI_COUNT) {
+        return (uint32_t)intid - INTID_LPI + LINE_LPI;
+    }
     return IRQ_NONE;
 }
 
@@ -85,7 +92,8 @@ static uint32_t intid_of(struct irq_server *s, uint32_t line)
     (void)s;
     return line < LINE_EPPI   ? line
            : line < LINE_ESPI ? line - LINE_EPPI + INTID_EPPI
-                              : line - LINE_ESPI + INTID_ESPI;
+           : line < LINE_LPI  ? line - LINE_ESPI + INTID_ESPI
+                              : line - LINE_LPI + INTID_LPI;
 }
 
 /* A register with something for every line: where it is for SGIs, PPIs (EPPIs behind them) and SPIs, where for ESPIs. */
@@ -225,6 +233,10 @@ static status_t redist_poll(const struct gicv3 *g)
 
 static void gicv3_close(struct irq_server *s, uint32_t line)
 {
+    if (line >= LINE_LPI) {
+        lpi_enable(&gicv3_of(s)->lpi, line - LINE_LPI, false);
+        return; /* it is never active */
+    }
     line_write(s, ICENABLER, line);
     line_write(s, ICACTIVER, line);
 }
@@ -232,6 +244,9 @@ static void gicv3_close(struct irq_server *s, uint32_t line)
 /* A trigger may change only when the closing has arrived (IHI 0069H, GICD_ICFGR). */
 static status_t gicv3_program(struct irq_server *s, uint32_t line, bool edge)
 {
+    if (line >= LINE_LPI) {
+        return E_OK; /* its priority is written with its enable */
+    }
     const struct gicv3 *g = gicv3_of(s);
     struct place p = place_of(line);
     const struct mmio *m = window_of(s, p);
@@ -258,22 +273,29 @@ static status_t gicv3_program(struct irq_server *s, uint32_t line, bool edge)
 
 static void gicv3_open(struct irq_server *s, uint32_t line)
 {
-    line_write(s, ISENABLER, line);
+    if (line >= LINE_LPI) {
+        lpi_enable(&gicv3_of(s)->lpi, line - LINE_LPI, true);
+    } else {
+        line_write(s, ISENABLER, line);
+    }
 }
 
 static void gicv3_release(struct irq_server *s, uint32_t line)
 {
-    line_write(s, ICACTIVER, line);
+    if (line < LINE_LPI) {
+        line_write(s, ICACTIVER, line);
+    }
 }
 
+/* Whether an LPI is pending only the redistributor knows: its table may be older. */
 static bool gicv3_asserted(struct irq_server *s, uint32_t line)
 {
-    return line_read(s, ISPENDR, line);
+    return line < LINE_LPI && line_read(s, ISPENDR, line);
 }
 
 static bool gicv3_held(struct irq_server *s, uint32_t line)
 {
-    return line_read(s, ISACTIVER, line);
+    return line < LINE_LPI && line_read(s, ISACTIVER, line);
 }
 
 static void gicv3_pend(struct irq_server *s, uint32_t line)
@@ -281,13 +303,30 @@ static void gicv3_pend(struct irq_server *s, uint32_t line)
     line_write(s, ISPENDR, line);
 }
 
-/* A frame (GICv2m) raises SPIs. */
+/* A frame raises SPIs (GICv2m) or LPIs (ITS). */
 static status_t gicv3_message(struct irq_server *s, uint64_t number, uint32_t *out_line)
 {
-    if (number < INTID_SPI || number >= gicv3_of(s)->spi_end) {
+    const struct gicv3 *g = gicv3_of(s);
+
+    if ((number < INTID_SPI || number >= g->spi_end) &&
+        (number < INTID_LPI || number - INTID_LPI >= g->lpi.count)) {
         return E_RANGE;
     }
-    *out_line = (uint32_t)number;
+    *out_line = line_of(number);
+    return E_OK;
+}
+
+static status_t gicv3_frame(struct irq_server *s, uint64_t *w)
+{
+    const struct gicv3 *g = gicv3_of(s);
+
+    if (g->lpi.count == 0) {
+        return E_NOSYS;
+    }
+    w[0] = INTID_LPI;
+    w[1] = g->lpi.count;
+    w[2] = g->redist_pa;
+    w[3] = field_get(GICR_TYPER_PROCESSOR_NUMBER, g->lpi.typer);
     return E_OK;
 }
 
@@ -302,6 +341,7 @@ static const struct irq_server_ops gicv3_ops = {
     .pend = gicv3_pend,
     .number = intid_of,
     .message = gicv3_message,
+    .frame = gicv3_frame,
 };
 
 /* ---- the way of an interrupt: irq_server_run's two hot functions ---- */
@@ -342,10 +382,10 @@ static void gicv3_set_up(struct gicv3 *g, uint32_t typer)
     g->server.lines = g->lines;
     g->server.watch = g->watch;
     g->server.line_max = LINE_COUNT;
-    g->server.line_count = LINE_ESPI + g->espi_count;
+    g->server.line_count = g->lpi.count != 0 ? LINE_COUNT : LINE_ESPI + g->espi_count;
     g->server.messages = g->messages;
     g->server.message_max = MESSAGES_MAX;
-    for (uint32_t line = 0; line < LINE_COUNT; line++) {
+    for (uint32_t line = 0; line < LINE_LPI; line++) { /* LPIs have nothing to be released */
         struct place p = place_of(line);
         g->lines[line].at = word_at(p, ICACTIVER, 1) | (p.is_private ? AT_PRIVATE : 0);
         g->lines[line].bit = BIT(p.index % LINES_PER_WORD);
@@ -379,7 +419,13 @@ static status_t gicv3_find_redist(struct gicv3 *g)
         for (unsigned i = 0; i < FRAMES_MAX && at + GICR_LEN <= all.len; i++) {
             typer = mmio_read64(&all, (uint32_t)at + GICR_TYPER);
             if (typer >> GICR_TYPER_AFFINITY_SHIFT == wanted) {
+                struct tree_range reg;
+                status_t err = tree_reg(node.tree, node.offset, region, &reg);
+                if (err) {
+                    return err;
+                }
                 g->private_count = gicv3_private_count(typer);
+                g->redist_pa = reg.base + at;
                 return node_mmio_part(node, region, at, GICR_LEN, &g->hw.redist);
             }
             if ((typer & GICR_TYPER_LAST) != 0) {
@@ -453,6 +499,8 @@ static status_t gicv3_start_redist(struct gicv3 *g)
     if (err) {
         log_error(
             "the redistributor does not wake up, or does not finish a change (GICR_CTLR.RWP)");
+    } else {
+        lpi_start(&g->lpi, &g->hw.redist);
     }
     return err;
 }
@@ -481,7 +529,9 @@ int main(void)
     if (err) {
         return err;
     }
-    gicv3_set_up(g, mmio_read32(&g->hw.dist, GICD_TYPER));
+    uint32_t typer = mmio_read32(&g->hw.dist, GICD_TYPER);
+    lpi_claim(&g->lpi, g->server.node, typer);
+    gicv3_set_up(g, typer);
     err = sys_irq_root(start_handle("device"), g->server.port, IRQ_ROOT_ICC, &g->affinity);
     if (err == E_NOSYS) {
         log_error("this CPU's ICC registers are missing, or firmware keeps them off");
