@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * ps, mem, irq, log: what the kernel and the interrupt controllers tell.
+ * ps, mem, log: what the kernel tells.
  */
 #include "shell.h"
-#include <cambium/proto/irq.h>
 #include <cambium/thread.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -87,90 +86,6 @@ int mem_command(struct shell *sh, int argc, char *argv[])
         printf("  %-12s %10" PRIu64 "\n", kinds[i], w[i]);
     }
     print_dma(sh);
-    return STATUS_OK;
-}
-
-/* ---- irq ---- */
-
-/* The lines that one controller's clients have attached. */
-static status_t print_irq_lines(const struct shell *sh, handle_t irq)
-{
-    for (uint64_t line = 0, sharer = 0;;) {
-        struct msg m = { .info = IRQ_OP_STAT, .w = { line, sharer } };
-        char path[TREE_PATH_LEN] = "?";
-        status_t err = msg_call(irq, &m);
-        if (err != E_OK) {
-            return err == E_NOTFOUND ? E_OK : err;
-        }
-        if (sh->tree != NULL && (int64_t)m.w[1] >= 0) {
-            tree_path(sh->tree, (int)m.w[1], path, sizeof(path));
-        }
-        printf("%5" PRIu64 "  %-8s %10" PRIu64 " %10" PRIu64 "  %s%s%s\n", m.w[0],
-               m.w[3] & IRQ_STAT_EDGE ? "edge" : "level", m.w[2], m.w[5], path,
-               m.w[3] & IRQ_STAT_ACTIVE ? "  (being handled)" : "",
-               m.w[3] & IRQ_STAT_STORM ? "  STORM: masked" : "");
-        sharer = m.w[0] == line ? sharer + 1 : 1;
-        line = m.w[0];
-        if (sharer >= m.w[6]) { /* that was the last who has this line */
-            sharer = 0;
-            line++;
-        }
-    }
-}
-
-/* `name`: a class or a path. */
-static status_t print_controller(const struct shell *sh, const char *name)
-{
-    handle_t irq = 0;
-    status_t err = service_open(name, &irq);
-
-    if (err == E_OK) {
-        err = print_irq_lines(sh, irq);
-        (void)sys_handle_close(irq); /* ours */
-    }
-    return err;
-}
-
-/* The controllers below the first one, each under its path. */
-static status_t print_other_controllers(const struct shell *sh)
-{
-    struct msg m = { .info = INIT_OP_SERVER };
-    char path[TREE_PATH_LEN];
-    status_t worst = E_OK;
-    bool is_first = true;
-
-    for (uint64_t n = 0; sh->tree != NULL && msg_call(sh->init, &m) == E_OK;) {
-        int node = (int32_t)m.w[4], len;
-        if (node >= 0 && tree_prop(sh->tree, node, "interrupt-controller", &len) != NULL) {
-            if (!is_first) {
-                tree_path(sh->tree, node, path, sizeof(path));
-                printf("%s\n", path);
-                status_t err = print_controller(sh, path);
-                worst = err != E_OK ? err : worst;
-            }
-            is_first = false;
-        }
-        m = (struct msg){ .info = INIT_OP_SERVER, .w = { ++n } };
-    }
-    return worst;
-}
-
-int irq_command(struct shell *sh, int argc, char *argv[])
-{
-    uint64_t w[8] = { 0 };
-
-    (void)argc;
-    printf("%5s  %-8s %10s %10s  %s\n", "line", "trigger", "events", "handled", "node");
-    status_t err = print_controller(sh, "irq");
-    err = err == E_OK ? print_other_controllers(sh) : err;
-    if (err != E_OK) {
-        return shell_fail(argv[0], "an interrupt controller does not tell", err);
-    }
-    if (sys_info(sh->chosen, INFO_SYSTEM, 0, w) == E_OK) {
-        printf("%" PRIu64 " taken by the CPU, %" PRIu64
-               " of them while no interrupt server waited\n",
-               w[5], w[6]);
-    }
     return STATUS_OK;
 }
 
