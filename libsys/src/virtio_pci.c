@@ -298,8 +298,7 @@ static status_t areas_must_be_whole(const struct virtio *v, uint32_t device_id)
             continue;
         }
         if (i == VIRTIO_PCI_COMMON && device_id <= VIRTIO_PCI_TRANSITIONAL_MAX) {
-            log_error("only the legacy interface, which is not driven over PCI; QEMU adds the "
-                      "modern one with disable-modern=off");
+            log_error("only the legacy interface (QEMU: disable-modern=off adds the modern one)");
         } else {
             log_error("no capability says where the %s is", kinds[i].name);
         }
