@@ -99,11 +99,13 @@ static int list(handle_t console, int first)
     for (uint64_t n = 0; port_next(&n, &p);) {
         bool is_here = path[0] != '\0' ? strcmp(p.path, path) == 0 : p.node == first;
         const char *name = strrchr(p.server, '/');
-        printf("%-40s %-12s %s%s\n", p.path, name != NULL ? name + 1 : p.server,
-               p.status != E_OK ? err_text(p.status)
-               : is_here        ? "the console"
+        printf("%-40s %s%s%s\n", p.path, name != NULL ? name + 1 : p.server,
+               p.status != E_OK ? ", given up"
+               : is_here        ? ", the console"
                                 : "",
-               p.node == first ? (is_here ? ", as at boot" : "the console at boot") : "");
+               p.node != first ? ""
+               : is_here       ? ", as at boot"
+                               : ", the console at boot");
     }
     return 0;
 }
