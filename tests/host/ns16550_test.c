@@ -276,7 +276,8 @@ static void as_a_function_it_has_its_bar_in_either_space(void **state)
     fake_pci.mode = PCI_IRQ_INTX;
     fake_pci.bar_len[0] = 8;
     fake_pci_config(0x10, 4, 0x1001);
-    fake.shared_page = true; /* eight bytes */
+    fake.shared_page = true;                      /* eight bytes */
+    fake_event((struct event){ .kind = EV_IRQ }); /* that means nothing */
     fake_run(ns16550_main);
     assert_false(fake.main_returned);
     assert_int_equal(fake_pci.enabled, PCI_ENABLE_IO);
