@@ -38,6 +38,34 @@ def test_bytes_are_the_devices_and_given_once(boot, tmp_path, gic, options):
     assert "warn" not in machine.run("log") and "error" not in machine.run("log")
 
 
+@pytest.mark.parametrize("options, mode", [("", "msi"), (",vectors=0", "line"), (",disable-legacy=on", "msi")],
+                         ids=["transitional", "line", "modern"])
+def test_as_a_pci_function_it_is_the_same(boot, tmp_path, options, mode):
+    """QEMU's `vectors=0` is a device without MSI-X."""
+    data = bytes(n % 251 + 1 for n in range(4000))
+    file = library.save(tmp_path, "bytes", data)
+    machine = boot(extra=["-object", f"rng-random,id=r,filename={file}", "-device", f"virtio-rng-pci,rng=r{options}"])
+    machine.prompt()
+    assert library.machine.wait_until(lambda: re.search(r" dev@1,0 +virtio_rng +running\n", machine.run("tree")))
+    assert random_bytes(machine, "random") == data[:16]
+    assert random_bytes(machine, "random 1000") == data[16:1016]
+    machine.run("kill virtio_rng")
+    assert random_bytes(machine, "random 100 /pcie@10000000/dev@1,0") == data[1016:1116]
+    machine.run("kill pcie_ecam")
+    assert random_bytes(machine, "random 1") == data[1116:1117]
+    events = {node: int(events) for events, node in re.findall(r"^ +\d+ +\w+ +(\d+) +\d+ +(/\S+)$", machine.run("irq"), re.M)}
+    assert (events.get("/intc@8000000/v2m@8020000", 0) > 0) == (mode == "msi"), events
+    assert "warn" not in machine.run("log") and "error" not in machine.run("log")
+
+
+def test_without_the_modern_interface_a_pci_function_is_refused(boot):
+    machine = boot(extra=["-device", "virtio-rng-pci,disable-modern=on"])
+    machine.prompt()
+    assert library.machine.wait_until(lambda: re.search(r" dev@1,0 +virtio_rng +FAILED", machine.run("tree")))
+    assert re.search(r"error: \[virtio_rng\] /pcie@10000000/dev@1,0: only the legacy interface .*disable-modern=off",
+                     machine.run("log"))
+
+
 def test_a_silent_device_is_a_timeout_and_works_when_it_speaks_again(boot, tmp_path):
     """A FIFO into which nobody writes. The device still has the buffer of those who gave up: what comes for them is given to
     nobody, unless somebody asks before it comes."""
