@@ -318,6 +318,22 @@ static void without_any_driver_the_console_waits_for_what_the_tree_names(void **
     plan_unload(&f);
 }
 
+/* What it may open comes and goes. */
+static void a_mux_that_only_opens_others_waits_for_nobody(void **state)
+{
+    static const struct dev_match many[] = { DEV_MATCH("many", "many", "opens nobody",
+                                                       MATCH_SERVICE) };
+    static const struct plan_image alone[] = { { "mux/many", many, 1 } };
+    struct fixture f = plan_load("good-plan");
+
+    (void)state;
+    assert_int_equal(plan_make(f.fdt, alone, 1, NULL, f.arena, plan_arena_len(f.fdt), &f.plan),
+                     E_OK);
+    assert_int_equal(f.plan.service_count, 1);
+    assert_false(f.plan.services[0].is_waiting);
+    plan_unload(&f);
+}
+
 static void windows_grow_to_pages_only_where_nobody_else_is(void **state)
 {
     struct fixture f = plan_load("good-plan");
@@ -561,6 +577,7 @@ int main(void)
         cmocka_unit_test(the_console_stands_above_its_driver),
         cmocka_unit_test(the_console_is_the_first_of_the_walk_with_a_driver),
         cmocka_unit_test(without_any_driver_the_console_waits_for_what_the_tree_names),
+        cmocka_unit_test(a_mux_that_only_opens_others_waits_for_nobody),
         cmocka_unit_test(windows_grow_to_pages_only_where_nobody_else_is),
         cmocka_unit_test(overlapping_windows_have_one_owner),
         cmocka_unit_test(windows_over_ram_or_outside_the_bus_are_refused),
