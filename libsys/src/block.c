@@ -22,15 +22,39 @@ status_t block_info(handle_t service, uint64_t n, struct block_info *out)
     struct msg m = { msg_info(BLOCK_OP_INFO, 0, 0), { n } };
     status_t err = msg_call(service, &m);
 
+    if (err == E_OK && (uint32_t)m.w[1] >> 16 < n) {
+        return E_IO; /* no server says so; who walks through all must come to an end */
+    }
     if (err == E_OK) {
-        *out = (struct block_info){ .sectors = m.w[0],
-                                    .sector_len = (uint32_t)m.w[1],
+        *out = (struct block_info){ .unit = (uint32_t)m.w[1] >> 16,
+                                    .sectors = m.w[0],
+                                    .sector_len = (uint16_t)m.w[1],
                                     .flags = (uint32_t)(m.w[1] >> 32),
                                     .first = m.w[2] };
         memcpy(out->name, &m.w[3], BLOCK_NAME_LEN);
         memcpy(out->label, &m.w[5], BLOCK_LABEL_LEN);
+        if (out->name[0] == '\0') {
+            memcpy(out->name, "disk", sizeof("disk")); /* a driver's only one */
+        }
     }
     return err;
+}
+
+status_t block_find(handle_t service, const char *name, struct block_info *out)
+{
+    struct block_info info;
+
+    for (uint64_t n = 0; n <= UINT16_MAX; n = info.unit + 1u) { /* ends: the numbers go up */
+        status_t err = block_info(service, n, &info);
+        if (err) {
+            return err;
+        }
+        if (strcmp(info.name, name) == 0) {
+            *out = info;
+            return E_OK;
+        }
+    }
+    return E_NOTFOUND;
 }
 
 /* ---- memory ---- */

@@ -462,7 +462,10 @@ static void a_unit_says_what_it_is(void **state)
     assert_true(info.sectors == SECTORS && info.sector_len == SECTOR_LEN && info.first == 0);
     assert_int_equal(info.flags, BLOCK_CACHES | BLOCK_CAN_DISCARD);
     assert_string_equal(info.label, "a label");
-    assert_string_equal(info.name, "");
+    assert_string_equal(info.name, "disk");
+    assert_int_equal(block_find(SERVICE, "disk", &info), E_OK);
+    assert_true(info.unit == 0 && info.sectors == SECTORS);
+    assert_int_equal(block_find(SERVICE, "disk0", &info), E_NOTFOUND);
     assert_int_equal(block_info(SERVICE, 1, &info), E_NOTFOUND);
 }
 

@@ -122,7 +122,7 @@ class Machine:
         paths = given + sorted(glob.glob(os.path.join(build, "servers", "*.elf"))) + \
             sorted(glob.glob(os.path.join(build, "tests", "*", "*.elf")))
         stem = {path: os.path.splitext(os.path.basename(path))[0] for path in paths}
-        return [self.elf_of(path) for path in paths if stem[path][:16] == name]
+        return [self.elf_of(path) for path in paths if name in (stem[path][:16], stem[path].removeprefix("mux_")[:16])]
 
 
 class Types:

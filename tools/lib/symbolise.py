@@ -307,9 +307,11 @@ class Symboliser:
     def find(self, name, number):
         """The ELF file with that number, or (None, why there is none)."""
         base = os.path.basename(name)
-        own = os.path.join(self.folder, "kernel" if name == "kernel" else "servers", base + ".elf")
+        own = [os.path.join(self.folder, "kernel" if name == "kernel" else "servers", base + ".elf")]
+        if "/" in name and os.path.exists(twin := os.path.join(self.folder, "servers", name.replace("/", "_") + ".elf")):
+            own = [twin]  # a server and a program of one name
         others = []
-        for path in [p for p in self.given if os.path.splitext(os.path.basename(p))[0] == base] + [own]:
+        for path in [p for p in self.given if os.path.splitext(os.path.basename(p))[0] == base] + own:
             try:
                 elf = self.elves.get(path) or Elf(path)
                 self.elves[path] = elf

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 
 struct block_info {
+    uint32_t unit;
     uint64_t sectors;
     uint32_t sector_len;
     uint32_t flags;            /* BLOCK_READ_ONLY ... */
@@ -24,8 +25,10 @@ struct block_info {
     char name[BLOCK_NAME_LEN + 1];
     char label[BLOCK_LABEL_LEN + 1];
 };
-/* Unit n of a service. Errors: as BLOCK_OP_INFO, sys_call. */
+/* The first unit of a service with number n or above. Errors: as BLOCK_OP_INFO, sys_call. */
 status_t block_info(handle_t service, uint64_t n, struct block_info *out) WARN_UNUSED;
+/* The unit of that name; a driver's is "disk". Errors: likewise; E_NOTFOUND: no such unit. */
+status_t block_find(handle_t service, const char *name, struct block_info *out) WARN_UNUSED;
 
 /* Which sectors of a unit; count 0: all from `first` on. */
 struct block_window {

@@ -14,7 +14,7 @@
 
 PROGRAM_NEEDS("block");
 
-enum { ROW = 16, DATA_LEN = 256 * 1024, UNITS_MAX = 1024, STATUS_USAGE = 2 };
+enum { ROW = 16, DATA_LEN = 256 * 1024, STATUS_USAGE = 2 };
 #define PATIENCE_NS 60000000000ull /* for one request */
 
 static const char usage[] =
@@ -67,9 +67,8 @@ static void list_one(const struct block_info *info)
     char size[24];
 
     size_text(info->sectors * info->sector_len, size, sizeof(size));
-    printf("%-10s %11llu %11llu %5u %9s  %s%s%s\n", info->name[0] != '\0' ? info->name : "disk",
-           (unsigned long long)info->first, (unsigned long long)info->sectors,
-           (unsigned)info->sector_len, size, info->label,
+    printf("%-10s %11llu %11llu %5u %9s  %s%s%s\n", info->name, (unsigned long long)info->first,
+           (unsigned long long)info->sectors, (unsigned)info->sector_len, size, info->label,
            info->label[0] != '\0' && (info->flags & BLOCK_READ_ONLY) != 0 ? ", " : "",
            (info->flags & BLOCK_READ_ONLY) != 0 ? "read only" : "");
 }
@@ -77,42 +76,17 @@ static void list_one(const struct block_info *info)
 static int list(handle_t service)
 {
     struct block_info info;
-    status_t err = E_OK;
+    status_t err = block_info(service, 0, &info);
 
-    for (unsigned n = 0; n < UNITS_MAX && err != E_NOTFOUND; n++) {
-        err = block_info(service, n, &info);
-        if (err && err != E_AGAIN && err != E_NOTFOUND) {
-            return fail("no answer", "", err);
-        }
-        if (n == 0 && err != E_NOTFOUND) {
-            printf("name         begins at     sectors  each      size\n");
-        }
-        if (!err) {
-            list_one(&info);
-        } else if (n == 0 && err == E_NOTFOUND) {
-            return fail("no disk", "", err);
-        }
+    if (err) {
+        return fail("no disk", "", err);
     }
-    return 0;
-}
-
-/* The unit of that name. A driver's own has none, and is "disk". */
-static status_t find(handle_t service, const char *name, uint64_t *out)
-{
-    struct block_info info;
-    status_t err = E_OK;
-
-    for (unsigned n = 0; n < UNITS_MAX && err != E_NOTFOUND; n++) {
-        err = block_info(service, n, &info);
-        if (!err && strcmp(info.name[0] != '\0' ? info.name : "disk", name) == 0) {
-            *out = n;
-            return E_OK;
-        }
-        if (err && err != E_AGAIN) {
-            return err;
-        }
+    printf("name         begins at     sectors  each      size\n");
+    for (; !err;
+         err = block_info(service, info.unit + 1u, &info)) { /* ends: numbers go up to 65535 */
+        list_one(&info);
     }
-    return E_NOTFOUND;
+    return err == E_NOTFOUND ? 0 : fail("no answer", "", err);
 }
 
 /* ---- data ---- */
@@ -335,8 +309,8 @@ static bool is_verb(const char *word)
 int main(int argc, char *argv[])
 {
     static struct work w;
+    struct block_info info;
     handle_t service;
-    uint64_t unit = 0;
 
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         printf("%s", usage);
@@ -354,12 +328,12 @@ int main(int argc, char *argv[])
         return list(service);
     }
     w.name = argv[2];
-    err = find(service, w.name, &unit);
+    err = block_find(service, w.name, &info);
     if (err) {
         return fail("no such disk or partition", w.name, err);
     }
     bool is_reading = strcmp(argv[1], "read") == 0 || strcmp(argv[1], "sum") == 0;
-    err = block_open(&w.disk, service, unit,
+    err = block_open(&w.disk, service, info.unit,
                      (struct block_window){ 0, 0, is_reading ? BLOCK_READ_ONLY : 0 }, DATA_LEN);
     if (err) {
         return fail("not opened", w.name, err);

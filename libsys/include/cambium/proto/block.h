@@ -49,10 +49,10 @@ enum {
 };
 
 enum block_op {
-    BLOCK_OP_INFO = 1, /* w0 = n -> unit n: w0 = sectors, w1 = bytes of a sector | flags (BLOCK_READ_ONLY ...) << 32, w2 = where it
-                        * begins on its disk, w3, w4 = its name ("disk0p1"; a driver: none), w5..w7 = what its disk calls it
-                        * (printable, zero padded). E_NOTFOUND: no unit n, nor any above; E_AGAIN: n's driver is not there
-                        * now; E_INVAL: handles */
+    BLOCK_OP_INFO = 1, /* w0 = n -> the first unit with number n or above: w0 = sectors, w1 = bytes of a sector (15:0) | number
+                        * << 16 | flags (BLOCK_READ_ONLY ...) << 32, w2 = where it begins on its disk, w3, w4 = its name
+                        * ("disk0p1"; a driver: none), w5..w7 = what its disk calls it (printable, zero padded).
+                        * E_NOTFOUND: no more; E_INVAL: handles */
     BLOCK_OP_ATTACH,   /* w0 = events (BLOCK_EV_*) are set as this << k; w1 = unit; w2 = first sector of it, w3 = sectors (0:
                         * all from there on): the client reaches no others, and counts from w2 on; w4 = BLOCK_READ_ONLY or 0;
                         * handles: w5 = the data (READ, WRITE, MANAGE, TRANSFER; a multiple of pages up to BLOCK_DATA_MAX),
