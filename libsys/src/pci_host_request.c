@@ -224,6 +224,14 @@ static void serve_function(struct pci_host *h, struct pci_function *f, struct ms
     m->w[7] = f->parent != PCI_NONE ? order_of(h, f->parent) : UINT64_MAX;
 }
 
+/* Of windows the place says what kind they are of. */
+static uint64_t window_kind(uint64_t n)
+{
+    return n == PCI_WINDOW + PCI_SPACE_IO         ? PCI_BAR_IO
+           : n == PCI_WINDOW + PCI_SPACE_PREFETCH ? PCI_BAR_PREFETCH
+                                                  : 0;
+}
+
 static status_t serve_bar(struct pci_host *h, const struct pci_function *f, struct msg *m)
 {
     uint64_t n = m->w[1];
@@ -235,7 +243,7 @@ static status_t serve_bar(struct pci_host *h, const struct pci_function *f, stru
     bool is_placed = pci_range_is_placed(r);
     m->w[0] = is_placed ? r->address : 0;
     m->w[1] = r->len;
-    m->w[2] = r->flags;
+    m->w[2] = r->flags | window_kind(n);
     m->w[3] = is_placed ? pci_range_cpu(h, r) : 0;
     return E_OK;
 }

@@ -170,6 +170,28 @@ static void windows_that_nobody_needs_are_closed(void **state)
     assert_int_equal(fake_config.functions[port].regs[1] & 7, 7);
 }
 
+static void windows_tell_their_place_length_and_kind(void **state)
+{
+    static const unsigned kinds[] = { PCI_BAR_IO, 0, PCI_BAR_PREFETCH | PCI_BAR_64 };
+
+    (void)state;
+    int port = fake_config_add_bridge(FAKE_CONFIG_ROOT, 1, 4), device = add_device(port, 0, 0);
+    fake_config_bar(device, 0, IO, 32);
+    starts_well();
+    for (unsigned window = 0; window < 3; window++) {
+        fake_call(1 << 20, PCI_OP_BAR, 0, 7 + window);
+        struct event ev = event_wait();
+        assert_int_equal(pci_host_event(&world.host, &ev), E_OK);
+        const uint64_t *w = fake.reply.w;
+        assert_int_equal(fake.reply_status, E_OK);
+        assert_true(w[1] != 0 && w[1] % 4096 == 0);
+        assert_int_equal(w[2], kinds[window]);
+        const struct pci_range *inside =
+            &pci_world_function(device)->ranges[window == 2 ? 4 : window];
+        assert_true(inside->address >= w[0] && inside->address - w[0] < w[1]);
+    }
+}
+
 /* ---- what stays ---- */
 
 static void a_restart_writes_nothing_that_a_running_function_notices(void **state)
@@ -344,6 +366,7 @@ int main(void)
         cmocka_unit_test_setup(behind_a_port_only_device_0_is_asked, setup),
         cmocka_unit_test_setup(without_a_window_above_4_gib_everything_goes_below, setup),
         cmocka_unit_test_setup(windows_that_nobody_needs_are_closed, setup),
+        cmocka_unit_test_setup(windows_tell_their_place_length_and_kind, setup),
         cmocka_unit_test_setup(a_restart_writes_nothing_that_a_running_function_notices, setup),
         cmocka_unit_test_setup(a_bar_that_lost_its_address_gets_it_back, setup),
         cmocka_unit_test_setup(what_firmware_placed_stays_and_others_go_around_it, setup),
