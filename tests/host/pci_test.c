@@ -203,6 +203,7 @@ static const struct msg capabilities[] = {
     { 0, { 0x11, 0x98, 0x0000000180010011ull } },
     { 0, { 0x05, 0xa0, 0x00870005 } },
     { 0, { 0x10, 0xc0, 0x00420010 } },
+    { 0, { 0x0d, 0xc8, 0xabcd12340000000dull } },
     { 0, { 0x09, 0xd0, 0x00000009 } },
     { 0, { 0x77, 0xe0, 0x00000077 } },
     { 0, { 0x0001 | 2 << 16, 0x100, 0 } },
@@ -250,6 +251,7 @@ static void all_of_one_function_is_told(void **state)
                               "  at 098      MSI-X, up to 2 vectors, in BAR 1, on\n"
                               "  at 0a0      MSI, up to 8 vectors, on\n"
                               "  at 0c0      PCI Express, root port\n"
+                              "  at 0c8      subsystem IDs, 1234:abcd\n"
                               "  at 0d0      vendor-specific\n"
                               "  at 0e0      capability 0x77\n"
                               "  at 100      advanced error reporting, version 2\n"

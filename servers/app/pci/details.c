@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * All of one function. Bits of registers: PCI Express Base Specification 5.0, 7.5.1.1 (command and status), 7.5.3.2 (PCI Express),
- * 7.7.1 (MSI), 7.7.2 (MSI-X).
+ * 7.7.1 (MSI), 7.7.2 (MSI-X); PCI-to-PCI Bridge Architecture 1.2, 13 (subsystem IDs).
  */
 #include <cambium/driver.h>
 #include <inttypes.h>
@@ -169,6 +169,9 @@ static void print_capability_words(unsigned id, uint64_t words)
                field_get(FIELD(3, 1), control) == 0 ? "" : "s",
                (control & BIT(8)) != 0 ? ", with masks" : "",
                (control & BIT(0)) != 0 ? ", on" : "");
+        break;
+    case 0x0d:
+        printf(", %04x:%04x", (unsigned)(words >> 32 & 0xffff), (unsigned)(words >> 48));
         break;
     case 0x10:
         printf(", %s", express_name(field_get(FIELD(7, 4), control)));
