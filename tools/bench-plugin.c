@@ -17,11 +17,12 @@
  *   6 IRQ      in a driver, when its interrupt reached it: one value, from the last IRQ taken from EL0 to the last
  *              return to EL0, which is this driver's
  *   7 ACK_FROM, 8 ACK_TO    two values, alternating: up to the last device store in between, and the whole
+ *   9 PCI_FROM, 10 PCI_TO    "mark pci_enumerate": everything in between, outside of all series (<cambium/marker.h>)
  *   15 EXIT    ends QEMU with status 0
  *
  * The output has one line per value, "value SERIES USER KERNEL ISB DSB TLBI MMIO", and "mark NAME USER KERNEL ..." for
  * first_user (the first instruction at EL0) and prompt (the guest has written TEXT to the UART), at which all counters
- * stand since reset; "longest N PC TOTAL" at the end: the longest time for which an interrupt
+ * stand since reset, and pci_enumerate; "longest N PC TOTAL" at the end: the longest time for which an interrupt
  * would have had to wait, the user's address before it, and how many instructions had been executed at its end. It is
  * a run in the kernel between user instructions, waits, and looks at ISR_EL1, where the kernel leaves a long call if an
  * interrupt is pending.
@@ -75,10 +76,10 @@ struct counts {
     uint64_t user, kernel, isb, dsb, tlbi, mmio;
 };
 enum kind { PLAIN, ISB, DSB, TLBI, OPEN };
-enum marker { START = 1, END, LAP, FROM, TO, IRQ, ACK_FROM, ACK_TO, EXIT = 15 };
+enum marker { START = 1, END, LAP, FROM, TO, IRQ, ACK_FROM, ACK_TO, PCI_FROM, PCI_TO, EXIT = 15 };
 
 static struct counts now;
-static struct counts lap, from, irq_taken, to_user, ack_from, ack_store;
+static struct counts lap, from, irq_taken, to_user, ack_from, ack_store, pci_from;
 static int series = -1;
 static int has_lap;
 static int was_kernel = 1; /* of the instruction before */
@@ -106,12 +107,17 @@ static void value(const struct counts *end, const struct counts *begin)
     }
 }
 
+static void mark_since(const char *name, const struct counts *begin)
+{
+    fprintf(out, "mark %s", name);
+    print_counts(&now, begin);
+    fflush(out);
+}
+
 static void mark(const char *name)
 {
-    static const struct counts zero;
-    fprintf(out, "mark %s", name);
-    print_counts(&now, &zero);
-    fflush(out);
+    static const struct counts reset;
+    mark_since(name, &reset);
 }
 
 static void finish(void)
@@ -155,6 +161,12 @@ static void on_marker(unsigned cpu, void *data)
     case ACK_TO:
         value(&ack_store, &ack_from);
         value(&now, &ack_from);
+        break;
+    case PCI_FROM:
+        pci_from = now;
+        break;
+    case PCI_TO:
+        mark_since("pci_enumerate", &pci_from);
         break;
     case EXIT:
         finish();

@@ -111,8 +111,10 @@ def test_a_board_without_a_tree_is_not_measured_and_that_is_said(monkeypatch):
     monkeypatch.setattr(bench, "count", lambda timeout, gic=2, board="virt", traced=False: ([], "") if board == "raspi4b" else
                         (["value 0 1 2 0 0 0 0"], "null_syscall    9 us\nbench: no port: E_FULL"))
     monkeypatch.setattr(bench, "count_serial", lambda timeout, traced=False: ["value 0 4096 8192 0 0 0 0"])
+    monkeypatch.setattr(bench, "count_pci", lambda timeout: ["mark pci_enumerate 5 6 0 0 0 3"])
     monkeypatch.setattr(bench, "size", dict)
     results, printed = bench.measure(["virt", "raspi4b"], 1)
+    assert results["virt"]["pci_enumerate"]["measured"] == 11
     assert results["virt"]["serial_rx_byte"]["measured"] == 3 and results["virt"]["serial_echo"]["measured"] is None
     assert results.keys() == {"virt"} and results["virt"]["null_syscall"]["measured"] == 3
     assert "tools/firmware" in printed["raspi4b"] and printed["virt"] == "bench: no port: E_FULL"

@@ -157,6 +157,28 @@ def count_serial(timeout, traced=False):
             return f.read().splitlines()
 
 
+def pci_topology():
+    """A root port, and a switch with a function behind each of its six ports."""
+    devices = ["pcie-root-port,id=root,chassis=1", "x3130-upstream,id=switch,bus=root"]
+    for n in range(6):
+        devices += [f"xio3130-downstream,id=port{n},bus=switch,chassis={n + 2},slot={n}", f"virtio-rng-pci,bus=port{n}"]
+    return [word for device in devices for word in ("-device", device)]
+
+
+def count_pci(timeout):
+    """The lines of the plugin for a boot with that plugged in."""
+    with tempfile.TemporaryDirectory(prefix="cambium-") as folder:
+        out = os.path.join(folder, "counts")
+        command = machine.command(memory="1024", icount=True, properties=["dtb-randomness=off"],
+                                  extra=[*pci_topology(), "-plugin", f"{compile_plugin()},out={out}"])
+        with machine.Machine(command, timeout=timeout) as m:
+            m.prompt()
+            m.send("bench exit\r")
+            m.ended()
+        with open(out, encoding="utf-8") as f:
+            return f.read().splitlines()
+
+
 # ---- reading ----
 
 def keys_in_order(name="keys"):
@@ -295,6 +317,7 @@ def measure(machines, timeout, traced=False):
             values = parse(count(timeout, gic=3, traced=traced)[0])[0].get("irq_to_driver", [])
             results[board]["irq_to_driver_gicv3"] = result_of(reduced(values, "median"), values=len(values))
             results[board].update(of_series(count_serial(timeout, traced), "serial_keys"))
+            results[board]["pci_enumerate"] = result_of(parse(count_pci(timeout))[1].get("pci_enumerate"), values=1)
             results[board].update(size())
     return results, printed
 

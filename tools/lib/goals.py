@@ -31,6 +31,7 @@ GOALS = {
     "serial_rx_byte": ("PL011: a byte of a 64 KiB paste into a program that reads raw", 60, "byte"),
     "serial_tx_byte": ("PL011: a byte of 64 KiB that a program prints", 30, "byte"),
     "serial_echo": ("PL011: a key pressed, to a program, and its echo back", 2500, "median"),
+    "pci_enumerate": ("root port, switch and six functions: first look until init knows them", 200000, None),
     "kernel_text": ("bytes of kernel code, without libfdt and boot code", 32768, None),
     "kernel_lines": ("lines of the kernel's .c, .h and .S, without blanks and comments", 5000, None),
     "masked_longest": ("longest stretch in which an interrupt would have to wait", 5000, None),

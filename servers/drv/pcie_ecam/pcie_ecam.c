@@ -11,6 +11,7 @@
  * that is asked twice in a row gets one: most places of a bus are asked once, and nobody is there.
  */
 #include <cambium/driver.h>
+#include <cambium/marker.h>
 #include <cambium/pci_host.h>
 #include <tree.h>
 
@@ -103,7 +104,9 @@ int main(void)
     ecam.config_pa = reg.base;
     ecam.last_id = PCI_NONE;
     err = err ? err : pci_host_open(&ecam.host, node, &ecam_ops, &ecam);
+    marker_pci_from();
     err = err ? err : pci_host_start(&ecam.host);
+    marker_pci_to();
     while (!err) {
         struct event ev = event_wait();
         err = pci_host_event(&ecam.host, &ev);
