@@ -125,6 +125,7 @@ status_t pci_host_open(struct pci_host *h, struct node node, const struct pci_ho
     h->ops = ops;
     h->bridge = bridge;
     h->init = start_handle("init");
+    h->port = start_handle("port");
     status_t err = buses_read(h);
     if (err) {
         log_error("bus-range makes no sense");
@@ -206,6 +207,7 @@ status_t pci_host_start(struct pci_host *h)
     }
     pci_nodes_grow(h);
     start_say(h);
+    pci_slots_open(h);
     return E_OK;
 }
 
@@ -235,8 +237,9 @@ status_t pci_host_event(struct pci_host *h, struct event *ev)
         answer = pci_command(h, &ev->msg);
     } else if (ev->kind == EV_CLOSED) {
         event_closed(h, ev->badge);
-    } else if (ev->kind == EV_NOTIFY && (ev->bits & IRQ_EVENT_SILENT) != 0) {
-        pci_intx_silent(h);
+    } else if (ev->kind == EV_NOTIFY && (ev->bits & (IRQ_EVENT_SILENT | PCI_EVENT_SLOT)) != 0) {
+        pci_intx_silent(h); /* both: the port has one timer */
+        pci_slots_look(h);
     }
     event_done(ev, answer);
     return E_OK;

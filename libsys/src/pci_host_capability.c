@@ -82,6 +82,7 @@ void pci_capabilities_find(struct pci_host *h, struct pci_function *f)
         case CAPABILITY_EXPRESS:
             f->express = (uint8_t)offset;
             f->port = (uint8_t)field_get(EXPRESS_PORT, first);
+            f->has_slot = f->is_bridge && (first & EXPRESS_HAS_SLOT) != 0;
             break;
         }
     }

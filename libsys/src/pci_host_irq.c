@@ -132,6 +132,17 @@ static status_t dma_off(struct pci_host *h, struct pci_function *f)
     return err == E_DEAD || (is_on & PCI_ENABLE_MASTER) == 0 ? E_OK : E_IO;
 }
 
+static status_t driver_ended(struct pci_host *h, struct pci_function *f)
+{
+    status_t err = dma_off(h, f);
+
+    if (f->is_leaving && err == E_OK) {
+        f->is_leaving = false;
+        pci_slots_look(h); /* perhaps it was the last one in a slot */
+    }
+    return err;
+}
+
 status_t pci_command(struct pci_host *h, const struct msg *m)
 {
     struct pci_function *f =
@@ -149,7 +160,7 @@ status_t pci_command(struct pci_host *h, const struct msg *m)
         if (f == NULL || f->is_bridge) {
             return E_NOTFOUND; /* a bridge serves others */
         }
-        return dma_off(h, f);
+        return driver_ended(h, f);
     default:
         return E_NOSYS;
     }

@@ -82,6 +82,13 @@ status_t pci_function_enable(struct pci_host *h, struct pci_function *f, uint16_
 /* PCI_OP_RESET. */
 status_t pci_function_reset(struct pci_host *h, struct pci_function *f) WARN_UNUSED;
 
+/* pci_host_slot.c: functions that are taken out. */
+void pci_slots_open(struct pci_host *h);
+/* Looks at all slots where something is, and sets the timer for the next time. */
+void pci_slots_look(struct pci_host *h);
+/* Has init end the function's driver for good. */
+void pci_function_leave(struct pci_host *h, struct pci_function *f);
+
 /* pci_host_intx.c: lines. */
 /* IRQ_OP_* of a function that has its line (or wants it, as ATTACH says). */
 status_t pci_intx_request(struct pci_host *h, struct pci_function *f, struct msg *m) WARN_UNUSED;

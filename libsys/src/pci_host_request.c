@@ -25,6 +25,7 @@ bool pci_function_answers(struct pci_host *h, struct pci_function *f)
     if (f->state == PCI_STATE_OK && pci_config_read(h, f, PCI_ID) == ~0u) {
         f->state = PCI_STATE_GONE;
         log_warn("%s: it does not answer any more", pci_function_name(h, f));
+        pci_function_leave(h, f);
     }
     return f->state == PCI_STATE_OK;
 }

@@ -70,11 +70,20 @@ enum { CAPABILITY_PM = 0x01, CAPABILITY_MSI = 0x05, CAPABILITY_EXPRESS = 0x10, C
 
 /* PCI Express capability: first word. */
 #define EXPRESS_PORT      FIELD(23, 20)
-#define EXPRESS_SLOT      BIT(24)
+#define EXPRESS_HAS_SLOT  BIT(24)
 enum { PORT_ROOT = 4, PORT_UPSTREAM = 5, PORT_DOWNSTREAM = 6, PORT_TO_PCI = 7, PCI_PORT_NONE = 0xff };
-enum { EXPRESS_DEVICE = 0x04, EXPRESS_CONTROL = 0x08 };
+enum { EXPRESS_DEVICE = 0x04, EXPRESS_CONTROL = 0x08, EXPRESS_SLOT = 0x14, EXPRESS_SLOT_CONTROL = 0x18 };
 #define DEVICE_FLR        BIT(28) /* EXPRESS_DEVICE: function-level reset */
 #define CONTROL_FLR       BIT(15) /* EXPRESS_CONTROL */
+#define SLOT_HOT_PLUG     BIT(6)  /* EXPRESS_SLOT */
+/* EXPRESS_SLOT_CONTROL: control rw 15:0, status 31:16, of which the lower five bits are w1c */
+#define SLOT_CONTROL      FIELD(15, 0)
+#define SLOT_INTERRUPTS   (FIELD(5, 0) | BIT(12))
+#define SLOT_LIGHT        FIELD(9, 8) /* power indicator */
+enum { LIGHT_ON = 1, LIGHT_BLINKS = 2, LIGHT_OFF = 3 };
+#define SLOT_POWER_OFF    BIT(10)
+#define SLOT_BUTTON       BIT(16) /* attention button pressed */
+#define SLOT_PRESENT      BIT(22)
 
 /* MSI capability (6.8.1): first word, then address, [address high], data. */
 #define MSI_ENABLE        BIT(16)

@@ -91,6 +91,10 @@ static status_t world_call(handle_t port, struct msg *m)
     if (port != start_handle("init")) {
         return E_HANDLE;
     }
+    if (info_op(m->info) == INIT_OP_GONE) {
+        world.gone += world.gone_error == E_OK;
+        return world.gone_error;
+    }
     if (info_op(m->info) != INIT_OP_GROW) {
         return E_NOSYS;
     }

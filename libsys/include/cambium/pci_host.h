@@ -21,6 +21,7 @@
 #include <cambium/irq_server.h>
 #include <cambium/proto/pci.h>
 
+#define PCI_EVENT_SLOT ((uint64_t)1 << 61) /* at the server's port: its timer */
 enum {
     PCI_FUNCTIONS_MAX = 128, /* of one host bridge, bridges included */
     PCI_APERTURES_MAX = 8,   /* entries of the node's ranges */
@@ -76,6 +77,9 @@ struct pci_function {
     uint8_t state;            /* PCI_STATE_* */
     bool is_bridge, is_running; /* as found: it decoded addresses when the server started */
     uint8_t port;             /* PCI Express: device/port type, else PCI_PORT_NONE */
+    bool has_slot;            /* of such a port, by its capability */
+    uint8_t slot;             /* enum pci_slot */
+    bool is_leaving;          /* init ends its driver, for good */
     uint8_t pm, msi, msix, express, af; /* offsets of capabilities, 0: none */
     uint16_t command;         /* as last written */
     int node;                 /* in the tree; -1: none */
@@ -94,6 +98,8 @@ struct pci_function {
     bool is_numbered;         /* as found */
     uint16_t first, count;    /* functions behind it */
 };
+
+enum pci_slot { PCI_SLOT_NONE = 0, PCI_SLOT_IDLE, PCI_SLOT_LEAVING };
 
 /* An entry of the host bridge's ranges. */
 struct pci_aperture {
@@ -116,7 +122,7 @@ struct pci_host {
     const struct pci_host_ops *ops;
     void *bridge; /* the server's own */
     struct node node;
-    handle_t init;
+    handle_t init, port;
     unsigned bus_first, bus_last;
     bool is_probe_only; /* /chosen linux,pci-probe-only: nothing is moved */
     unsigned aperture_count;
