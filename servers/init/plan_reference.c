@@ -268,6 +268,12 @@ static bool has_references(const struct plan *p, int offset, unsigned kind)
            (kind == REF_MESSAGES && tree_prop(p->fdt, offset, "msi-map", &len) != NULL);
 }
 
+/* Whether an interrupt that leads nowhere has others behind it: a hole, or a row whose controller is disabled. */
+static bool is_hole(const struct plan *p, int offset, unsigned kind, unsigned index)
+{
+    return kind == REF_INTERRUPTS && index + 1 < tree_interrupt_count(p->fdt, offset);
+}
+
 /* Everything the node refers to that has a server gets a handle; the required ones must lead to something. */
 static void plan_resolve_node(struct plan *p, struct plan_service *s)
 {
@@ -312,7 +318,8 @@ static void plan_resolve_node(struct plan *p, struct plan_service *s)
                 is_of_class(p, node, &ref_kinds[k])) {
                 plan_add_ref(p, s, ref_kinds[k].property, i, required[k] >> i & 1,
                              p->nodes[node].service);
-            } else if (err == E_NOTFOUND || (err && k != REF_GPIOS)) {
+            } else if ((err == E_NOTFOUND && !is_hole(p, n->offset, k, i)) ||
+                       (err && err != E_NOTFOUND && k != REF_GPIOS)) {
                 break; /* the end, or damage: only the required ones were worth a line */
             }
         }

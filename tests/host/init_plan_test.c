@@ -31,7 +31,8 @@ static const struct dev_match bus[] = { DEV_MATCH("test,bus", "bus", "", 0) };
 static const struct dev_match gic[] = { DEV_MATCH("arm,cortex-a15-gic", "irq", "",
                                                   MATCH_IRQ_ROOT) };
 static const struct dev_match pci[] = { DEV_MATCH("test,pci", "pci", "msi-parent", 0),
-                                        DEV_MATCH("test,msi", "msi", "", 0) };
+                                        DEV_MATCH("test,msi", "msi", "", 0),
+                                        DEV_MATCH("test,lines", "pci", "", 0) };
 static const struct dev_match mux[] = { DEV_MATCH("console", "serial", "stdout-path opens serial",
                                                   MATCH_SERVICE) };
 
@@ -39,7 +40,7 @@ static const struct plan_image images[] = {
     { "mux/serial", mux, 1 },      { "drv/uart", uart, 2 },     { "drv/special", special, 1 },
     { "drv/clocked", clocked, 1 }, { "drv/clocks", clocks, 1 }, { "drv/intc", intc, 1 },
     { "drv/bus", bus, 1 },         { "drv/gic", gic, 1 },       { "drv/classes", classes, 3 },
-    { "drv/gpio", gpio, 3 },       { "drv/pci", pci, 2 },
+    { "drv/gpio", gpio, 3 },       { "drv/pci", pci, 3 },
 };
 enum { IMAGES = sizeof(images) / sizeof(images[0]) };
 
@@ -203,6 +204,9 @@ static void a_pci_bus_gets_its_message_controllers_and_the_lines_of_its_intx(voi
     assert_int_equal(s->ref_count, 6);
     plan_references(&f.plan, s, text, sizeof(text));
     assert_string_equal(text, "interrupts 0..5 -> /gic@10000");
+    s = &f.plan.services[rank_of(&f, "/holes") - 1];
+    plan_references(&f.plan, s, text, sizeof(text));
+    assert_string_equal(text, "interrupts 1 -> /gic@10000, interrupts 3 -> /gic@10000");
     plan_unload(&f);
 }
 
