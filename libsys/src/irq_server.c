@@ -388,38 +388,62 @@ static void stat_sharer(struct irq_server *s, const struct irq_sharer *sharer, s
     m->w[6] = watch->sharers;
 }
 
+/* Whether somebody has the line, apart from the first `skip` of them. */
+static bool stat_has(struct irq_server *s, uint32_t line, uint64_t skip)
+{
+    if (irq_is_shared(s, line)) {
+        return irq_sharer_at(s, line, skip) != NULL;
+    }
+    return skip == 0 && (irq_is_message(s, line) || s->lines[line].port != 0);
+}
+
+/* Of the lines that somebody has, the one with the lowest number from `from` on; line_count: none. Numbers of the controller's own
+ * need not be in the lines' order. */
+static uint32_t stat_find(struct irq_server *s, uint64_t from, uint64_t skip)
+{
+    uint32_t found = s->line_count, lowest = 0;
+
+    for (uint32_t line = 0; line < s->line_count; line++) {
+        uint32_t number = stat_has(s, line, 0) ? irq_line_number(s, line) : 0;
+        if (number < from || !stat_has(s, line, number == from ? skip : 0) ||
+            (found != s->line_count && number >= lowest)) {
+            continue;
+        }
+        found = line;
+        lowest = number;
+        if (s->ops->number == NULL) {
+            break;
+        }
+    }
+    return found;
+}
+
 static status_t serve_stat(struct irq_server *s, struct msg *m)
 {
-    for (uint32_t number = 0; number < s->line_count; number++) {
-        const struct irq_line *line = &s->lines[number];
-        uint64_t skip = irq_line_number(s, number) == m->w[0] ? m->w[1] : 0;
-        if (irq_line_number(s, number) < m->w[0]) {
-            continue;
-        }
-        const struct irq_sharer *sharer =
-            irq_is_shared(s, number) ? irq_sharer_at(s, number, skip) : NULL;
-        if (sharer != NULL) {
-            stat_sharer(s, sharer, m);
-            return E_OK;
-        }
-        if (irq_is_message(s, number) && skip == 0) {
-            irq_message_stat(s, number, m);
-            return E_OK;
-        }
-        if (line->port == 0 || skip != 0) {
-            continue;
-        }
-        bool held = s->ops->held(s, number);
-        m->w[0] = irq_line_number(s, number);
-        m->w[1] = (uint32_t)line->key;
-        m->w[2] = line->events;
-        m->w[3] = s->watch[number].flags | (held ? IRQ_STAT_ACTIVE : 0u);
-        m->w[4] = line->key >> 40;
-        m->w[5] = line->events - (held && line->events > 0); /* it fires again only after its ACK */
-        m->w[6] = 0;
+    uint32_t found = stat_find(s, m->w[0], m->w[1]);
+
+    if (found == s->line_count) {
+        return E_NOTFOUND;
+    }
+    const struct irq_line *line = &s->lines[found];
+    if (irq_is_shared(s, found)) {
+        uint64_t skip = irq_line_number(s, found) == m->w[0] ? m->w[1] : 0;
+        stat_sharer(s, irq_sharer_at(s, found, skip), m);
         return E_OK;
     }
-    return E_NOTFOUND;
+    if (irq_is_message(s, found)) {
+        irq_message_stat(s, found, m);
+        return E_OK;
+    }
+    bool held = s->ops->held(s, found);
+    m->w[0] = irq_line_number(s, found);
+    m->w[1] = (uint32_t)line->key;
+    m->w[2] = line->events;
+    m->w[3] = s->watch[found].flags | (held ? IRQ_STAT_ACTIVE : 0u);
+    m->w[4] = line->key >> 40;
+    m->w[5] = line->events - (held && line->events > 0); /* it fires again only after its ACK */
+    m->w[6] = 0;
+    return E_OK;
 }
 
 status_t irq_server_request(struct irq_server *s, uint32_t node, struct msg *m)

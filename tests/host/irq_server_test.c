@@ -21,7 +21,8 @@ struct toy {
     bool level[LINES], masked[LINES], edge[LINES];
     status_t program_error;
     unsigned programs;
-    uint32_t added; /* to a line's number, for people */
+    uint32_t added;    /* to a line's number, for people */
+    bool is_backwards; /* the first line has the highest */
 };
 
 static struct toy *toy_of(struct irq_server *s)
@@ -77,7 +78,7 @@ static void toy_pend(struct irq_server *s, uint32_t line)
 
 static uint32_t toy_number(struct irq_server *s, uint32_t line)
 {
-    return line + toy_of(s)->added;
+    return (toy_of(s)->is_backwards ? s->line_count - 1 - line : line) + toy_of(s)->added;
 }
 
 static const struct irq_server_ops toy_ops = {
@@ -518,6 +519,23 @@ static void statistics_use_the_controllers_numbers(void **state)
     assert_int_equal(fake.reply.w[1], node_b);
     assert_int_equal(fake.reply.w[4], 1);
     ask(node_a, IRQ_OP_STAT, 1008);
+    assert_int_equal(fake.reply_status, E_NOTFOUND);
+}
+
+static void statistics_are_in_the_order_of_numbers_whatever_the_lines_order_is(void **state)
+{
+    (void)state;
+    first.is_backwards = true;
+    attach_a();
+    ask_attach(node_b, 1, 1, PORT_B);
+    ask(node_a, IRQ_OP_STAT, 0);
+    uint64_t number = fake.reply.w[0];
+    assert_int_equal(fake.reply.w[1], node_b);
+    ask(node_a, IRQ_OP_STAT, number + 1);
+    assert_int_equal(fake.reply_status, E_OK);
+    assert_int_equal(fake.reply.w[0], number + 2);
+    assert_int_equal(fake.reply.w[1], node_a);
+    ask(node_a, IRQ_OP_STAT, number + 3);
     assert_int_equal(fake.reply_status, E_NOTFOUND);
 }
 
@@ -996,6 +1014,7 @@ int main(void)
         T(lines_that_the_controller_lacks_are_refused),
         T(closed_and_quiesce_take_one_nodes_lines),
         T(statistics_use_the_controllers_numbers),
+        T(statistics_are_in_the_order_of_numbers_whatever_the_lines_order_is),
         T(the_loop_ends_when_its_port_does),
         T(a_shared_line_is_told_to_all_and_shut_until_the_last_answer),
         T(joining_leaves_a_held_line_held),
