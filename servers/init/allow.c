@@ -107,7 +107,8 @@ void allow_renew(struct init *init)
             s->allow = allow_nothing(init);
             (void)add_words(init, shell_list, &s->allow); /* all are right: init_names_test.c */
         }
-        for (unsigned k = 0; s->plan != NULL && k < init->server_count; k++) {
+        bool opens = s->plan != NULL && strstr(s->plan->match->requires, "opens ") != NULL;
+        for (unsigned k = 0; opens && k < init->server_count; k++) {
             if (k != i && plan_opens(s->plan->match, server_class(&init->servers[k]))) {
                 set_add(&s->allow.servers, k);
             }

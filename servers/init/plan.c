@@ -180,6 +180,9 @@ static bool plan_claim(struct plan *p, struct plan_node *n, const char *compatib
     for (unsigned i = 0; i < p->image_count; i++) {
         for (unsigned k = 0; k < p->images[i].match_count; k++) {
             const struct dev_match *m = &p->images[i].match[k];
+            if (m->compatible[0] != compatible[0]) {
+                continue; /* most: there are many entries, and this is asked for each string of each node */
+            }
             enum plan_claim claim = m->flags & MATCH_SERVICE
                                         ? PLAN_CLAIMS_NOT
                                         : plan_entry_claims(p, (int)(n - p->nodes), m, compatible);

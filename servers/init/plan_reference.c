@@ -471,7 +471,8 @@ static const struct plan_image *rival_of(const struct plan *p, const struct plan
     for (unsigned i = 0; i < p->image_count; i++) {
         for (unsigned k = 0; k < p->images[i].match_count; k++) {
             const struct dev_match *m = &p->images[i].match[k];
-            if (&p->images[i] != image && ((m->flags ^ match->flags) & MATCH_SERVICE) == 0 &&
+            if (m->compatible[0] == match->compatible[0] && &p->images[i] != image &&
+                ((m->flags ^ match->flags) & MATCH_SERVICE) == 0 &&
                 strcmp(m->compatible, match->compatible) == 0) {
                 return &p->images[i];
             }
