@@ -29,9 +29,14 @@ static bool unfinished; /* an event that event_done has not seen */
 static unsigned next_buf;
 static jmp_buf leave;
 
+static char said[1 << 16]; /* all lines that were logged */
+static size_t said_len;
+
 void fake_frame_reset(void)
 {
     fake_mmio_reset();
+    said_len = 0;
+    said[0] = '\0';
     memset(&fake, 0, sizeof(fake));
     memset(&fake_command, 0, sizeof(fake_command));
     memset(&fake_start, 0, sizeof(fake_start));
@@ -322,6 +327,29 @@ void event_signal(uint32_t bits)
     }
 }
 
+/* Keeps all lines, each between two line ends. */
+static void say(void)
+{
+    size_t len = strlen(fake.log);
+
+    if (said_len + len + 2 < sizeof(said)) {
+        said[said_len] = '\n';
+        memcpy(&said[said_len + 1], fake.log, len + 1);
+        said_len += len + 1;
+    }
+}
+
+unsigned fake_said(const char *line)
+{
+    size_t len = strlen(line);
+    unsigned count = 0;
+
+    for (const char *at = said; (at = strstr(at, line)) != NULL; at += len) {
+        count += at > said && at[-1] == '\n' && (at[len] == '\n' || at[len] == '\0');
+    }
+    return count;
+}
+
 #define FAKE_LOG(name)                                                                             \
     void name(const char *format, ...)                                                             \
     {                                                                                              \
@@ -330,6 +358,7 @@ void event_signal(uint32_t bits)
         (void)vsnprintf(fake.log, sizeof(fake.log), format, args);                                 \
         va_end(args);                                                                              \
         fake.log_lines++;                                                                          \
+        say();                                                                                     \
     }
 FAKE_LOG(log_error)
 FAKE_LOG(log_warn)

@@ -87,6 +87,8 @@ extern struct command_page fake_command; /* driver_command gives what is in it, 
 extern struct start_info fake_start;     /* what start_info points to */
 
 void fake_frame_reset(void);
+/* How often exactly that line was logged since then, of the first 64 KiB. */
+unsigned fake_said(const char *line);
 
 /* For servers on the frame: queues an event; event_done's status and words end in fake.reply. */
 void fake_event(struct event ev);

@@ -101,6 +101,9 @@ static status_t world_call(handle_t port, struct msg *m)
     if (world.grow_error != E_OK) {
         return world.grow_error;
     }
+    if (world.grow_max != 0 && m->w[0] > world.grow_max) {
+        return E_LIMIT;
+    }
     MUST(fdt_check_full(blob, m->w[0]));
     world.grown++;
     graft(blob, 0, fake.node.offset);

@@ -14,6 +14,7 @@ struct pci_world {
     unsigned grown; /* INIT_OP_GROW that init did */
     unsigned gone;  /* and INIT_OP_GONE */
     status_t gone_error;
+    uint64_t grow_max;  /* bytes of a blob that init has room for; 0: any */
     /* the controller of messages: vectors of requester R have address `msi_address`, data R % 256 * 32 and so on, line that + 100 */
     uint64_t msi_address;
     uint32_t msi_data;      /* added to each */
