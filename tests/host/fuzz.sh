@@ -11,13 +11,13 @@ fi
 cd "$(dirname "$0")/../.."
 seconds=$1
 shift
-[ $# -gt 0 ] || set -- tree boot virtio
+[ $# -gt 0 ] || set -- tree boot virtio pci
 for target; do
     mkdir -p "build/fuzz/$target" build/fuzz/seeds
-    if [ "$target" = virtio ]; then # its inputs are steps, not trees
-        ninja --quiet -C build tests/host/fuzz_virtio
-        build/tests/host/fuzz_virtio -max_total_time="$seconds" -max_len=4000 -len_control=0 -timeout=60 -print_final_stats=1 \
-            -artifact_prefix=build/fuzz/ build/fuzz/virtio
+    if [ "$target" = virtio ] || [ "$target" = pci ]; then # their inputs are steps, not trees
+        ninja --quiet -C build "tests/host/fuzz_$target"
+        "build/tests/host/fuzz_$target" -max_total_time="$seconds" -max_len=4000 -len_control=0 -timeout=60 -print_final_stats=1 \
+            -artifact_prefix=build/fuzz/ "build/fuzz/$target"
         continue
     fi
     ninja --quiet -C build "tests/host/fuzz_$target" tests/host/good-virt-least.dtb

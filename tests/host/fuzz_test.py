@@ -14,6 +14,7 @@ STOCK = os.environ.get("CAMBIUM_DTB_DIR", "")
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
 RUNS = {"tree": 12000, "boot": 40000}
 VIRTIO_RUNS = 15000
+PCI_RUNS = 5000
 
 
 def fuzz(target, folder, *arguments):
@@ -57,6 +58,11 @@ def test_steps_of_a_virtio_device_and_its_clients(tmp_path):
     words = fuzz("virtio", tmp_path, "-seed=1", f"-runs={VIRTIO_RUNS}", "-max_len=400",
                  "-len_control=0")
     assert f"Done {VIRTIO_RUNS} runs" in words, words
+
+
+def test_steps_of_functions_on_a_pci_bus(tmp_path):
+    words = fuzz("pci", tmp_path, "-seed=1", f"-runs={PCI_RUNS}", "-max_len=600", "-len_control=0")
+    assert f"Done {PCI_RUNS} runs" in words, words
 
 
 @pytest.mark.parametrize("target", RUNS)
