@@ -31,8 +31,8 @@ def without_messages(folder, gic):
     return library.save(folder, "line.dtb", library.blob(tree))
 
 
-@pytest.mark.parametrize("gic, how", [(2, "messages (MSI)"), (2, "a line (INTx)"), (3, "a line (INTx)")],
-                         ids=["gicv2m", "gicv2-line", "gicv3-line"])
+@pytest.mark.parametrize("gic, how", [(2, "messages (MSI)"), (3, "messages (MSI)"), (2, "a line (INTx)"), (3, "a line (INTx)")],
+                         ids=["gicv2m", "its", "gicv2-line", "gicv3-line"])
 def test_it_computes_and_moves_bytes_however_it_interrupts(boot, tmp_path, gic, how):
     machine = boot(gic=gic, extra=EDU, dtb=without_messages(tmp_path, gic) if "line" in how else None)
     machine.prompt()
