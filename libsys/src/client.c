@@ -11,18 +11,14 @@
 status_t service_open(const char *name, handle_t *out)
 {
     char start_name[START_HANDLE_NAME];
-    struct msg m = { msg_info(INIT_OP_OPEN, 0, 0), { 0 } };
+    struct msg m;
 
     if (snprintf(start_name, sizeof(start_name), "service %s", name) < (int)sizeof(start_name) &&
         start_handle(start_name) != 0) {
         *out = start_handle(start_name);
         return E_OK;
     }
-    if (strlen(name) >= INIT_NAME_LEN) {
-        return E_NOTFOUND;
-    }
-    memcpy(m.w, name, strlen(name));
-    status_t err = msg_call(start_handle("init"), &m);
+    status_t err = init_name_call(INIT_OP_OPEN, name, 0, &m);
     if (err == E_OK) {
         *out = (handle_t)m.w[7]; /* a word: init put the handle into our table itself */
     }
@@ -64,6 +60,34 @@ static void shared_unmap(uint8_t *at, uint64_t len)
 {
     (void)sys_unmap(HANDLE_SELF, (uint64_t)at, len); /* mapped by shared_create */
     vm_release((uint64_t)at, len);
+}
+
+/* ---- names ---- */
+
+status_t init_name_call(uint32_t op, const char *name, uint64_t w6, struct msg *out)
+{
+    size_t len = strlen(name);
+    uint8_t *text;
+    handle_t memory;
+
+    if (len < INIT_NAME_LEN) {
+        *out = (struct msg){ op, { [6] = w6 } };
+        memcpy(out->w, name, len);
+        return msg_call(start_handle("init"), out);
+    }
+    if (len >= INIT_PATH_LEN) {
+        return E_NOTFOUND;
+    }
+    status_t err = shared_create(PAGE_SIZE, &text, &memory);
+    if (err != E_OK) {
+        return err;
+    }
+    memcpy(text, name, len + 1);
+    *out = (struct msg){ msg_info(op, 1, 0), { [1] = len + 1, [6] = w6, [7] = memory } };
+    err = msg_call(start_handle("init"), out);
+    (void)sys_handle_close(memory); /* init has a copy of the name */
+    shared_unmap(text, PAGE_SIZE);
+    return err;
 }
 
 /* ---- programs ---- */

@@ -365,6 +365,9 @@ status_t grow_serve(struct init *init, const struct server *s, struct msg *m) WA
 /* INIT_OP_SPAWN, from `caller`, which may do what `starter` says. */
 status_t job_spawn(struct init *init, uint32_t caller, const struct allowance *starter,
                    struct msg *m) WARN_UNUSED;
+/* A copy of what a caller's memory begins with, so that it cannot change that any more; free() it. E_LIMIT: no bytes, or above
+ * INIT_ARGS_MAX; E_RANGE: the memory has fewer; E_TYPE: it is none; E_NOMEM. */
+status_t job_strings_take(handle_t memory, uint64_t len, char **out) WARN_UNUSED;
 struct job *job_by_badge(struct init *init, uint32_t badge);
 struct job *job_by_id(struct init *init, uint64_t id);
 /* Ends a job's process, keeps the record, tells its owner. */

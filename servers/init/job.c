@@ -45,8 +45,7 @@ static uint32_t job_next_id(struct init *init)
     return init->job_last;
 }
 
-/* A copy of the caller's strings, so that it cannot change them any more. */
-static status_t strings_take(handle_t memory, uint64_t len, char **out)
+status_t job_strings_take(handle_t memory, uint64_t len, char **out)
 {
     uint64_t span = (len + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
     uint64_t have = 0, pa;
@@ -185,7 +184,7 @@ status_t job_spawn(struct init *init, uint32_t caller, const struct allowance *s
     if (job == NULL) {
         return E_FULL;
     }
-    status_t err = strings_take((handle_t)m->w[7], m->w[0], &strings);
+    status_t err = job_strings_take((handle_t)m->w[7], m->w[0], &strings);
     if (err) {
         return err;
     }

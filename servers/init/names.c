@@ -377,31 +377,69 @@ static status_t names_image(struct init *init, struct msg *m)
     return E_OK;
 }
 
-static status_t names_dispatch(struct init *init, const struct caller *c, struct msg *m)
+/* The name that a request has in its words, or in a memory that came along. */
+static status_t name_take(const struct msg *m, char out[INIT_PATH_LEN])
 {
-    char name[INIT_NAME_LEN + 1];
+    char *copy;
+    uint64_t len = m->w[1];
 
-    memcpy(name, m->w, INIT_NAME_LEN);
-    name[INIT_NAME_LEN] = '\0';
+    if (info_handles(m->info) == 0) {
+        memcpy(out, m->w, INIT_NAME_LEN);
+        out[INIT_NAME_LEN] = '\0';
+        return E_OK;
+    }
+    if (info_handles(m->info) != 1 || len == 0 || len > INIT_PATH_LEN) {
+        return E_INVAL;
+    }
+    status_t err = job_strings_take((handle_t)m->w[MSG_WORDS - 1], len, &copy);
+    if (err) {
+        return err;
+    }
+    bool is_whole = copy[len - 1] == '\0';
+    memcpy(out, copy, len);
+    free(copy);
+    return is_whole ? E_OK : E_INVAL;
+}
+
+/* The requests that name something. */
+static status_t names_named(struct init *init, const struct caller *c, struct msg *m)
+{
+    char name[INIT_PATH_LEN];
+    status_t err = name_take(m, name);
+
+    if (err) {
+        return err;
+    }
     switch (info_op(m->info)) {
     case INIT_OP_OPEN:
         return names_open(init, c, name, m);
-    case INIT_OP_SPAWN:
-        return caller_may(c, MAY_SPAWN) ? job_spawn(init, c->badge, c->allow, m) : E_RIGHTS;
-    case INIT_OP_JOB:
-        return names_job(init, c, m);
     case INIT_OP_KILL:
         return names_kill(init, c, name, false, 0);
     case INIT_OP_RESTART:
         return names_kill(init, c, name, true, m->w[6]);
+    default:
+        return names_log_level(init, c, name, m->w[6]);
+    }
+}
+
+static status_t names_dispatch(struct init *init, const struct caller *c, struct msg *m)
+{
+    switch (info_op(m->info)) {
+    case INIT_OP_OPEN:
+    case INIT_OP_KILL:
+    case INIT_OP_RESTART:
+    case INIT_OP_LOG_LEVEL:
+        return names_named(init, c, m);
+    case INIT_OP_SPAWN:
+        return caller_may(c, MAY_SPAWN) ? job_spawn(init, c->badge, c->allow, m) : E_RIGHTS;
+    case INIT_OP_JOB:
+        return names_job(init, c, m);
     case INIT_OP_SERVER:
         return names_server(init, m);
     case INIT_OP_NODE:
         return names_node(init, m);
     case INIT_OP_WHY:
         return names_why(init, m);
-    case INIT_OP_LOG_LEVEL:
-        return names_log_level(init, c, name, m->w[6]);
     case INIT_OP_POWER:
         return caller_may_power(c, m->w[0]) ? sys_power(init->power, (uint32_t)m->w[0]) : E_RIGHTS;
     case INIT_OP_PROGRAM:

@@ -141,8 +141,32 @@ static void a_service_given_at_start_needs_no_init(void **state)
     assert_int_equal(h, 77);
     assert_int_equal(script[0].port, INIT);
     assert_memory_equal(script[0].asked.w, "/pl011@9000000\0", 16);
-    assert_int_equal(service_open("a name that is longer than the forty-eight bytes that fit", &h),
-                     E_NOTFOUND);
+}
+
+static void a_name_that_words_do_not_hold_goes_in_a_memory(void **state)
+{
+    static const char name[] = "/pcie@10000000/pci@3,0/pci@0,0/pci@1,0/pci@0,0/pci@0,0/dev@0,0";
+    char longer[INIT_PATH_LEN + 1];
+    struct msg m;
+    handle_t h = 0;
+
+    (void)state;
+    answers(E_OK, E_OK, 0);
+    script[0].w7 = 78;
+    assert_int_equal(service_open(name, &h), E_OK);
+    assert_int_equal(h, 78);
+    assert_int_equal(script[0].asked.info, msg_info(INIT_OP_OPEN, 1, 0));
+    assert_int_equal(script[0].asked.w[1], sizeof(name));
+    assert_int_equal(script[0].asked.w[7], FIRST_NEW + 1); /* the copy, with fewer rights */
+    assert_memory_equal(script[0].memory, name, sizeof(name));
+    answers(E_OK, E_NOTFOUND, 0);
+    assert_int_equal(init_name_call(INIT_OP_RESTART, name, 7, &m), E_NOTFOUND);
+    assert_int_equal(script[1].asked.w[6], 7);
+    memset(longer, 'x', sizeof(longer));
+    longer[INIT_PATH_LEN] = '\0';
+    assert_int_equal(service_open(longer, &h), E_NOTFOUND);
+    assert_int_equal(script_at, 2); /* asked nobody */
+    assert_true(open_handles == 0 && mapped == 0 && reserved == 0);
 }
 
 static void spawn_sends_arguments_and_leaves_nothing_behind(void **state)
@@ -276,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_service_given_at_start_needs_no_init, client_reset),
+        cmocka_unit_test_setup(a_name_that_words_do_not_hold_goes_in_a_memory, client_reset),
         cmocka_unit_test_setup(spawn_sends_arguments_and_leaves_nothing_behind, client_reset),
         cmocka_unit_test_setup(spawn_without_port_and_failing_leaves_nothing_behind, client_reset),
         cmocka_unit_test_setup(power_goes_by_the_kernel_or_else_by_its_service, client_reset),

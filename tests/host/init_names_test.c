@@ -305,6 +305,41 @@ static void names_without_an_end_or_a_meaning_are_not_found(void **state)
     assert_int_equal(fake.kills, 0);
 }
 
+static status_t ask_memory(uint32_t op, const char *text, uint64_t len, unsigned handles)
+{
+    static char page[PAGE_SIZE];
+    struct msg m = { 0, { [1] = len } };
+
+    memset(page, '/', sizeof(page));
+    memcpy(page, text, strlen(text) + 1);
+    m.w[7] = fake_handle(sizeof(page), false, page);
+    m.w[6] = handles > 1 ? fake_handle(sizeof(page), false, page) : 0;
+    handle_t came[] = { (handle_t)m.w[7], (handle_t)m.w[6] };
+    status_t err = ask_with(FROM_SHELL, op, handles, &m);
+    for (unsigned i = 0; i < handles; i++) {
+        assert_false(fake_handle_of(came[i])->is_open);
+    }
+    return err;
+}
+
+static void a_long_name_comes_in_a_memory(void **state)
+{
+    static const char deep[] = "/pcie@10000000/pci@3,0/pci@0,0/pci@1,0/pci@0,0/dev@0,0";
+
+    (void)state;
+    assert_int_equal(ask_memory(INIT_OP_OPEN, "console", 8, 1), E_OK);
+    assert_int_equal(ask_memory(INIT_OP_OPEN, "/intc@8000000", 14, 1), E_OK);
+    assert_int_equal(ask_memory(INIT_OP_OPEN, deep, sizeof(deep), 1), E_NOTFOUND);
+    assert_int_equal(ask_memory(INIT_OP_OPEN, "console", 7, 1), E_INVAL); /* no NUL */
+    assert_int_equal(ask_memory(INIT_OP_OPEN, "console", 0, 1), E_INVAL);
+    assert_int_equal(ask_memory(INIT_OP_OPEN, "console", INIT_PATH_LEN + 1, 1), E_INVAL);
+    assert_int_equal(ask_memory(INIT_OP_OPEN, "console", 8, 2), E_INVAL);
+    assert_int_equal(ask_memory(INIT_OP_KILL, "pl011", 6, 1), E_OK);
+    assert_int_equal(fake.kills, 1);
+    struct msg m = { 0, { [1] = 8, [7] = 4711 } };
+    assert_int_equal(ask_with(FROM_SHELL, INIT_OP_OPEN, 1, &m), E_HANDLE);
+}
+
 static void a_level_of_the_log_is_told_at_once_and_to_each_new_incarnation(void **state)
 {
     struct msg m = { INIT_OP_LOG_LEVEL, { 0, [6] = LOG_DEBUG } };
@@ -449,6 +484,7 @@ int main(void)
         TEST(the_shell_may_what_it_gives),
         TEST(servers_open_nothing),
         TEST(names_without_an_end_or_a_meaning_are_not_found),
+        TEST(a_long_name_comes_in_a_memory),
         TEST(a_level_of_the_log_is_told_at_once_and_to_each_new_incarnation),
         TEST(a_program_kills_its_own_jobs_only),
         TEST(what_was_given_up_is_refused_and_starts_when_it_is_told_to),

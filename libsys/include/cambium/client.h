@@ -10,6 +10,10 @@
  * that was not given up; a path names one. Errors as INIT_OP_OPEN. */
 status_t service_open(const char *name, handle_t *out) WARN_UNUSED;
 
+/* A request to init that names something (OPEN, KILL, RESTART, LOG_LEVEL), whatever the name's length; `w6` as that request has
+ * it, *out is the answer. E_NOTFOUND also: no name is that long. Errors: as the request. */
+status_t init_name_call(uint32_t op, const char *name, uint64_t w6, struct msg *out) WARN_UNUSED;
+
 /* Starts a program of the archive; argv[0] is its name; argv ends with NULL, and so do envp and allow, which may be NULL.
  * `allow` lists what it may open and do beside the console, at most what we may (words: INIT_OP_SPAWN; "+needs": what it
  * asks for). `event_bits` are set at `port` (0: none) when it ends. *out_console is the badge of its console session. */

@@ -84,9 +84,10 @@ static int name_result(const char *command, const char *name, status_t err)
 }
 
 /* `kill job 3` names it in two words. */
-static int name_command(struct shell *sh, int argc, char *argv[], uint32_t op)
+static int name_command(int argc, char *argv[], uint32_t op)
 {
-    char name[INIT_NAME_LEN];
+    char name[INIT_PATH_LEN];
+    struct msg answer;
 
     if (argc < 2 || argc > 3) {
         return shell_usage(builtin_find(argv[0]));
@@ -94,12 +95,13 @@ static int name_command(struct shell *sh, int argc, char *argv[], uint32_t op)
     (void)snprintf(name, sizeof(name), "%s%s%s", argv[1], argc == 3 ? " " : "",
                    argc == 3 ? argv[2] : "");
     (void)fflush(stdout); /* without a console nobody sees an error either */
-    return name_result(argv[0], name, init_name_call(sh, op, name));
+    return name_result(argv[0], name, init_name_call(op, name, 0, &answer));
 }
 
 static int kill_command(struct shell *sh, int argc, char *argv[])
 {
-    return name_command(sh, argc, argv, INIT_OP_KILL);
+    (void)sh;
+    return name_command(argc, argv, INIT_OP_KILL);
 }
 
 /* By its name in the archive, or what stands behind spare/; false: there is none. */
@@ -121,8 +123,7 @@ static bool image_find(const struct shell *sh, const char *wanted, uint64_t *out
 
 static int restart_from(struct shell *sh, const char *name, const char *file)
 {
-    struct msg m = { .info = INIT_OP_RESTART };
-    size_t len = strlen(name);
+    struct msg m;
     uint64_t image = 0;
 
     if (!image_find(sh, file, &image)) {
@@ -131,11 +132,8 @@ static int restart_from(struct shell *sh, const char *name, const char *file)
                file);
         return STATUS_FAILED;
     }
-    memcpy(m.w, name,
-           len < INIT_NAME_LEN ? len : 0); /* as init_name_call; a name so long is nobody's */
-    m.w[6] = image + 1;
     (void)fflush(stdout); /* without a console nobody sees an error either */
-    status_t err = msg_call(sh->init, &m);
+    status_t err = init_name_call(INIT_OP_RESTART, name, image + 1, &m);
     if (err == E_OK || !shell_print_why(sh, INIT_WHY_RESTART, false)) {
         return name_result("restart", name, err);
     }
@@ -148,7 +146,8 @@ static int restart_command(struct shell *sh, int argc, char *argv[])
     if (argc > 2 && strcmp(argv[2], "--from") == 0) {
         return argc == 4 ? restart_from(sh, argv[1], argv[3]) : shell_usage(builtin_find(argv[0]));
     }
-    return name_command(sh, argc, argv, INIT_OP_RESTART);
+    (void)sh;
+    return name_command(argc, argv, INIT_OP_RESTART);
 }
 
 static int power_command(const char *name, uint32_t how)

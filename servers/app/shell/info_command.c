@@ -119,16 +119,11 @@ static int level_of(const char *name)
     return level;
 }
 
-static int log_set(struct shell *sh, const char *server, int level)
+static int log_set(const char *server, int level)
 {
-    struct msg m = { .info = INIT_OP_LOG_LEVEL, .w = { [6] = (uint64_t)level } };
-    size_t len = strlen(server);
-    status_t err = E_NOTFOUND;
+    struct msg m;
+    status_t err = init_name_call(INIT_OP_LOG_LEVEL, server, (uint64_t)level, &m);
 
-    if (len < INIT_NAME_LEN) {
-        memcpy(m.w, server, len);
-        err = msg_call(sh->init, &m);
-    }
     if (err == E_NOTFOUND) {
         printf(strcmp(server, "init") == 0 || strcmp(server, "kernel") == 0
                    ? "log: %s: has no level, it says all that it has to say\n"
@@ -150,7 +145,7 @@ int log_command(struct shell *sh, int argc, char *argv[])
         return shell_usage(builtin_find("log"));
     }
     if (argc == 3) {
-        return log_set(sh, argv[1], level);
+        return log_set(argv[1], level);
     }
     while ((err = sys_log_read(sh->chosen, seq, text, sizeof(text), &from, &len)) == E_OK &&
            len > 0) {

@@ -55,12 +55,13 @@ static uint64_t job_bit(const struct shell *sh, const struct job *job)
     return SHELL_EVENT_JOB << (job - sh->jobs);
 }
 
-static status_t job_kill(struct shell *sh, const struct job *job)
+static status_t job_kill(const struct job *job)
 {
     char name[INIT_NAME_LEN];
+    struct msg answer;
 
     (void)snprintf(name, sizeof(name), "job %u", (unsigned)job->id);
-    return init_name_call(sh, INIT_OP_KILL, name);
+    return init_name_call(INIT_OP_KILL, name, 0, &answer);
 }
 
 /* Waits for a job in the foreground; ^C ends it. */
@@ -81,7 +82,7 @@ static int job_wait(struct shell *sh, struct job *job)
         }
         if ((got & SHELL_EVENT_INTERRUPT) != 0) {
             interrupted = true;
-            (void)job_kill(sh, job); /* it may have ended by itself meanwhile */
+            (void)job_kill(job); /* it may have ended by itself meanwhile */
         } else if (got == 0) {
             console_lend(sh, job->console);
         }

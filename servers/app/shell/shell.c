@@ -17,18 +17,6 @@
 PROGRAM_NEEDS(
     "* +spawn +control +info +create"); /* when another shell starts it; init does not ask */
 
-status_t init_name_call(const struct shell *sh, uint32_t op, const char *name)
-{
-    struct msg m = { .info = op };
-    size_t len = strlen(name);
-
-    if (len >= INIT_NAME_LEN) {
-        return E_NOTFOUND;
-    }
-    memcpy(m.w, name, len);
-    return msg_call(sh->init, &m);
-}
-
 bool shell_print_why(const struct shell *sh, uint64_t about, bool is_list)
 {
     struct msg m;

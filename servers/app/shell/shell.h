@@ -55,8 +55,6 @@ const struct builtin *builtin_at(unsigned n);
 /* shell.c */
 int shell_run(struct shell *sh, const char *line);
 int shell_run_command(struct shell *sh, int argc, char *argv[], bool background);
-/* The answer of init to `op` with `name` in w0..w5. */
-status_t init_name_call(const struct shell *sh, uint32_t op, const char *name) WARN_UNUSED;
 /* Prints init's sentence about a node, or INIT_WHY_RESTART (INIT_OP_WHY); of a list, ", " ends a line if `is_list`. False: there
  * is nothing to say. */
 bool shell_print_why(const struct shell *sh, uint64_t about, bool is_list);

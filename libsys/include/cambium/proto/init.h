@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * What anybody may ask of init. init has the lowest rank: everybody may call it, it calls nobody and answers at once;
- * what takes time is reported by event. Names travel as up to 48 bytes in w0..w5, zero padded.
+ * what takes time is reported by event. Names travel as up to 48 bytes in w0..w5, zero padded; longer ones, which paths of what is
+ * behind bridges may be, in a memory (handle w7), of which the first w1 bytes are the name with its NUL (E_INVAL: they are not, or
+ * more than INIT_PATH_LEN; E_RANGE: the memory is shorter; E_TYPE: it is none). <cambium/client.h> has init_name_call for both.
  */
 #pragma once
 #include <stdint.h>
 
-enum { INIT_NAME_LEN = 48 };
+enum { INIT_NAME_LEN = 48, INIT_PATH_LEN = 256 };
 
 enum init_op {
     INIT_OP_OPEN = 1, /* name: a service ("console"), an alias ("serial0"), a class ("irq") or a tree path -> w7 = a handle
