@@ -17,11 +17,12 @@
 #include "init.h"
 
 enum {
-    ROOM_LEN = 32 * 1024, /* per host bridge: some 64 functions */
-    ROOM_HEAD = 64,       /* of that, what the PLAN_ROOM behind new nodes takes */
+    /* Per host bridge, for some 64 functions. Whoever starts maps it: each page costs instructions. */
+    ROOM_LEN = 26 * 1024,
+    ROOM_HEAD = 64, /* of that, what the PLAN_ROOM behind new nodes takes */
     HOSTS_MAX = 8,
     NAMES_LEN =
-        4096,      /* more than strings and empty properties of the names below take, per bridge */
+        1024,      /* more than strings and empty properties of the names below take, per bridge */
     NAMES_MAX = 32 /* different names of properties in one blob */
 };
 static const char room_property[] = "room";
