@@ -165,6 +165,9 @@ static void function_program(struct pci_host *h, struct pci_function *f)
         }
     } else if (!f->is_running && f->command != COMMAND_INTX_OFF) {
         pci_command_write(h, f, COMMAND_INTX_OFF); /* and nothing else on */
+    } else if ((f->command & COMMAND_INTX_OFF) == 0) {
+        /* its driver has to attach again before it may raise a line that others share */
+        pci_command_write(h, f, f->command | COMMAND_INTX_OFF);
     }
 }
 

@@ -132,6 +132,17 @@ static status_t dma_off(struct pci_host *h, struct pci_function *f)
     return err == E_DEAD || (is_on & PCI_ENABLE_MASTER) == 0 ? E_OK : E_IO;
 }
 
+/* Whether something answers that could not be made out: it might be the one that is asked about. */
+static bool has_broken(const struct pci_host *h)
+{
+    for (unsigned i = 0; i < h->function_count; i++) {
+        if (h->functions[i].state == PCI_STATE_BROKEN) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static status_t driver_ended(struct pci_host *h, struct pci_function *f)
 {
     status_t err = dma_off(h, f);
@@ -157,10 +168,10 @@ status_t pci_command(struct pci_host *h, const struct msg *m)
         }
         return E_OK;
     case COMMAND_DMA_OFF:
-        if (f == NULL || f->is_bridge) {
-            return E_NOTFOUND; /* a bridge serves others */
+        if (f == NULL) {
+            return has_broken(h) ? E_NOTFOUND : E_OK; /* it is not on the bus any more */
         }
-        return driver_ended(h, f);
+        return f->is_bridge ? E_NOTFOUND : driver_ended(h, f); /* a bridge serves others */
     default:
         return E_NOSYS;
     }

@@ -100,7 +100,9 @@ static void slot_look(struct pci_host *h, struct pci_function *port)
 {
     uint32_t slot = pci_config_read(h, port, port->express + EXPRESS_SLOT_CONTROL);
 
-    if (slot == ~0u || !any_is(h, port, false)) {
+    bool is_used = any_is(h, port, false);
+
+    if (slot == ~0u || (!is_used && port->slot == PCI_SLOT_IDLE)) {
         return; /* it is gone itself, or nobody is there */
     }
     if ((slot & SLOT_PRESENT) == 0) {

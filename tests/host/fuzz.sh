@@ -3,7 +3,7 @@
 # Runs the fuzzers for longer than tools/test does. What they find is kept in build/fuzz/TARGET, so the next run goes on.
 set -eu
 if [ $# -lt 1 ] || [ "$1" = --help ] || [ "$1" = -h ]; then
-    echo "usage: tests/host/fuzz.sh SECONDS [tree|boot|virtio]...
+    echo "usage: tests/host/fuzz.sh SECONDS [tree|boot|virtio|pci]...
 After tools/test has built all. A crash ends it; the input is build/fuzz/crash-*: run build/tests/host/fuzz_TARGET FILE
 to see it again. Once it is fixed, the input comes into tests/host/corpus/ under a name that says what it is."
     [ $# -ge 1 ] && exit 0 || exit 2

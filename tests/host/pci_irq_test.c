@@ -345,6 +345,21 @@ static void who_is_silent_raises_the_line_of_others_no_more(void **state)
     assert_int_equal(reg(b, 4) & 0x400, 0);
 }
 
+static void after_a_restart_no_pin_is_up_before_its_driver_attaches(void **state)
+{
+    (void)state;
+    int a = add_device(FAKE_CONFIG_ROOT, 1, 1), b = add_device(FAKE_CONFIG_ROOT, 5, 1);
+    starts();
+    assert_int_equal(ask(a, PCI_OP_ENABLE, 6, 0), E_OK);
+    assert_int_equal(attach(a, 0, 1, PORT), E_OK);
+    starts();
+    assert_int_equal(reg(a, 4) & 0x407, 0x406);
+    assert_int_equal(attach(b, 0, 2, PORT + 1), E_OK);
+    assert_int_equal(reg(a, 4) & 0x400, 0x400);
+    assert_int_equal(attach(a, 0, 1, PORT), E_OK);
+    assert_int_equal(reg(a, 4) & 0x407, 6);
+}
+
 static void without_map_or_pin_there_is_no_line(void **state)
 {
     (void)state;
@@ -515,6 +530,7 @@ int main(void)
         cmocka_unit_test_setup(pins_are_swizzled_at_each_bridge, setup),
         cmocka_unit_test_setup(a_line_opens_when_all_who_share_it_have_answered, setup),
         cmocka_unit_test_setup(who_is_silent_raises_the_line_of_others_no_more, setup),
+        cmocka_unit_test_setup(after_a_restart_no_pin_is_up_before_its_driver_attaches, setup),
         cmocka_unit_test_setup(without_map_or_pin_there_is_no_line, setup),
         cmocka_unit_test_setup(the_end_of_a_driver_takes_vectors_and_mastering, setup),
         cmocka_unit_test_setup(mastering_that_stays_is_an_error_and_a_bridge_keeps_it, setup),

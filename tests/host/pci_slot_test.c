@@ -153,6 +153,18 @@ static void what_is_torn_out_is_gone_at_once(void **state)
     assert_int_equal(fake.timer_bits, 0); /* nothing is left to look at */
 }
 
+static void of_what_is_gone_when_a_server_starts_nothing_is_left_on(void **state)
+{
+    (void)state;
+    uint32_t node = node_of(device[0]);
+    fake_config.functions[device[0]].is_gone = fake_config.functions[device[1]].is_gone = true;
+    assert_int_equal(pci_world_start(), E_OK);
+    assert_int_equal(dma_off(node), E_OK);
+    fake_config.functions[other].regs[3] = 2 << 16;
+    assert_int_equal(pci_world_start(), E_OK);
+    assert_int_equal(dma_off(node), E_NOTFOUND); /* who knows what that is */
+}
+
 static void who_does_not_answer_is_told_to_init(void **state)
 {
     (void)state;
@@ -187,6 +199,7 @@ int main(void)
         cmocka_unit_test_setup(functions_without_a_driver_keep_nobody_waiting, setup),
         cmocka_unit_test_setup(mastering_that_stays_keeps_the_slot_on, setup),
         cmocka_unit_test_setup(what_is_torn_out_is_gone_at_once, setup),
+        cmocka_unit_test_setup(of_what_is_gone_when_a_server_starts_nothing_is_left_on, setup),
         cmocka_unit_test_setup(who_does_not_answer_is_told_to_init, setup),
         cmocka_unit_test_setup(a_restarted_server_goes_on_with_what_was_begun, setup),
     };

@@ -43,6 +43,33 @@ def registers_of(machine, path):
     return [line for line in machine.run(f"tree {path}").splitlines() if line.startswith("  reg ")]
 
 
+def test_a_disk_goes_while_it_is_read(boot, tmp_path, gic):
+    """Who reads it gets an error and ends; its neighbour behind the next port notices nothing."""
+    disk = library.save(tmp_path, "disk.img", b"")
+    with open(disk, "r+b") as f:
+        f.truncate(1 << 30)
+    monitor = library.Monitor(tmp_path)
+    machine = boot(gic=gic, extra=devices(
+        "pcie-root-port,id=p0,chassis=1,addr=1", "pcie-root-port,id=p1,chassis=2,addr=2",
+        "virtio-blk-pci,id=disk,bus=p0,drive=d", f"{RNG},bus=p1") +
+        ["-drive", f"file={disk},format=raw,if=none,id=d"] + monitor.options)
+    machine.prompt()
+    assert tools_machine.wait_until(lambda: len(running(machine)) == 2)
+    name = re.search(r"^(disk\d*) ", machine.run("block"), re.M)[1]
+    machine.send(f"block sum {name}\r")
+    machine.expect("block sum")
+    monitor.ask("device_del disk")
+    machine.expect(r"block: .*\n", timeout=30)
+    machine.prompt()
+    assert machine.status() == 1
+    assert running(machine) == ["/pcie@10000000/pci@2,0/dev@0,0"]
+    assert random_of(machine, running(machine)[0])
+    assert tools_machine.wait_until(lambda: 'id "disk"' not in monitor.ask("info qtree"))
+    machine.run("kill pcie_ecam")
+    assert random_of(machine, running(machine)[0])
+    no_complaints(machine)
+
+
 def no_complaints(machine):
     log = machine.run("log")
     assert "warn: [pcie_ecam]" not in log and "error:" not in log, log
