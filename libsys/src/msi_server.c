@@ -63,9 +63,9 @@ static void slot_detach(struct msi_server *s, uint32_t slot)
 static status_t run_find(const struct msi_server *s, uint32_t caller, uint64_t requester,
                          struct msi_run *out)
 {
-    for (uint32_t slot = 0; slot < s->slot_count; slot++) {
+    for (uint32_t slot = 0; slot < s->slot_count; slot++) { /* its first comes first */
         const struct msi_slot *v = &s->slots[slot];
-        if (v->caller == caller && v->requester == requester && v->vector == 0) {
+        if (v->caller == caller && v->requester == requester) {
             *out = run_of(s, slot);
             return E_OK;
         }
@@ -231,7 +231,7 @@ static status_t msi_server_request(struct msi_server *s, uint32_t caller, struct
 static void msi_server_closed(struct msi_server *s, uint32_t caller)
 {
     for (uint32_t slot = 0; slot < s->slot_count; slot++) {
-        if (s->slots[slot].caller == caller && s->slots[slot].vector == 0) {
+        if (s->slots[slot].caller == caller) {
             struct msi_run run = run_of(s, slot);
             run_free(s, &run);
         }

@@ -142,7 +142,14 @@ static void node(const char *name, bool is_frame)
     }
 }
 
-static void build_tree(void)
+static void node_outside_add(void)
+{
+    node("outside", true);
+    (void)fdt_end_node(blob);
+}
+
+/* is_last: no node stands behind the controller. */
+static void build_tree(bool is_last)
 {
     const uint32_t a[] = { cpu_to_fdt32(ROUTED), cpu_to_fdt32(4), cpu_to_fdt32(21),
                            cpu_to_fdt32(4) };
@@ -152,6 +159,9 @@ static void build_tree(void)
     (void)fdt_finish_reservemap(blob);
     (void)fdt_begin_node(blob, "");
     (void)fdt_property_u32(blob, "interrupt-parent", 1);
+    if (is_last) {
+        node_outside_add();
+    }
     node("intc", false);
     (void)fdt_property_u32(blob, "#interrupt-cells", 2);
     (void)fdt_property_u32(blob, "phandle", 1);
@@ -165,15 +175,16 @@ static void build_tree(void)
     node("other", true);
     (void)fdt_end_node(blob);
     (void)fdt_end_node(blob);
-    node("timer", false);
-    (void)fdt_property_string(blob, "compatible", "arm,armv8-timer");
-    (void)fdt_property(blob, "interrupts", timer, sizeof(timer));
-    (void)fdt_end_node(blob);
-    node("a", false);
-    (void)fdt_property(blob, "interrupts", a, sizeof(a));
-    (void)fdt_end_node(blob);
-    node("outside", true);
-    (void)fdt_end_node(blob);
+    if (!is_last) {
+        node("timer", false);
+        (void)fdt_property_string(blob, "compatible", "arm,armv8-timer");
+        (void)fdt_property(blob, "interrupts", timer, sizeof(timer));
+        (void)fdt_end_node(blob);
+        node("a", false);
+        (void)fdt_property(blob, "interrupts", a, sizeof(a));
+        (void)fdt_end_node(blob);
+        node_outside_add();
+    }
     (void)fdt_end_node(blob);
     assert_int_equal(fdt_finish(blob), 0);
     assert_int_equal(tree_check(blob, sizeof(blob)), E_OK);
@@ -189,7 +200,7 @@ static int setup(void **state)
 {
     (void)state;
     fake_frame_reset();
-    build_tree();
+    build_tree(false);
     memset(&toy, 0, sizeof(toy));
     memset(toy.masked, true, sizeof(toy.masked));
     toy.server.ops = &toy_ops;
@@ -261,8 +272,14 @@ static void only_frames_below_the_controller_have_messages(void **state)
         assert_int_equal(fake_count(FAKE_CLOSE, PORT_A, 0), i + 1); /* unwanted: closed once */
     }
     assert_int_equal(attach(node_other, 30, 1, PORT_B), E_OK);
+    assert_int_equal(ask(node_frame, IRQ_OP_FRAME, 0, 0, 0), E_NOSYS);
     toy.server.ops = &ops_without_messages;
     assert_int_equal(attach(node_frame, 31, 1, PORT_A), E_NOSYS);
+    build_tree(true);
+    toy.server.ops = &toy_ops;
+    toy.server.node.offset = fdt_path_offset(blob, "/intc");
+    assert_int_equal(attach(node_outside, 31, 1, PORT_A), E_RIGHTS);
+    assert_int_equal(attach(node_other, 31, 1, PORT_B), E_OK);
 }
 
 static void lines_of_others_are_no_messages(void **state)
