@@ -25,7 +25,7 @@ static status_t msi_call(const struct pci_function *f, enum msi_op op, uint64_t 
     /* E_DEAD: it was restarted while we asked; its port lives on */
     for (unsigned i = 0; i < CALL_TRIES && err == E_DEAD; i++) {
         *out = (struct msg){ .info = msg_info(op, port != 0, 0),
-                             .w = { f->requester, vector, bits } };
+                             .w = { f->id, vector, bits } };
         out->w[MSG_WORDS - 1] = port;
         err = msg_call(f->msi_server, out);
     }
@@ -51,26 +51,14 @@ static status_t controller_find(struct pci_host *h, const struct pci_function *f
     return E_NOTFOUND;
 }
 
-/* Behind a bridge to conventional PCI several functions write as one: only one of them can have messages. */
-static bool has_rival(struct pci_host *h, const struct pci_function *f)
-{
-    for (unsigned i = 0; i < h->function_count; i++) {
-        const struct pci_function *other = &h->functions[i];
-        if (other != f && other->requester == f->requester && other->mode >= PCI_IRQ_MSI) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Up to `count` vectors, fewer if so many are not free. */
+/* Up to `count` vectors, fewer if so many are not free. Of functions that write as one the controller tells the vectors apart. */
 static status_t messages_get(struct pci_function *f, unsigned count)
 {
     struct msg m;
     status_t err;
 
     do {
-        err = msi_call(f, MSI_OP_ALLOC, count, 0, 0, &m);
+        err = msi_call(f, MSI_OP_ALLOC, count, f->is_written_for ? f->requester : 0, 0, &m);
         f->vector_count = (uint8_t)count;
         count /= 2;
     } while (err == E_FULL && count != 0);
@@ -242,7 +230,7 @@ status_t pci_msi_open(struct pci_host *h, struct pci_function *f, unsigned wante
 {
     status_t err = f->msix == 0 && f->msi == 0 ? E_NOTFOUND : controller_find(h, f, &f->msi_server);
 
-    if (err || has_rival(h, f)) {
+    if (err) {
         return E_NOTFOUND;
     }
     status_t msix = f->msix != 0 ? msix_open(h, f, wanted) : E_NOTFOUND;

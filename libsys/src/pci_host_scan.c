@@ -37,17 +37,16 @@ static void bridge_read(struct pci_host *h, struct pci_function *f)
 }
 
 /* As whom the function writes: bridges to conventional PCI write for those behind them (PCI Express to PCI Bridge 1.0, 2.3). */
-static uint16_t requester_of(struct pci_host *h, const struct pci_function *f)
+static void requester_find(struct pci_host *h, struct pci_function *f)
 {
-    unsigned id = f->id;
-
+    f->requester = f->id;
     for (const struct pci_function *b = pci_function_parent(h, f); b != NULL;
          b = pci_function_parent(h, b)) {
-        id = b->port == PORT_TO_PCI     ? (unsigned)b->secondary << 8
-             : b->port == PCI_PORT_NONE ? b->id
-                                        : id;
+        if (b->port == PORT_TO_PCI || b->port == PCI_PORT_NONE) {
+            f->requester = b->port == PORT_TO_PCI ? (uint16_t)(b->secondary << 8) : b->id;
+            f->is_written_for = true;
+        }
     }
-    return (uint16_t)id;
 }
 
 static void function_break(struct pci_host *h, struct pci_function *f, const char *why,
@@ -111,7 +110,7 @@ static struct pci_function *function_add(struct pci_host *h, const struct level 
     f->device = (uint16_t)(names >> 16);
     f->port = PCI_PORT_NONE;
     f->node = -1;
-    f->requester = requester_of(h, f);
+    requester_find(h, f);
     h->function_count++;
     function_read(h, f, header);
     return f;

@@ -63,6 +63,7 @@ static status_t msi_call(struct msg *m)
             return E_FULL;
         }
         world.msi_allocs++;
+        world.msi_writer = m->w[2];
         m->w[1] = m->w[0] % 256 * 32 + world.msi_data;
         m->w[2] = m->w[1] + 100;
         m->w[0] = world.msi_address;

@@ -21,6 +21,7 @@ struct pci_world {
     unsigned msi_max;       /* vectors in one piece; 0: E_FULL always */
     status_t msi_attach_error;
     unsigned msi_allocs, msi_frees, msi_attaches, msi_detaches;
+    uint64_t msi_writer;    /* of the last allocation: w2 */
     uint64_t msi_bits;      /* of the last attach, */
     handle_t msi_port;      /* and whom it tells */
 };

@@ -69,7 +69,8 @@ struct pci_vector {
 
 struct pci_function {
     uint16_t id;
-    uint16_t requester;       /* as whom it writes: behind a bridge to conventional PCI the bridge's */
+    uint16_t requester;       /* as whom it writes: behind a bridge to conventional PCI the bridge's, */
+    bool is_written_for;      /* which others behind it share */
     uint16_t parent;          /* number of the bridge above, or PCI_NONE: on the root bus */
     uint16_t vendor, device, subsystem_vendor, subsystem;
     uint32_t class_code;      /* 24 bits: class, subclass, interface */
