@@ -34,6 +34,7 @@ struct frame {
     uint64_t forward_bits;
     unsigned took;             /* handles that came with the request in work */
     handle_t irqs[FRAME_IRQS]; /* parent of each attached index; 0: not attached */
+    uint16_t edges;            /* bits: those that need no acknowledgement */
     handle_t
         bus; /* "parent": the server of the bus, which delivers what has no controller in the tree */
     status_t (*bus_renew)(
@@ -104,6 +105,10 @@ static status_t irq_attach(struct frame *f, unsigned index)
         struct msg m = { msg_info(IRQ_OP_ATTACH, 1, 0),
                          { index, 1ull << index, [7] = f->port_notify } };
         err = msg_call(f->irqs[index], &m);
+        if (err == E_OK) {
+            f->edges &= (uint16_t) ~(1u << index);
+            f->edges |= (uint16_t)((m.w[0] == IRQ_NO_ACK) << index);
+        }
     }
     return err;
 }
@@ -401,7 +406,7 @@ void event_done(struct event *ev, status_t status)
         answer_put(f, 0, &ev->msg, answer_info(&ev->msg, status));
         break;
     case EV_IRQ:
-        if (f->irqs[ev->irq] != 0) {
+        if (f->irqs[ev->irq] != 0 && (f->edges >> ev->irq & 1) == 0) {
             irq_ack(f, ev->irq);
         }
         break;

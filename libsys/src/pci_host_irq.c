@@ -83,12 +83,16 @@ static status_t serve_stat(struct pci_host *h, struct msg *m)
 
 static status_t messages_request(struct pci_host *h, struct pci_function *f, struct msg *m)
 {
+    status_t err;
+
     switch (info_op(m->info)) {
     case IRQ_OP_ACK:
         return m->w[0] < f->vector_count ? E_OK : E_NOTFOUND; /* an edge: nobody waits for it */
     case IRQ_OP_ATTACH:
-        return pci_msi_attach(h, f, m->w[0], m->w[1],
-                              info_handles(m->info) != 0 ? (handle_t)m->w[MSG_WORDS - 1] : 0);
+        err = pci_msi_attach(h, f, m->w[0], m->w[1],
+                             info_handles(m->info) != 0 ? (handle_t)m->w[MSG_WORDS - 1] : 0);
+        m->w[0] = err ? m->w[0] : IRQ_NO_ACK;
+        return err;
     case IRQ_OP_DETACH:
         return pci_msi_detach(h, f, m->w[0]);
     default:

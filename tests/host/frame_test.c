@@ -108,6 +108,8 @@ status_t sys_handle_close(handle_t h)
     return E_OK;
 }
 
+static bool is_message; /* what is attached */
+
 status_t msg_call(handle_t port, struct msg *m)
 {
     assert_int_equal(port, PARENT);
@@ -115,6 +117,7 @@ status_t msg_call(handle_t port, struct msg *m)
         assert_int_equal(info_handles(m->info), 1);
         assert_int_equal(m->w[7], PORT_NOTIFY);
         note("attach(%u,%u) ", (unsigned)m->w[0], (unsigned)m->w[1]);
+        m->w[0] = is_message ? IRQ_NO_ACK : m->w[0];
     } else {
         note("ack(%u) ", (unsigned)m->w[0]);
     }
@@ -371,6 +374,24 @@ static void what_has_no_controller_is_attached_at_the_bus(void **state)
         trace, "attach(0,1) receive/1 notify(13,1) receive/1 renew attach(0,1) notify(13,1) ");
 }
 
+/* A message is an edge; after the bus's server was restarted it may be a line, which must be opened again. */
+static void a_message_is_not_acknowledged_and_a_line_is(void **state)
+{
+    (void)state;
+    frame.ready = true;
+    is_message = true;
+    assert_int_equal(node_irq(driver_node(), 0), E_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        arrives(RECV_EVENTS, 0, 0, 1);
+        struct event ev = event_wait();
+        assert_int_equal(ev.kind, EV_IRQ);
+        event_done(&ev, E_OK);
+        is_message = false;
+        assert_int_equal(irq_attach(&frame, 0), E_OK);
+    }
+    assert_string_equal(trace, "attach(0,1) receive/1 attach(0,1) receive/1 ack(0) attach(0,1) ");
+}
+
 static void a_failed_start_leaves_its_reason(void **state)
 {
     (void)state;
@@ -469,6 +490,7 @@ int main(void)
         cmocka_unit_test_setup(an_answer_goes_out_before_pending_work, frame_reset),
         cmocka_unit_test_setup(commands_are_served_and_reported, frame_reset),
         cmocka_unit_test_setup(what_has_no_controller_is_attached_at_the_bus, frame_reset),
+        cmocka_unit_test_setup(a_message_is_not_acknowledged_and_a_line_is, frame_reset),
         cmocka_unit_test_setup(a_failed_start_leaves_its_reason, frame_reset),
         cmocka_unit_test_setup(the_client_is_told_of_changes_only, frame_reset),
         cmocka_unit_test_setup(the_client_is_told_with_the_next_receive_and_after_an_answer_at_once,

@@ -126,6 +126,7 @@ static void a_driver_gets_msix_where_there_is_any(void **state)
     assert_int_equal(reg(n, pci_world_function(n)->msix) >> 30, 2);
     assert_int_equal(reg(n, 4) & 0x407, 0x400); /* no pin, and what was off is off again */
     assert_int_equal(attach(n, 1, 2, PORT), E_OK);
+    assert_int_equal(fake.reply.w[0], IRQ_NO_ACK);
     assert_int_equal(world.msi_attaches, 1);
     assert_int_equal(world.msi_port, PORT);
     assert_int_equal(table(n, 16 + 12), 0);
@@ -298,6 +299,7 @@ static void pins_are_swizzled_at_each_bridge(void **state)
     assert_int_equal(attach(direct, 0, 1, PORT), E_OK);
     assert_int_equal(attach(switched, 0, 1, PORT), E_OK);
     assert_int_equal(attach(old, 0, 1, PORT), E_OK);
+    assert_true(fake.reply.w[0] != IRQ_NO_ACK); /* a line */
     assert_int_equal(line_of(direct), 3 + (3 + 1) % 4);         /* slot 3, INTB */
     assert_int_equal(line_of(switched), 3 + (1 + (0 + 2)) % 4); /* A turned by port 2, slot 1 */
     assert_int_equal(line_of(old), 3 + (2 + (3 + 7)) % 4);      /* D turned by 7, slot 2 */

@@ -17,9 +17,12 @@
  */
 #pragma once
 
+#define IRQ_NO_ACK (1ull << 32)
+
 enum irq_op {
     IRQ_OP_ACK = 1,    /* w0 = index. The line may fire again. E_NOTFOUND: not attached */
-    IRQ_OP_ATTACH,     /* w0 = index, w1 = bits; handle: NOTIFY of the driver's port. E_NOTFOUND: no such index in the
+    IRQ_OP_ATTACH,     /* w0 = index, w1 = bits; handle: NOTIFY of the driver's port -> w0 = IRQ_NO_ACK: it is a message, for
+                        * which nobody waits for ACK; anything else: a line. E_NOTFOUND: no such index in the
                         * node; E_RANGE: the controller has no such line; E_BUSY: it is the kernel's, or another
                         * node has it with another trigger; E_FULL: too many nodes share lines; E_IO: the controller
                         * does not react; E_INVAL: no bits, no handle. Attaching again replaces. */
