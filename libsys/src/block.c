@@ -6,6 +6,7 @@
  */
 #include <cambium/block.h>
 #include <cambium/client.h>
+#include <cambium/ipc.h>
 #include <cambium/sys.h>
 #include <cambium/thread.h>
 #include <string.h>
@@ -14,6 +15,7 @@ enum { BUSY_TRIES = 10000 }; /* times BUSY_PAUSE_NS: ten seconds */
 #define BUSY_PAUSE_NS 1000000ull
 #define ASK_NS        1000000000ull /* from one BLOCK_OP_CHECK to the next, of who waits */
 #define BIT_DONE      (1ull << BLOCK_EV_DONE)
+#define BIT_TIMER     (1ull << 32) /* of the own port */
 
 /* ---- units ---- */
 
@@ -170,7 +172,7 @@ static void put_again(struct block *b)
 {
     uint64_t left = b->used;
 
-    b->put = b->taken = 0;
+    b->put = b->shown = b->taken = 0;
     while (left != 0) { /* the first of what is left, each time */
         unsigned first = (unsigned)__builtin_ctzll(left);
         for (uint64_t rest = left; rest != 0; rest &= rest - 1) {
@@ -270,14 +272,22 @@ status_t block_put(struct block *b, const struct block_request *request)
     return E_OK;
 }
 
-void block_kick(struct block *b)
+/* Shows the server what was put; true: it must be told. */
+static bool ring_show(struct block *b)
 {
-    struct block_ring *ring = b->ring;
-
-    __atomic_store_n(&ring->put, b->put, __ATOMIC_RELEASE); /* pairs with the server's acquire */
+    if (b->shown == b->put) {
+        return false;
+    }
+    b->shown = b->put;
+    __atomic_store_n(&b->ring->put, b->put, __ATOMIC_RELEASE); /* pairs with the server's acquire */
     __atomic_thread_fence(
         __ATOMIC_SEQ_CST); /* put before the look: the server's is the other way */
-    if (__atomic_load_n(&ring->wants_bell, __ATOMIC_RELAXED) != 0) {
+    return __atomic_load_n(&b->ring->wants_bell, __ATOMIC_RELAXED) != 0;
+}
+
+void block_kick(struct block *b)
+{
+    if (ring_show(b)) {
         (void)sys_notify(b->bell, b->bell_bits); /* a port that is gone: see block_wait */
     }
 }
@@ -289,43 +299,61 @@ static bool is_done(const struct block *b, uint32_t count)
     return done - b->taken >= count;
 }
 
-/* Sleeps until an event or until it is time to ask; then asks, if need be. */
+/* The port's timer ends a sleep at the deadline, or when it is time to ask. It is left as it is where it comes early enough, so it
+ * is set once a second and not for each wait. */
+static status_t timer_look(struct block *b, uint64_t deadline)
+{
+    if (b->timer != 0 && b->timer <= deadline) {
+        return E_OK;
+    }
+    uint64_t ask = time_deadline(ASK_NS);
+    b->timer = ask < deadline ? ask : deadline;
+    return sys_timer_set(b->port, b->timer, BIT_TIMER);
+}
+
+/* Shows the server what was put, and sleeps until an event; then asks, if need be. */
 static status_t wait_once(struct block *b, uint64_t deadline)
 {
-    uint64_t ask = time_deadline(ASK_NS);
-    struct msg m = { 0 };
-    int64_t from = sys_receive(b->port, &m, ask < deadline ? ask : deadline);
+    struct msg m;
+    status_t err = timer_look(b, deadline);
 
-    if (from < 0 && from != E_TIMEOUT) {
-        return (status_t)from;
+    if (err) {
+        return err;
     }
-    if (from == E_TIMEOUT && deadline <= ask) {
-        return E_TIMEOUT;
+    bool rings = ring_show(b);
+    m.info = 0; /* takes no handles */
+    int64_t from = ipc_notify_receive(rings ? b->bell : 0, b->bell_bits, b->port, &m);
+    if (from < 0) {
+        return check(b, deadline); /* the bell's port is gone: a server that will not come back */
     }
-    return from >= 0 && m.w[0] == BIT_DONE ? E_OK : check(b, deadline);
+    if (m.w[0] == BIT_DONE) {
+        return E_OK;
+    }
+    if ((m.w[0] & BIT_TIMER) != 0) {
+        b->timer = 0;
+        if (time_deadline(0) >= deadline) {
+            return E_TIMEOUT;
+        }
+    }
+    return check(b, deadline);
 }
 
 status_t block_wait(struct block *b, uint32_t count, uint64_t deadline)
 {
     count = count < b->in_flight ? count : b->in_flight;
-    if (__atomic_load_n(&b->ring->put, __ATOMIC_RELAXED) != b->put) {
-        block_kick(b); /* else it could wait for ever */
-    }
-    for (;;) {
-        if (is_done(b, count)) {
-            return E_OK;
-        }
+    while (!is_done(b, count)) {
         /* relaxed and a fence: the server writes `done` and looks at this, the other way round */
         __atomic_store_n(&b->ring->wake_at, b->taken + count, __ATOMIC_RELAXED);
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         if (is_done(b, count)) {
-            return E_OK;
+            break;
         }
         status_t err = b->attachment != 0 ? wait_once(b, deadline) : attach_again(b, deadline);
         if (err) {
             return err;
         }
     }
+    return E_OK;
 }
 
 status_t block_take(struct block *b, struct block_answer *out)

@@ -10,13 +10,6 @@
 #include <cambium/start.h>
 #include <string.h>
 
-#define BIT_OF(channel) (1u << (channel))
-
-static unsigned number_of(const struct block_server *s, const struct block_channel *c)
-{
-    return (unsigned)(c - s->channels);
-}
-
 /* ---- ends ---- */
 
 static void channel_free(struct block_server *s, struct block_channel *c)
@@ -41,12 +34,10 @@ static void job_free(struct block_server *s, unsigned job)
 
 static void channel_end(struct block_server *s, struct block_channel *c)
 {
-    uint32_t bit = BIT_OF(number_of(s, c));
-
     c->is_ending = true;
-    s->busy &= ~bit;
-    s->awake &= ~bit;
-    s->answered &= ~bit;
+    s->busy &= ~c->bit;
+    s->awake &= ~c->bit;
+    s->answered &= ~c->bit;
     if (c->cutting >= 0) {
         struct block_job *job = &s->jobs[c->cutting];
         job->left = 0;
@@ -71,7 +62,7 @@ static void channel_answer(struct block_server *s, struct block_channel *c, uint
     a->status = status;
     s->ok_count += status == E_OK;
     s->fail_count += status != E_OK;
-    s->answered |= BIT_OF(number_of(s, c));
+    s->answered |= c->bit;
 }
 
 void block_server_done(struct block_server *s, struct block_part *part, status_t status)
@@ -79,7 +70,7 @@ void block_server_done(struct block_server *s, struct block_part *part, status_t
     struct block_job *job = &s->jobs[part->job];
     struct block_channel *c = &s->channels[job->channel];
 
-    s->used_parts &= ~(1ull << (part - s->parts));
+    s->used_parts &= ~(1ull << part->number);
     job->parts--;
     if (status == E_OK) {
         s->read_len += part->what == BLOCK_READ ? part->len : 0;
@@ -126,7 +117,7 @@ static bool channel_look(struct block_server *s, struct block_channel *c)
         return false;
     }
     c->seen = put;
-    s->busy |= c->seen != c->taken ? BIT_OF(number_of(s, c)) : 0;
+    s->busy |= c->seen != c->taken ? c->bit : 0;
     return true;
 }
 
@@ -136,20 +127,25 @@ static void channel_sleep(struct block_server *s, struct block_channel *c)
     __atomic_store_n(&c->ring->wants_bell, 1, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the look: block_kick's is the other way */
     if (__atomic_load_n(&c->ring->put, __ATOMIC_RELAXED) != c->seen) {
-        (void)sys_notify(s->bell, 1ull << (BLOCK_BELL_SHIFT + number_of(s, c)));
+        (void)sys_notify(s->bell, (uint64_t)c->bit << BLOCK_BELL_SHIFT);
     }
 }
 
-void block_server_flush(struct block_server *s)
+void block_server_tell(struct block_server *s)
 {
     for (uint32_t told = s->answered; told != 0; told &= told - 1) {
         channel_tell(&s->channels[__builtin_ctz(told)]);
     }
     s->answered = 0;
-    uint32_t idle = s->awake & ~s->busy;
-    s->awake &= s->busy;
-    for (; idle != 0; idle &= idle - 1) {
-        channel_sleep(s, &s->channels[__builtin_ctz(idle)]);
+    uint32_t changed = s->awake ^ s->busy;
+    s->awake = s->busy;
+    for (; changed != 0; changed &= changed - 1) {
+        struct block_channel *c = &s->channels[__builtin_ctz(changed)];
+        if ((s->busy & c->bit) == 0) {
+            channel_sleep(s, c);
+        } else { /* it will be looked at by itself */
+            __atomic_store_n(&c->ring->wants_bell, 0, __ATOMIC_RELAXED);
+        }
     }
 }
 
@@ -217,7 +213,7 @@ static bool job_begin(struct block_server *s, struct block_channel *c)
     s->used_jobs |= 1ull << number;
     c->jobs++;
     c->cutting = (int8_t)number;
-    job->channel = (uint8_t)number_of(s, c);
+    job->channel = c->index;
     job->what = (uint8_t)r.what;
     job->parts = 0;
     job->id = r.id;
@@ -260,6 +256,7 @@ static struct block_part *job_cut(struct block_server *s, struct block_channel *
     struct block_part *part = &s->parts[number];
 
     *out_count = 0;
+    part->number = (uint8_t)number;
     part->job = (uint8_t)c->cutting;
     part->what = job->what;
     part->sector = job->sector;
@@ -289,7 +286,7 @@ static struct block_part *job_cut(struct block_server *s, struct block_channel *
 /* The next channel with work, in turn; NULL: none has. */
 static struct block_channel *channel_next(struct block_server *s)
 {
-    uint32_t later = s->busy & ~(BIT_OF(s->turn) - 1);
+    uint32_t later = s->busy & ~((1u << s->turn) - 1);
 
     if (s->busy == 0) {
         return NULL;
@@ -314,7 +311,7 @@ struct block_part *block_server_next(struct block_server *s,
         if (c->cutting >= 0 || (c->taken != c->seen && job_begin(s, c))) {
             part = job_cut(s, c, pieces, room, out_count);
         }
-        s->busy &= c->cutting < 0 && c->taken == c->seen ? ~BIT_OF(number_of(s, c)) : ~0u;
+        s->busy &= c->cutting < 0 && c->taken == c->seen ? ~c->bit : ~0u;
     }
     return part;
 }
@@ -441,13 +438,15 @@ static status_t channel_attach(struct block_server *s, uint32_t badge, struct ms
     (void)sys_handle_close(data); /* init keeps it */
     *c = fresh;
     c->badge = badge;
+    c->index = (uint8_t)(c - s->channels);
+    c->bit = 1u << c->index;
     c->number = (uint64_t)start_info->incarnation << 32 | ++s->serial;
     c->ring->done = 0; /* in case that it is used again */
     __atomic_store_n(&c->ring->wants_bell, 1,
                      __ATOMIC_RELEASE); /* the client sees it with the answer */
     m->info = msg_info(0, 1, 0);
     m->w[0] = c->number;
-    m->w[1] = 1ull << (BLOCK_BELL_SHIFT + number_of(s, c));
+    m->w[1] = (uint64_t)c->bit << BLOCK_BELL_SHIFT;
     m->w[2] = c->count;
     m->w[3] = s->sector_len | (uint64_t)(s->flags | (c->is_read_only ? BLOCK_READ_ONLY : 0)) << 32;
     m->w[7] = s->bell;
@@ -522,12 +521,9 @@ static status_t server_call(struct block_server *s, uint32_t badge, struct msg *
 static void server_bells(struct block_server *s, uint32_t bells)
 {
     for (; bells != 0; bells &= bells - 1) {
-        unsigned number = (unsigned)__builtin_ctz(bells);
-        struct block_channel *c = &s->channels[number];
+        struct block_channel *c = &s->channels[__builtin_ctz(bells)];
 
         if (c->number != 0 && !c->is_ending && channel_look(s, c)) {
-            __atomic_store_n(&c->ring->wants_bell, 0, __ATOMIC_RELAXED);
-            s->awake |= BIT_OF(number);
             s->bell_count++;
         }
     }

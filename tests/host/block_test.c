@@ -27,7 +27,8 @@ static struct {
     uint64_t len[MEMORIES];
     unsigned count, open, mapped;
     int ports;
-    uint64_t now, client_bits, server_bits;
+    uint64_t now, client_bits, server_bits, timer, timer_bits;
+    status_t timer_error;
     status_t map_error, create_error, dup_error, port_error;
     uint32_t seed;
     bool dies, is_gone; /* the server dies now and then; for good */
@@ -398,14 +399,28 @@ static bool world_step(void)
     return false;
 }
 
-int64_t sys_receive(handle_t port, struct msg *m, uint64_t deadline)
+status_t sys_timer_set(handle_t port, uint64_t deadline, uint64_t bits)
 {
     assert_int_equal(port, CLIENT_PORT);
+    world.timer = deadline;
+    world.timer_bits = bits;
+    return world.timer_error;
+}
+
+int64_t sys_notify_receive(handle_t target, uint64_t bits, handle_t port, struct msg *m)
+{
+    assert_int_equal(port, CLIENT_PORT);
+    if (target != 0) {
+        assert_int_equal(sys_notify(target, bits), E_OK);
+    }
     while (world.client_bits == 0) {
         world.now += 1000;
         if (world.is_gone || !world_step()) {
-            world.now = deadline;
-            return E_TIMEOUT;
+            world.now = world.timer;
+        }
+        if (world.now >= world.timer) {
+            world.client_bits |= world.timer_bits;
+            world.timer = UINT64_MAX;
         }
     }
     m->w[0] = world.client_bits;

@@ -4,8 +4,7 @@
  *
  *     block_open(&b, service, unit, BLOCK_WHOLE, 64 * 1024);
  *     block_put(&b, &(struct block_request){ BLOCK_READ, .id = 1, .sector = 0, .count = 8, .offset = 0 });
- *     block_kick(&b);                   once for all that were put
- *     block_wait(&b, 1, deadline);      until so many answers are there
+ *     block_wait(&b, 1, deadline);      shows all that were put, and waits until so many answers are there
  *     block_take(&b, &answer);          E_AGAIN: no more are there
  *
  * or one at a time, block_do. One thread for each struct block. The data is at b.data; what a request in flight uses must be
@@ -54,7 +53,8 @@ struct block {
     handle_t bell;
     uint64_t bell_bits;
     uint64_t attachment; /* 0: none now */
-    uint32_t put, taken; /* counts of requests and of answers, in this attachment */
+    uint32_t put, shown, taken; /* counts of requests, of those that the server can see, of answers, in this attachment */
+    uint64_t timer;      /* what the port's is set to; 0: not */
     uint32_t order;      /* of the next put */
     uint32_t in_flight;
     uint64_t used;       /* a bit for each slot */
@@ -73,7 +73,7 @@ void block_close(struct block *b);
 
 /* Notes a request. E_FULL: BLOCK_DEPTH are in flight; take an answer first. Whether it makes sense says its answer. */
 status_t block_put(struct block *b, const struct block_request *request) WARN_UNUSED;
-/* Shows the server what was put since the last kick. */
+/* Shows the server what was put, where nobody waits yet: block_wait does it by itself, in the same entry into the kernel. */
 void block_kick(struct block *b);
 /* Waits until `count` answers can be taken, or all that are in flight, until the absolute `deadline`. E_TIMEOUT; what
  * BLOCK_OP_ATTACH says where the server was lost and does not come back. */

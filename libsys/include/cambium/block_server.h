@@ -46,16 +46,19 @@ struct block_job {
 
 /* What the device has to do: `pieces` to or from `sector` of the disk on. */
 struct block_part {
+    uint8_t number;  /* its place in parts[] */
     uint8_t job;
     uint8_t what;    /* BLOCK_READ ... */
     uint32_t count;  /* sectors; FLUSH: 0 */
     uint64_t sector;
     uint32_t len;    /* bytes of all pieces */
-};
+} __attribute__((aligned(32)));
 
 struct block_channel {
     uint64_t number;   /* of the attachment; 0: free */
+    uint32_t bit;      /* in the masks of channels, and the bell's above BLOCK_BELL_SHIFT */
     uint32_t badge;
+    uint8_t index;
     bool is_ending;    /* nobody is answered; free when the device has nothing of it */
     bool is_read_only;
     uint8_t jobs;
@@ -68,7 +71,7 @@ struct block_channel {
     uint64_t first, count;      /* its sectors */
     uint32_t page, pages;       /* in bus[] */
     uint32_t buffer;            /* init's number for the data */
-};
+} __attribute__((aligned(128))); /* so that one is found in the array by a shift */
 
 struct block_server {
     /* the driver's; `sectors` may change */
@@ -87,7 +90,7 @@ struct block_server {
     struct block_job jobs[BLOCK_PARTS];
     struct block_part parts[BLOCK_PARTS];
     uint64_t used_jobs, used_parts;      /* bits */
-    uint32_t busy, awake, answered;      /* channels: with work; with wants_bell off; with answers not told */
+    uint32_t busy, awake, answered;      /* channels: with work; with wants_bell off; with answers that were not told */
     unsigned turn;                       /* the next channel */
     uint64_t bus[BLOCK_PAGES];           /* of each page of the data */
     uint16_t run[BLOCK_PAGES];           /* pages that are contiguous from there */
@@ -99,13 +102,25 @@ struct block_server {
 status_t block_server_open(struct block_server *s, struct node node) WARN_UNUSED;
 /* Serves what an event asks of the class; *out is for event_done. False: it is the driver's, or (EV_NOTIFY) is so besides. */
 bool block_server_event(struct block_server *s, struct event *ev, status_t *out) WARN_UNUSED;
+/* Whether block_server_next may have one. */
+static inline bool block_server_has_work(const struct block_server *s)
+{
+    return s->busy != 0;
+}
 /* The next part for the device, in at most `room` pieces (a flush or a discard has none); NULL: there is none. */
 struct block_part *block_server_next(struct block_server *s, struct block_piece pieces[BLOCK_PIECES_MAX], unsigned room,
                                      unsigned *out_count);
 /* The device has done it, or has not: status is what the client is told. */
 void block_server_done(struct block_server *s, struct block_part *part, status_t status);
+/* Inside: what block_server_flush does where there is something to do. */
+void block_server_tell(struct block_server *s);
 /* After all of an event. */
-void block_server_flush(struct block_server *s);
+static inline void block_server_flush(struct block_server *s)
+{
+    if (s->answered != 0 || s->awake != s->busy) {
+        block_server_tell(s);
+    }
+}
 /* Whether the device has a part. */
 static inline bool block_server_works(const struct block_server *s)
 {

@@ -125,7 +125,7 @@ static status_t blk_put(struct blk *b, struct block_part *part, const struct blo
                         unsigned count)
 {
     struct virtqueue_piece pieces[VIRTQUEUE_PIECES_MAX];
-    unsigned number = (unsigned)(part - b->server.parts), n = 0;
+    unsigned number = part->number, n = 0;
     struct place *place = (struct place *)b->places.at + number;
     uint64_t bus = b->places.bus + number * sizeof(*place);
     uint64_t sector = part->what == BLOCK_FLUSH ? 0 : part->sector << b->unit_shift;
@@ -158,7 +158,7 @@ static status_t blk_feed(struct blk *b)
     unsigned count, given = 0;
     status_t err = E_OK;
 
-    while (!err && b->queue.free_count > OVERHEAD &&
+    while (!err && block_server_has_work(&b->server) && b->queue.free_count > OVERHEAD &&
            (part = block_server_next(&b->server, data, b->queue.free_count - OVERHEAD, &count))) {
         err = blk_put(b, part, data, count);
         given++;
@@ -176,7 +176,7 @@ static status_t blk_feed(struct blk *b)
 /* What became of a part: E_OK, or the device lied. */
 static status_t blk_finish(struct blk *b, struct block_part *part, uint32_t len)
 {
-    const struct place *place = (const struct place *)b->places.at + (part - b->server.parts);
+    const struct place *place = (const struct place *)b->places.at + part->number;
     uint32_t want = part->what == BLOCK_READ ? part->len + 1 : 1;
     uint8_t status = __atomic_load_n(&place->status, __ATOMIC_RELAXED); /* once */
 
