@@ -18,7 +18,7 @@ DESCRIPTION = """\
 Builds, boots Cambium in QEMU (-icount shift=0,sleep=off) under a plugin that counts every executed instruction, runs
 bin/bench at the prompt, and prints a table: virt (GICv2, cortex-a72, one core), which the goals are for, and raspi3b and
 raspi4b (with their four cores, of which one runs) if there is a device tree for them; virt once more with a GICv3 for
-irq_to_driver_gicv3, and with somebody at its console for the keys serial_*. Barriers, TLB maintenance and device accesses each count as one instruction here and far more on
+irq_to_driver_gicv3, with somebody at its console for the keys serial_*, and with a disk for blk_*. Barriers, TLB maintenance and device accesses each count as one instruction here and far more on
 silicon, so they are also shown apart.
 """
 MACHINES = ("virt", *machine.BOARDS)
@@ -179,6 +179,30 @@ def count_pci(timeout):
             return f.read().splitlines()
 
 
+DISK_LEN = 256 * 1024 * 1024
+
+
+def count_disk(timeout, traced=False):
+    """The lines of the plugin for `bench disk` on virt, with a disk of virtio. Idle time passes as on the host, as above."""
+    with tempfile.TemporaryDirectory(prefix="cambium-") as folder:
+        out, disk = os.path.join(folder, "counts"), os.path.join(folder, "disk")
+        with open(disk, "wb") as f:
+            f.truncate(DISK_LEN)
+        command = machine.command(memory="1024", extra=["-icount", "shift=0", "-seed", "1", "-plugin",
+                                                        f"{compile_plugin()},out={out}",
+                                                        "-drive", f"file={disk},format=raw,if=none,id=disk", "-device",
+                                                        "virtio-blk-pci,drive=disk"])
+        with machine.Machine(command, timeout=timeout) as m:
+            m.prompt()
+            if traced:
+                m.run("trace start")
+            m.run("bench disk disk0", timeout=timeout)
+            m.send("bench exit\r")
+            m.ended()
+        with open(out, encoding="utf-8") as f:
+            return f.read().splitlines()
+
+
 # ---- reading ----
 
 def keys_in_order(name="keys"):
@@ -222,6 +246,8 @@ def reduced(values, how):
         return {name: number / 2 for name, number in middle(values).items()}
     if how == "byte":
         return {name: number / goals.LAP_BYTES for name, number in middle(values).items()}
+    if how == "request":
+        return {name: number / goals.LAP_REQUESTS for name, number in middle(values).items()}
     if how == "spikes":
         base = middle(values)
         spikes = [v for v in values if v["total"] > base["total"] + 10]
@@ -318,6 +344,7 @@ def measure(machines, timeout, traced=False):
             results[board]["irq_to_driver_gicv3"] = result_of(reduced(values, "median"), values=len(values))
             results[board].update(of_series(count_serial(timeout, traced), "serial_keys"))
             results[board]["pci_enumerate"] = result_of(parse(count_pci(timeout))[1].get("pci_enumerate"), values=1)
+            results[board].update(of_series(count_disk(timeout, traced), "disk_keys"))
             results[board].update(size())
     return results, printed
 

@@ -2,7 +2,8 @@
 """Every key of tools/bench: what it measures, the goal (at most), and how its values are taken from a series.
 
 Values of a series are totals of executed instructions: `median` of all; `half`: a lap is two of it; `spikes`: what the
-interrupted laps of an idle loop cost more than the others; `first` and `second`: of pairs; `byte`: a lap is LAP_BYTES of it.
+interrupted laps of an idle loop cost more than the others; `first` and `second`: of pairs; `byte`: a lap is LAP_BYTES of it;
+`request`: LAP_REQUESTS.
 """
 
 # key: (metric, goal, how) ; how is None for what the runner measures by itself
@@ -32,12 +33,17 @@ GOALS = {
     "serial_tx_byte": ("PL011: a byte of 64 KiB that a program prints", 30, "byte"),
     "serial_echo": ("PL011: a key pressed, to a program, and its echo back", 2500, "median"),
     "pci_enumerate": ("root port, switch and six functions: first look until init knows them", 200000, None),
+    "blk_read_4k": ("virtio-blk over PCI: 4 KiB read somewhere, one in flight", 2500, "median"),
+    "blk_read_4k_qd16": ("virtio-blk over PCI: one such read of sixteen in flight", 1000, "request"),
+    "blk_seq_1m": ("virtio-blk over PCI: 1 MiB read", 15000, "median"),
+    "blk_seq_1m_write": ("virtio-blk over PCI: 1 MiB written", 15000, "median"),
     "kernel_text": ("bytes of kernel code, without libfdt and boot code", 32768, None),
     "kernel_lines": ("lines of the kernel's .c, .h and .S, without blanks and comments", 5000, None),
     "masked_longest": ("longest stretch in which an interrupt would have to wait", 5000, None),
 }
 
 LAP_BYTES = 4096  # servers/app/bench/serial.h
+LAP_REQUESTS = 160  # servers/app/bench/disk.h
 
 # A series that gives a second key.
 SERIES_OF = {"irq_ack_whole": "irq_ack"}
