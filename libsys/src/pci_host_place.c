@@ -300,16 +300,24 @@ static bool free_take(struct pci_host *h, const struct pci_function *bridge,
     return true;
 }
 
-static bool range_put(struct tree_ranges *list, struct pci_range *r)
+/* What is free of a bus now. What lies beside a short BAR on its page counts. */
+static void free_find(struct pci_host *h, const struct pci_function *bridge, enum pci_space space,
+                      struct tree_ranges *list)
+{
+    free_begin(h, bridge, space, list);
+    if (!free_take(h, bridge, list)) {
+        list->count = 0;
+    }
+}
+
+static bool range_put(struct tree_ranges *list, struct pci_range *r, uint64_t len, uint64_t align)
 {
     struct tree_range place;
-    status_t err = tree_ranges_take(list, range_len(r), range_align(r), &place);
+    status_t err = tree_ranges_take(list, len, align, &place);
 
-    if (err && r->align == 0) { /* a BAR: on a page with others, then */
-        err = tree_ranges_take(list, r->len, r->len, &place);
-    }
     if (!err) {
         r->address = place.base;
+        r->is_fixed = true;
     }
     return err == E_OK;
 }
@@ -394,15 +402,14 @@ static void bus_place(struct pci_host *h, const struct pci_function *bridge, enu
     if (bridge != NULL && bridge->ranges[PCI_WINDOW + space].len == 0) {
         return; /* nothing behind it wants to be there */
     }
-    free_begin(h, bridge, space, &list);
-    if (!free_take(h, bridge, &list)) {
-        list.count = 0;
-    }
+    free_find(h, bridge, space, &list);
     for (struct pci_range *r; (r = longest_of(h, bridge, space, &f)) != NULL;) {
-        if (!h->is_probe_only && range_put(&list, r)) {
-            r->is_fixed = true;
-        } else {
-            range_refuse(h, f, r);
+        if (!h->is_probe_only && range_put(&list, r, range_len(r), range_align(r))) {
+            continue;
+        }
+        free_find(h, bridge, space, &list);
+        if (h->is_probe_only || is_window(f, r) || !range_put(&list, r, r->len, r->len)) {
+            range_refuse(h, f, r); /* not even on a page with others */
         }
     }
 }
