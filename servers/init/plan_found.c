@@ -25,8 +25,8 @@ static bool found_add(struct plan *p, int offset, int parent)
                              .is_found = true,
                              .service = -1,
                              .other = -1 };
-    if (tree_is_pci(p->fdt, offset)) {
-        return true; /* a bridge: the bus's server drives it */
+    if (tree_is_pci(p->fdt, offset) || tree_compatible(p->fdt, offset, "pciclass,0600") >= 0) {
+        return true; /* a bridge, or the host bridge itself: the bus's server drives it */
     }
     if (!plan_read_windows_of(p, index)) {
         n->error = E_LIMIT;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <libfdt.h>
 #include <tree.h>
 #include "init.h"
 
@@ -72,13 +73,14 @@ static void report_rival(struct init *init, const struct server *s)
 void report_plan(struct init *init)
 {
     const struct plan *p = &init->plan;
-    unsigned unclaimed = 0, wrong = 0;
+    unsigned unclaimed = 0, wrong = 0, rooms = 0;
     char path[TREE_PATH_LEN];
     char why[REPORT_LINE];
 
     for (unsigned i = 0; i < p->node_count; i++) {
         const struct plan_node *n = &p->nodes[i];
         unclaimed += n->state == NODE_UNCLAIMED;
+        rooms += n->is_meta && strcmp(fdt_get_name(p->fdt, n->offset, NULL), PLAN_ROOM) == 0;
         if ((n->state == NODE_REFUSED || n->state == NODE_COVERED) && wrong++ < REPORT_NODES_MAX) {
             tree_path(p->fdt, n->offset, path, sizeof(path));
             plan_why_refused(p, n, why, sizeof(why));
@@ -111,7 +113,7 @@ void report_plan(struct init *init)
             report_moved_console(init, s->plan);
         }
     }
-    report(init, LOG_INFO, "%u nodes, %u servers, %u devices without one", p->node_count,
+    report(init, LOG_INFO, "%u nodes, %u servers, %u devices without one", p->node_count - rooms,
            p->service_count, unclaimed);
 }
 

@@ -297,8 +297,10 @@ static void a_function_becomes_a_node_with_its_bars_and_its_bus(void **state)
     blob_function("dev@0,0", "pci1af4,1042", 0, 0x10100000);
     assert_int_equal(fdt_end_node(blob), 0);
     blob_function("dev@3,0", "pci8086,1", 3, 0);
+    blob_function("dev@0,0", "pciclass,0600", 0, 0);
     assert_int_equal(blob_send(&m), E_OK);
-    assert_true(m.w[0] == 4 && m.w[1] == 2);
+    assert_true(m.w[0] == 5 && m.w[1] == 2);
+    assert_int_equal(init.plan.nodes[node_at(HOST "/dev@0,0")].state, NODE_NONE);
     assert_int_equal(tree_check(init.fdt, init.tree_len), E_OK);
     assert_int_equal(tree_node(init.fdt, "/pl011@9000000"), console); /* offsets stay */
     assert_int_equal(tree_node(init.fdt, "/chosen"), old_end);
