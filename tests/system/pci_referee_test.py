@@ -72,7 +72,7 @@ def seen(tmp_path_factory):
     with library.start(extra=pcibus.options()) as machine:
         machine.prompt()
         ours = pcibus.facts(machine)
-    return ours, theirs, pcibus.host_ranges(library.qemu_tree(folder, extra=pcibus.options()))
+    return ours, theirs, pcibus.host_ranges(library.qemu_tree(folder))
 
 
 def each(seen, of):

@@ -14,7 +14,7 @@ TOPOLOGY = [
     "pcie-root-port,id=single,addr=1,chassis=1",
     "virtio-rng-pci,bus=single",
     # a slot with two root ports, and a function that is none
-    "pcie-root-port,id=first,addr=2.0,chassis=2,multifunction=on", "edu,bus=first",
+    "pcie-root-port,id=first,addr=2.0,chassis=2,multifunction=on", "edu,bus=first,dma_mask=0xffffffffff",
     "pcie-root-port,id=second,addr=2.1,chassis=3", "virtio-rng-pci,bus=second,vectors=0",
     "virtio-rng-pci,addr=2.7,disable-legacy=on",
     # a switch, and below it another one
@@ -23,19 +23,22 @@ TOPOLOGY = [
     "xio3130-downstream,id=down1,bus=switch,addr=1,chassis=6,slot=1", "x3130-upstream,id=inner,bus=down1",
     "xio3130-downstream,id=deep0,bus=inner,addr=0,chassis=7,slot=0", "virtio-rng-pci,bus=deep0",
     "xio3130-downstream,id=deep1,bus=inner,addr=3,chassis=8,slot=1", "pci-testdev,bus=deep1,membar=64M",
+    "xio3130-downstream,id=deep2,bus=inner,addr=4,chassis=11,slot=2", "virtio-blk-pci,bus=deep2,drive=disk",
     "xio3130-downstream,id=empty,bus=switch,addr=5,chassis=9,slot=2",
     # conventional PCI, two levels of it
-    "pcie-pci-bridge,id=old,addr=4", "pci-serial,bus=old,addr=1", "virtio-rng-pci,bus=old,addr=2",
+    "pcie-pci-bridge,id=old,addr=4", "pci-serial,bus=old,addr=1,chardev=line", "virtio-rng-pci,bus=old,addr=2",
     "pci-bridge,id=older,bus=old,addr=3,chassis_nr=10", "edu,bus=older,addr=1f", "pci-testdev,bus=older,addr=7",
-    # many on the root bus, every second of them without messages
-    *(f"virtio-rng-pci,addr={8 + n // 8:x}.{n % 8},multifunction=on,disable-legacy=on{',vectors=0' if n % 2 else ''}"
+    # many on the root bus, every third of them with messages: not all that a GICv2m's frame has
+    *(f"virtio-rng-pci,addr={8 + n // 8:x}.{n % 8},multifunction=on,disable-legacy=on{',vectors=0' if n % 3 else ''}"
       for n in range(MANY)),
 ]
 
 
-def options(topology=None):
-    """QEMU's."""
-    return [word for device in topology or TOPOLOGY for word in ("-device", device)]
+def options(disk=None, line="null"):
+    """QEMU's. `disk`: a file (None: a disk without one, of 1 MiB); `line`: the chardev at the serial port."""
+    drive = f"file={disk},format=raw" if disk else "file.driver=null-co,file.size=1048576"
+    return ["-drive", f"if=none,id=disk,{drive}", "-chardev", f"{line},id=line",
+            *(word for device in TOPOLOGY for word in ("-device", device))]
 
 
 @dataclass
@@ -71,6 +74,7 @@ class Function:
     bars: dict = field(default_factory=dict)  # number (6: ROM): Range
     windows: list = field(default_factory=list)
     capabilities: list = field(default_factory=list)  # offsets, in their order
+    names: list = field(default_factory=list)  # of capabilities; ours
     more: dict = field(default_factory=dict)  # ours: driver, interrupts, command, status, node
 
 
@@ -104,6 +108,7 @@ def function_of(lines):
             found.bars[6 if label == "ROM" else int(label[4:])] = range_of(value)
         elif label.startswith("at "):
             found.capabilities.append(int(label[3:], 16))
+            found.names.append(value.split(",")[0])
             if value.startswith("subsystem IDs, "):  # bridges have them there
                 found.subsystem = tuple(int(id, 16) for id in value[15:].split(":"))
         else:
