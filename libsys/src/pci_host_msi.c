@@ -24,8 +24,7 @@ static status_t msi_call(const struct pci_function *f, enum msi_op op, uint64_t 
 
     /* E_DEAD: it was restarted while we asked; its port lives on */
     for (unsigned i = 0; i < CALL_TRIES && err == E_DEAD; i++) {
-        *out = (struct msg){ .info = msg_info(op, port != 0, 0),
-                             .w = { f->id, vector, bits } };
+        *out = (struct msg){ .info = msg_info(op, port != 0, 0), .w = { f->id, vector, bits } };
         out->w[MSG_WORDS - 1] = port;
         err = msg_call(f->msi_server, out);
     }

@@ -299,7 +299,7 @@ static void pins_are_swizzled_at_each_bridge(void **state)
     assert_int_equal(attach(direct, 0, 1, PORT), E_OK);
     assert_int_equal(attach(switched, 0, 1, PORT), E_OK);
     assert_int_equal(attach(old, 0, 1, PORT), E_OK);
-    assert_true(fake.reply.w[0] != IRQ_NO_ACK); /* a line */
+    assert_true(fake.reply.w[0] != IRQ_NO_ACK);                 /* a line */
     assert_int_equal(line_of(direct), 3 + (3 + 1) % 4);         /* slot 3, INTB */
     assert_int_equal(line_of(switched), 3 + (1 + (0 + 2)) % 4); /* A turned by port 2, slot 1 */
     assert_int_equal(line_of(old), 3 + (2 + (3 + 7)) % 4);      /* D turned by 7, slot 2 */
