@@ -180,9 +180,6 @@ static void start_say(struct pci_host *h)
         bridges += f->is_bridge;
         left_out += f->state != PCI_STATE_OK;
         last = f->is_bridge && f->subordinate > last ? f->subordinate : last;
-        log_debug("%s: %04x:%04x class %06x, interrupt pin %u%s", pci_function_name(h, f),
-                  f->vendor, f->device, (unsigned)f->class_code, f->pin,
-                  f->is_bridge ? ", a bridge" : "");
     }
     log_info("buses %x to %x: %u functions, %u of them bridges%s", h->bus_first, last,
              h->function_count, bridges, left_out != 0 ? "; some are left out" : "");

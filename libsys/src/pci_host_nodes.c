@@ -14,7 +14,11 @@
 #include <tree_chain.h>
 #include "pci_host_parts.h"
 
-enum { BLOB_LEN = 64 * 1024, ROW_CELLS = 5 /* of reg and assigned-addresses */ };
+enum {
+    BLOB_LEN = 1024,    /* of a blob: what is in it beside functions */
+    FUNCTION_LEN = 768, /* and of each, at most */
+    ROW_CELLS = 5       /* of reg and assigned-addresses */
+};
 
 /* ---- found ---- */
 
@@ -171,13 +175,14 @@ static status_t grow(struct pci_host *h, unsigned count)
 {
     handle_t memory = 0;
     uint32_t len = 0;
-    uint64_t va = vm_reserve(BLOB_LEN);
-    status_t err = va != 0 ? sys_memory_create(BLOB_LEN, 0, 0, &memory) : E_NOMEM;
+    uint64_t room = (BLOB_LEN + count * FUNCTION_LEN + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+    uint64_t va = vm_reserve(room);
+    status_t err = va != 0 ? sys_memory_create(room, 0, 0, &memory) : E_NOMEM;
 
-    err = err ? err : sys_map(HANDLE_SELF, memory, 0, 0, BLOB_LEN, va, MAP_READ | MAP_WRITE);
+    err = err ? err : sys_map(HANDLE_SELF, memory, 0, 0, room, va, MAP_READ | MAP_WRITE);
     bool is_mapped = err == E_OK;
     if (!err) {
-        len = pci_blob_write(h, count, (void *)va, BLOB_LEN);
+        len = pci_blob_write(h, count, (void *)va, (uint32_t)room);
         err = len != 0 ? E_OK : E_LIMIT;
     }
     if (!err) {
@@ -187,13 +192,13 @@ static status_t grow(struct pci_host *h, unsigned count)
         err = msg_call(h->init, &m);
     }
     if (is_mapped) {
-        (void)sys_unmap(HANDLE_SELF, va, BLOB_LEN); /* mapped above */
+        (void)sys_unmap(HANDLE_SELF, va, room); /* mapped above */
     }
     if (memory != 0) {
         (void)sys_handle_close(memory); /* ours */
     }
     if (va != 0) {
-        vm_release(va, BLOB_LEN);
+        vm_release(va, room);
     }
     return err;
 }

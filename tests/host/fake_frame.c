@@ -483,7 +483,7 @@ uint64_t vm_reserve(uint64_t len)
         return (uintptr_t)fake.reserve(len);
     }
     if (len > FAKE_BUF_LEN) {
-        return len <= fake.reserve_len ? (uintptr_t)fake.reserve_at : 0;
+        return 0;
     }
     return (uintptr_t)fake_buf[next_buf++ % 2];
 }

@@ -33,8 +33,6 @@ struct fake_world {
     bool shared_page;       /* windows are reached by checked access */
     uint64_t window_len[FAKE_WINDOWS]; /* for node_mmio_checked and node_mmio_part; 0: no such window. Of node_mmio's, where it is longer than asked for */
     uint64_t memory_len;    /* of any memory handle */
-    void *reserve_at;       /* what vm_reserve gives for more than FAKE_BUF_LEN, up to reserve_len bytes */
-    uint64_t reserve_len;
     status_t memory_error;
     /* what the server did */
     unsigned accept;

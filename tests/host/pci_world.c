@@ -111,6 +111,12 @@ static status_t world_call(handle_t port, struct msg *m)
     return tree_check(tree, sizeof(tree));
 }
 
+/* The one memory that is mapped: the blob for init. */
+static void *reserve(uint64_t len)
+{
+    return len <= sizeof(blob) ? blob : NULL;
+}
+
 /* ---- the tree ---- */
 
 static void put64(fdt32_t *cells, uint64_t value)
@@ -194,8 +200,7 @@ void pci_world_reset(const struct pci_world_aperture *apertures, unsigned count,
     fake.call = world_call;
     world.msi_address = 0x8020040;
     world.msi_max = 32;
-    fake.reserve_at = blob;
-    fake.reserve_len = sizeof(blob);
+    fake.reserve = reserve;
 }
 
 status_t pci_world_start(void)
