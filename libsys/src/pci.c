@@ -2,8 +2,10 @@
  * What the driver of a PCI function asks of its bus's server (pci.h). The handle "parent" is badged with the own node: no other
  * function can be named.
  */
+#include <cambium/client.h>
 #include <cambium/pci.h>
 #include <cambium/start.h>
+#include <stdlib.h>
 #include <tree.h>
 #include "frame.h"
 
@@ -16,7 +18,8 @@ enum {
     SPACE_LEN = 0x100
 };
 
-static unsigned vectors_wanted; /* asked for anew when the bus's server was restarted */
+static unsigned vectors_wanted,
+    vectors_mode; /* asked for anew when the bus's server was restarted */
 
 static status_t bus_ask(enum pci_op op, struct msg *m)
 {
@@ -64,11 +67,21 @@ status_t pci_enable(struct node node, uint32_t what)
     return bus_ask(PCI_OP_ENABLE, &m);
 }
 
+/* The driver has told its device which vectors it has: with others it would wait for ever. */
 static status_t vectors_renew(void)
 {
     struct msg m = { .w = { vectors_wanted } };
 
-    return vectors_wanted != VECTORS_NONE ? bus_ask(PCI_OP_VECTORS, &m) : E_OK;
+    if (vectors_wanted == VECTORS_NONE) {
+        return E_OK;
+    }
+    status_t err = bus_ask(PCI_OP_VECTORS, &m);
+    if (err != E_OK || m.w[0] != vectors_wanted || m.w[1] != vectors_mode) {
+        log_error("the bus's server was restarted and gives other interrupts (%s): starting anew",
+                  err_name(err));
+        exit(E_DEAD);
+    }
+    return E_OK;
 }
 
 status_t pci_vectors(struct node node, unsigned wanted, unsigned *out_count, unsigned *out_mode)
@@ -81,6 +94,7 @@ status_t pci_vectors(struct node node, unsigned wanted, unsigned *out_count, uns
         return err;
     }
     vectors_wanted = (unsigned)m.w[0]; /* what it has: the driver attached no more */
+    vectors_mode = (unsigned)m.w[1];
     frame_bus_renew(vectors_renew);
     *out_count = vectors_wanted;
     if (out_mode != NULL) {

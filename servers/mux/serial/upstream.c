@@ -74,8 +74,9 @@ status_t upstream_use(struct mux *m, const char *path)
     return E_OK;
 }
 
-/* One request to the driver: *out = what it moved. A new incarnation does not know us: attach, then ask again. */
-static status_t request(struct mux *m, uint32_t op, uint32_t len, uint32_t offset, uint32_t *out)
+/* Asks the driver; a new incarnation does not know us: attach, then ask again. */
+static status_t request_port(struct mux *m, uint32_t op, uint32_t len, uint32_t offset,
+                             uint32_t *out)
 {
     status_t err = E_DEAD;
 
@@ -90,14 +91,25 @@ static status_t request(struct mux *m, uint32_t op, uint32_t len, uint32_t offse
             break;
         }
     }
-    if (m->port_path[0] != '\0') {
-        char path[INIT_NAME_LEN];
+    return err;
+}
+
+/* One request to the driver: *out = what it moved. Of another port than the first: then to the first. */
+static status_t request(struct mux *m, uint32_t op, uint32_t len, uint32_t offset, uint32_t *out)
+{
+    char path[INIT_NAME_LEN];
+    status_t err = request_port(m, op, len, offset, out);
+
+    if (err != E_OK && m->port_path[0] != '\0') {
         memcpy(path, m->port_path, sizeof(path));
         if (upstream_use(m, "") == E_OK) {
             log_warn("%s does not answer (%s): the console is where it was at first", path,
                      err_name(err));
-            return request(m, op, len, offset, out); /* once: this is the first port */
+            err = request_port(m, op, len, offset, out);
         }
+    }
+    if (err == E_OK) {
+        return E_OK;
     }
     m->driver_lost = true;
     /* law 9: somebody must speak; if this fails there is nothing more to do */
