@@ -27,7 +27,8 @@ class Apt:
     """Use as a context manager: its folder goes away with it."""
     fetched_lists = False
 
-    def __init__(self, say=print):
+    def __init__(self, say=print, sources=None):
+        """sources: pairs of `deb` or `deb-src` and a suite; without them the machine's own suite."""
         self.say = say
         release = os_release()
         if release.get("ID") != "debian" or not shutil.which("apt-get"):
@@ -37,8 +38,9 @@ class Apt:
         if not mirror:
             raise Failed("found no Debian mirror in apt's sources")
         self.folder = tempfile.mkdtemp(prefix="cambium-apt-")
-        self.configure(f"deb [arch=arm64 signed-by={KEYRING}] {mirror} {release.get('VERSION_CODENAME', 'stable')} "
-                       "main non-free-firmware\n")
+        own = [("deb", release.get("VERSION_CODENAME", "stable"))]
+        self.configure("".join(f"{kind} [{'arch=arm64 ' if kind == 'deb' else ''}signed-by={KEYRING}] {mirror} {suite} main "
+                               "non-free-firmware\n" for kind, suite in sources or own))
 
     def __enter__(self):
         return self
@@ -76,7 +78,7 @@ class Apt:
 
     def lists(self):
         if not self.fetched_lists:
-            self.say("Fetching apt's list of packages for arm64 (10 MB).")
+            self.say("Fetching apt's list of packages (at most 10 MB).")
             self.run("apt-get", "update", "-qq", "--error-on=any")
             self.fetched_lists = True
 
@@ -111,3 +113,25 @@ class Apt:
         if unpack.returncode or not count:
             raise Failed(f"{package} {version} could not be unpacked, or has no such file")
         store(folder, re.sub(r"-\d.*", "", package) + ".version", f"{package} {version}\n".encode())
+
+    def source(self, package, folder, names):
+        """Brings the upstream tarball of a source package into `folder`; its path. Failed: it is none of `names`."""
+        self.lists()
+        uri = re.search(r"^'\S+' (\S+\.orig\.tar\.\S+) (\d+) ",
+                        self.run("apt-get", "source", "--print-uris", "--tar-only", package), re.M)
+        if not uri:
+            raise Failed(f"apt knows no source of {package}")
+        if uri[1] not in names:
+            raise Failed(f"Debian has {uri[1]}, which is not pinned")
+        self.say(f"Fetching {uri[1]} ({int(uri[2]) / 1e6:.1f} MB).")
+        self.run("apt-get", "source", "-qq", "--download-only", "--tar-only", package)
+        return shutil.move(os.path.join(self.folder, uri[1]), os.path.join(folder, uri[1]))
+
+    def unpack(self, package, folder):
+        """Unpacks a package's files into `folder`."""
+        self.lists()
+        self.run("apt-get", "download", "-qq", package)
+        files = [name for name in os.listdir(self.folder) if name.startswith(package + "_") and name.endswith(".deb")]
+        if not files:
+            raise Failed(f"apt brought no package {package}")
+        self.run("dpkg-deb", "-x", files[0], folder)

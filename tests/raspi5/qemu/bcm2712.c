@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * BCM2712, the SoC of the Raspberry Pi 5: cores, interrupt controller,
+ * UART10, mailbox, PM
+ *
+ * What each block is modelled after, and what is left out, is in the README
+ * beside this file's folder.  An access to an address that is not listed
+ * here is an external abort.
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/module.h"
+#include "bcm2712.h"
+#include "exec/address-spaces.h"
+#include "hw/irq.h"
+#include "hw/misc/bcm2835_mbox_defs.h"
+#include "hw/misc/unimp.h"
+#include "hw/qdev-properties.h"
+#include "system/system.h"
+#include "target/arm/cpu-qom.h"
+#include "target/arm/gtimer.h"
+
+#define TIMER_HZ        54000000
+
+/* 320 INTIDs, as seL4 configures it; the highest that a tree names is 294 */
+#define GIC_SPIS        288
+#define GICD_BASE       0x107fff9000ULL
+#define GICC_BASE       0x107fffa000ULL
+#define GICH_BASE       0x107fffc000ULL
+#define GICV_BASE       0x107fffe000ULL
+
+enum {
+    PPI_MAINTENANCE = 9,
+    PPI_HYP = 10,
+    PPI_VIRT = 11,
+    PPI_SEC = 13,
+    PPI_PHYS = 14,
+};
+
+#define SYSTMR_BASE     0x107c003000ULL
+#define MBOX_BASE       0x107c013880ULL
+#define UART10_BASE     0x107d001000ULL
+#define PM_BASE         0x107d200000ULL
+#define STEPPING_BASE   0x1001504004ULL
+
+enum {
+    SPI_PMU = 16,           /* one per core */
+    SPI_MBOX = 33,
+    SPI_SYSTMR = 64,        /* one per channel */
+    SPI_UART10_D0 = 120,
+    SPI_UART10_C1 = 121,
+};
+
+/* The SoC stepping word; only its low byte is known. */
+#define STEPPING_C1     0x21
+#define STEPPING_D0     0x30
+
+/* QEMU's mailbox decodes its registers 0x80 above the start of a page. */
+#define MBOX_REGS       0x80
+#define MBOX_LEN        0x40
+
+/*
+ * Blocks that answer on the board and are not modelled: they read as zero
+ * and ignore writes.  Addresses and lengths are the device trees'.
+ */
+static const struct {
+    const char *name;
+    hwaddr base, len;
+} unmodelled[] = {
+    { "iommu2", 0x1000005100, 0x80 },
+    { "iommu4", 0x1000005200, 0x80 },
+    { "iommu5", 0x1000005280, 0x80 },
+    { "iommuc", 0x1000005b00, 0x80 },
+    { "dma32", 0x1000010000, 0x600 },
+    { "dma40", 0x1000010600, 0x600 },
+    { "pcie0", 0x1000100000, 0x9310 },
+    { "pcie1", 0x1000110000, 0x9310 },
+    { "pcie-rescal", 0x1000119500, 0x10 },
+    { "pcie2", 0x1000120000, 0x9310 },
+    { "mip0", 0x1000130000, 0xc0 },
+    { "mip1", 0x1000131000, 0xc0 },
+    { "syscon-piarbctl", 0x1000400018, 0x18 },
+    { "codec", 0x1000800000, 0x10000 },
+    { "codec-intc", 0x1000840000, 0x1000 },
+    { "pisp-be", 0x1000880000, 0x4000 },
+    { "sdio1", 0x1000fff000, 0x600 },
+    { "sdio2", 0x1001100000, 0x600 },
+    { "bcm-reset", 0x1001504318, 0x30 },
+    { "v3d", 0x1002000000, 0x4000 },
+    { "v3d-core0", 0x1002008000, 0x6000 },
+    { "v3d-sms", 0x1002030800, 0x700 },
+    { "axiperf", 0x107c012800, 0x100 },
+    { "pixelvalve0", 0x107c410000, 0x100 },
+    { "pixelvalve1", 0x107c411000, 0x100 },
+    { "mop", 0x107c500000, 0x28 },
+    { "moplet", 0x107c501000, 0x20 },
+    { "disp-intc", 0x107c502000, 0x30 },
+    { "dvp", 0x107c700000, 0x10 },
+    { "hdmi0-phy", 0x107c700100, 0x80 },
+    { "hdmi1-phy", 0x107c700180, 0x80 },
+    { "hdmi0", 0x107c701000, 0x1080 },
+    { "hdmi0-rm", 0x107c703800, 0x200 },
+    { "hdmi0-packet", 0x107c704000, 0x800 },
+    { "hdmi1", 0x107c706000, 0x1080 },
+    { "hdmi1-rm", 0x107c708800, 0x200 },
+    { "hdmi1-packet", 0x107c709000, 0x800 },
+    { "hdmi-hd", 0x107c720000, 0x100 },
+    { "spi10", 0x107d004000, 0x200 },
+    { "bsc", 0x107d005600, 0x20 },
+    { "pm-rest", 0x107d200000, 0x604 },
+    { "rng200", 0x107d208000, 0x28 },
+    { "cpu-l2-intc", 0x107d503000, 0x18 },
+    { "pinctrl", 0x107d504100, 0x30 },
+    { "bsc0", 0x107d508200, 0x58 },
+    { "bsc1", 0x107d508280, 0x58 },
+    { "bsc-intc", 0x107d508380, 0x10 },
+    { "main-irq", 0x107d508400, 0x10 },
+    { "gio", 0x107d508500, 0x40 },
+    { "uarta", 0x107d50c000, 0x20 },
+    { "aon-l2-intc", 0x107d510600, 0x30 },
+    { "aon-pinctrl", 0x107d510700, 0x20 },
+    { "hdmi0-aon", 0x107d510800, 0x100 },
+    { "hdmi1-aon", 0x107d511000, 0x100 },
+    { "aon-wkup-intc", 0x107d517000, 0x10 },
+    { "aon-intc", 0x107d517ac0, 0x10 },
+    { "gio-aon", 0x107d517c00, 0x40 },
+    { "avs-monitor", 0x107d542000, 0xf00 },
+};
+
+static int ppi(int core, int number)
+{
+    return GIC_SPIS + core * GIC_INTERNAL + GIC_NR_SGIS + number;
+}
+
+static qemu_irq spi(BCM2712State *s, int number)
+{
+    return qdev_get_gpio_in(DEVICE(&s->gic), number);
+}
+
+static uint64_t stepping_read(void *opaque, hwaddr offset, unsigned size)
+{
+    BCM2712State *s = opaque;
+
+    return s->d0 ? STEPPING_D0 : STEPPING_C1;
+}
+
+static void stepping_write(void *opaque, hwaddr offset, uint64_t value,
+                           unsigned size)
+{
+}
+
+static const MemoryRegionOps stepping_ops = {
+    .read = stepping_read,
+    .write = stepping_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid.min_access_size = 4,
+    .valid.max_access_size = 4,
+};
+
+static bool realize_cpus(BCM2712State *s, Error **errp)
+{
+    for (int n = 0; n < BCM2712_CPUS; n++) {
+        Object *cpu = OBJECT(&s->cpu[n]);
+
+        /* the core's number is affinity level 1 */
+        object_property_set_int(cpu, "mp-affinity", n << ARM_AFF1_SHIFT,
+                                &error_abort);
+        object_property_set_int(cpu, "cntfrq", TIMER_HZ, &error_abort);
+        if (!qdev_realize(DEVICE(cpu), NULL, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool realize_gic(BCM2712State *s, Error **errp)
+{
+    DeviceState *gic = DEVICE(&s->gic);
+    SysBusDevice *bus = SYS_BUS_DEVICE(gic);
+
+    qdev_prop_set_uint32(gic, "revision", 2);
+    qdev_prop_set_uint32(gic, "num-cpu", BCM2712_CPUS);
+    qdev_prop_set_uint32(gic, "num-irq", GIC_SPIS + GIC_INTERNAL);
+    qdev_prop_set_bit(gic, "has-security-extensions", true);
+    qdev_prop_set_bit(gic, "has-virtualization-extensions", true);
+    if (!sysbus_realize(bus, errp)) {
+        return false;
+    }
+    sysbus_mmio_map(bus, 0, GICD_BASE);
+    sysbus_mmio_map(bus, 1, GICC_BASE);
+    sysbus_mmio_map(bus, 2, GICH_BASE);
+    sysbus_mmio_map(bus, 3, GICV_BASE);
+
+    for (int n = 0; n < BCM2712_CPUS; n++) {
+        static const struct {
+            int output, ppi;
+        } timers[] = {
+            /* PPI 12, of the virtual timer of EL2, is not wired: README */
+            { GTIMER_PHYS, PPI_PHYS },
+            { GTIMER_VIRT, PPI_VIRT },
+            { GTIMER_HYP, PPI_HYP },
+            { GTIMER_SEC, PPI_SEC },
+        };
+        static const int inputs[] = {
+            ARM_CPU_IRQ, ARM_CPU_FIQ, ARM_CPU_VIRQ, ARM_CPU_VFIQ,
+        };
+        DeviceState *cpu = DEVICE(&s->cpu[n]);
+
+        for (int i = 0; i < ARRAY_SIZE(inputs); i++) {
+            sysbus_connect_irq(bus, n + i * BCM2712_CPUS,
+                               qdev_get_gpio_in(cpu, inputs[i]));
+        }
+        sysbus_connect_irq(bus, n + ARRAY_SIZE(inputs) * BCM2712_CPUS,
+                           qdev_get_gpio_in(gic, ppi(n, PPI_MAINTENANCE)));
+        for (int i = 0; i < ARRAY_SIZE(timers); i++) {
+            qdev_connect_gpio_out(cpu, timers[i].output,
+                                  qdev_get_gpio_in(gic,
+                                                   ppi(n, timers[i].ppi)));
+        }
+        qdev_connect_gpio_out_named(cpu, "pmu-interrupt", 0,
+                                    spi(s, SPI_PMU + n));
+    }
+    return true;
+}
+
+/*
+ * The mailbox, and behind it the property channel, which takes the addresses
+ * of messages as the CPU sees them.  QEMU's property channel wants a frame
+ * buffer and OTP words to speak of.
+ */
+static bool realize_mbox(BCM2712State *s, Error **errp)
+{
+    MemoryRegion *regs = g_new(MemoryRegion, 1);
+    SysBusDevice *bus;
+
+    memory_region_init(&s->mbox_mr, OBJECT(s), "bcm2712-mbox",
+                       MBOX_CHAN_COUNT << MBOX_AS_CHAN_SHIFT);
+    object_property_add_const_link(OBJECT(&s->mbox), "mbox-mr",
+                                   OBJECT(&s->mbox_mr));
+    bus = SYS_BUS_DEVICE(&s->mbox);
+    if (!sysbus_realize(bus, errp)) {
+        return false;
+    }
+    memory_region_init_alias(regs, OBJECT(s), "bcm2712-mbox-regs",
+                             sysbus_mmio_get_region(bus, 0), MBOX_REGS,
+                             MBOX_LEN);
+    memory_region_add_subregion(get_system_memory(), MBOX_BASE, regs);
+    sysbus_connect_irq(bus, 0, spi(s, SPI_MBOX));
+
+    object_property_add_const_link(OBJECT(&s->fb), "dma-mr",
+                                   OBJECT(get_system_memory()));
+    qdev_prop_set_uint32(DEVICE(&s->fb), "vcram-base", BCM2712_VC_BASE);
+    qdev_prop_set_uint32(DEVICE(&s->fb), "vcram-size", BCM2712_VC_SIZE);
+    bus = SYS_BUS_DEVICE(&s->fb);
+    if (!sysbus_realize(bus, errp)) {
+        return false;
+    }
+    if (!sysbus_realize(SYS_BUS_DEVICE(&s->otp), errp)) {
+        return false;
+    }
+
+    object_property_add_const_link(OBJECT(&s->property), "fb", OBJECT(&s->fb));
+    object_property_add_const_link(OBJECT(&s->property), "otp",
+                                   OBJECT(&s->otp));
+    object_property_add_const_link(OBJECT(&s->property), "dma-mr",
+                                   OBJECT(get_system_memory()));
+    qdev_prop_set_uint32(DEVICE(&s->property), "board-rev", s->board_rev);
+    bus = SYS_BUS_DEVICE(&s->property);
+    if (!sysbus_realize(bus, errp)) {
+        return false;
+    }
+    memory_region_add_subregion(&s->mbox_mr,
+                                MBOX_CHAN_PROPERTY << MBOX_AS_CHAN_SHIFT,
+                                sysbus_mmio_get_region(bus, 0));
+    sysbus_connect_irq(bus, 0, qdev_get_gpio_in(DEVICE(&s->mbox),
+                                                MBOX_CHAN_PROPERTY));
+    return true;
+}
+
+static void bcm2712_realize(DeviceState *dev, Error **errp)
+{
+    BCM2712State *s = BCM2712(dev);
+
+    if (!realize_cpus(s, errp) || !realize_gic(s, errp)) {
+        return;
+    }
+
+    qdev_prop_set_chr(DEVICE(&s->uart10), "chardev", serial_hd(0));
+    if (!sysbus_realize(SYS_BUS_DEVICE(&s->uart10), errp)) {
+        return;
+    }
+    sysbus_mmio_map(SYS_BUS_DEVICE(&s->uart10), 0, UART10_BASE);
+    sysbus_connect_irq(SYS_BUS_DEVICE(&s->uart10), 0,
+                       spi(s, s->d0 ? SPI_UART10_D0 : SPI_UART10_C1));
+
+    if (!sysbus_realize(SYS_BUS_DEVICE(&s->systmr), errp)) {
+        return;
+    }
+    sysbus_mmio_map(SYS_BUS_DEVICE(&s->systmr), 0, SYSTMR_BASE);
+    for (int n = 0; n < BCM2835_SYSTIMER_COUNT; n++) {
+        sysbus_connect_irq(SYS_BUS_DEVICE(&s->systmr), n,
+                           spi(s, SPI_SYSTMR + n));
+    }
+
+    if (!realize_mbox(s, errp)) {
+        return;
+    }
+
+    if (!sysbus_realize(SYS_BUS_DEVICE(&s->powermgt), errp)) {
+        return;
+    }
+    sysbus_mmio_map(SYS_BUS_DEVICE(&s->powermgt), 0, PM_BASE);
+
+    memory_region_init_io(&s->stepping, OBJECT(s), &stepping_ops, s,
+                          "bcm2712-stepping", 4);
+    memory_region_add_subregion(get_system_memory(), STEPPING_BASE,
+                                &s->stepping);
+
+    for (int n = 0; n < ARRAY_SIZE(unmodelled); n++) {
+        create_unimplemented_device(unmodelled[n].name, unmodelled[n].base,
+                                    unmodelled[n].len);
+    }
+}
+
+static void bcm2712_init(Object *obj)
+{
+    BCM2712State *s = BCM2712(obj);
+
+    for (int n = 0; n < BCM2712_CPUS; n++) {
+        object_initialize_child(obj, "cpu[*]", &s->cpu[n],
+                                ARM_CPU_TYPE_NAME("cortex-a76"));
+    }
+    object_initialize_child(obj, "gic", &s->gic, TYPE_ARM_GIC);
+    object_initialize_child(obj, "uart10", &s->uart10, TYPE_PL011);
+    object_initialize_child(obj, "systmr", &s->systmr, TYPE_BCM2835_SYSTIMER);
+    object_initialize_child(obj, "mbox", &s->mbox, TYPE_BCM2835_MBOX);
+    object_initialize_child(obj, "fb", &s->fb, TYPE_BCM2835_FB);
+    object_initialize_child(obj, "otp", &s->otp, TYPE_BCM2835_OTP);
+    object_initialize_child(obj, "property", &s->property,
+                            TYPE_BCM2835_PROPERTY);
+    object_initialize_child(obj, "pm", &s->powermgt, TYPE_BCM2835_POWERMGT);
+}
+
+static const Property bcm2712_props[] = {
+    DEFINE_PROP_UINT32("board-rev", BCM2712State, board_rev, 0),
+    DEFINE_PROP_BOOL("d0", BCM2712State, d0, false),
+};
+
+static void bcm2712_class_init(ObjectClass *oc, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(oc);
+
+    dc->realize = bcm2712_realize;
+    dc->user_creatable = false; /* it takes the first serial line */
+    device_class_set_props(dc, bcm2712_props);
+}
+
+static const TypeInfo bcm2712_type = {
+    .name = TYPE_BCM2712,
+    .parent = TYPE_SYS_BUS_DEVICE,
+    .instance_size = sizeof(BCM2712State),
+    .instance_init = bcm2712_init,
+    .class_init = bcm2712_class_init,
+};
+
+static void bcm2712_register(void)
+{
+    type_register_static(&bcm2712_type);
+}
+
+type_init(bcm2712_register)

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * BCM2712, the SoC of the Raspberry Pi 5
+ */
+
+#ifndef HW_ARM_BCM2712_H
+#define HW_ARM_BCM2712_H
+
+#include "hw/char/pl011.h"
+#include "hw/display/bcm2835_fb.h"
+#include "hw/intc/arm_gic.h"
+#include "hw/misc/bcm2835_mbox.h"
+#include "hw/misc/bcm2835_powermgt.h"
+#include "hw/misc/bcm2835_property.h"
+#include "hw/nvram/bcm2835_otp.h"
+#include "hw/sysbus.h"
+#include "hw/timer/bcm2835_systmr.h"
+#include "target/arm/cpu.h"
+
+#define TYPE_BCM2712 "bcm2712"
+OBJECT_DECLARE_SIMPLE_TYPE(BCM2712State, BCM2712)
+
+#define BCM2712_CPUS 4
+
+/*
+ * The 4 MiB below the end of the first GiB belong to VideoCore; the system
+ * has what is below and above.
+ */
+#define BCM2712_VC_BASE 0x3fc00000
+#define BCM2712_VC_SIZE 0x00400000
+
+struct BCM2712State {
+    SysBusDevice parent_obj;
+
+    uint32_t board_rev;
+    bool d0;
+
+    ARMCPU cpu[BCM2712_CPUS];
+    GICState gic;
+    PL011State uart10;
+    BCM2835SystemTimerState systmr;
+    BCM2835MboxState mbox;
+    MemoryRegion mbox_mr;   /* how the mailbox reaches those behind it */
+    BCM2835FBState fb;
+    BCM2835OTPState otp;
+    BCM2835PropertyState property;
+    BCM2835PowerMgtState powermgt;
+    MemoryRegion stepping;  /* the word that tells C1 from D0 */
+};
+
+#endif
