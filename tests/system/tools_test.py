@@ -166,13 +166,14 @@ def test_qemu_options_reach_qemu():
 
 
 @pytest.mark.parametrize("options, reason", [
-    (["--machine", "raspi5b"], "not supported yet"), (["--gic", "4"], "invalid choice"),
+    (["--machine", "raspi5"], "invalid choice"), (["--gic", "4"], "invalid choice"),
     (["--smp", "9"], "1 to 8 cores"), (["--smp", "0"], "1 to 8 cores"), (["--gic", "3", "--smp", "124"], "1 to 123 cores"),
     (["--memory", "foo"], "not a size"), (["--memory", "8M"], "needs 64M"), (["--dtb", "missing.dtb"], "no such file"),
     (["--dtb", __file__], "not a device tree blob"), (["--add", __file__], "not an ELF file"),
     (["--exec", "echo 'a"], "a quote is not closed"), (["--timeout", "0"], "more than 0 seconds"),
     (["--gdb", "--exec", "ps"], "waits for a person"), (["--machine", "raspi3b", "--smp", "2"], "has 4 cores"),
     (["--machine", "raspi3b", "--memory", "2G"], "has 1G"), (["--machine", "raspi4b", "--memory", "1G"], "has 2G"),
+    (["--machine", "raspi5b", "--smp", "2"], "has 4 cores"), (["--machine", "raspi5b", "--memory", "1G"], "has 4G"),
     (["--machine", "raspi3b", "--gic", "2"], "of its board")])
 def test_what_the_machine_lacks_is_refused_with_the_reason(options, reason):
     code, _, err = run(*options)

@@ -7,6 +7,7 @@ import sys
 import time
 
 import build
+import raspi5_qemu
 import trees
 
 QEMU = "qemu-system-aarch64"
@@ -14,18 +15,13 @@ IMAGE = os.path.join(build.BUILD, "kernel", "Image")
 ARCHIVE = os.path.join(build.BUILD, "servers", "archive.cpio")
 PROMPT = "cambium> "
 
-# Machines of the plan, and why those cannot run yet that tools/run refuses.
-MACHINES = {
-    "virt": None,
-    "raspi3b": None,
-    "raspi4b": None,
-    "raspi5b": "the machine is not supported yet",
-}
+MACHINES = ["virt", "raspi3b", "raspi4b", "raspi5b"]
 
 # Machines whose cores and memory are fixed, and which take a board's own device tree: by these names, the best first.
 BOARDS = {
     "raspi3b": {"smp": 4, "memory": "1G", "trees": ["bcm2710-rpi-3-b.dtb", "bcm2837-rpi-3-b.dtb"]},
     "raspi4b": {"smp": 4, "memory": "2G", "trees": ["bcm2711-rpi-4-b.dtb"]},
+    "raspi5b": {"smp": 4, "memory": "4G", "trees": ["bcm2712-rpi-5-b.dtb"], "own": True},  # of the QEMU that we build
 }
 
 
@@ -40,8 +36,6 @@ LEAST_MEMORY = 64  # MiB: what the system is tested with
 
 def refusal(machine, gic=None, smp=None, memory=None):
     """Why this combination cannot run, or None. What is None was not asked for."""
-    if MACHINES[machine]:
-        return f"--machine {machine}: {MACHINES[machine]}"
     if machine in BOARDS:
         return board_refusal(machine, gic, smp, memory)
     gic, smp, memory = gic or 2, 1 if smp is None else smp, memory or "1G"
@@ -75,7 +69,9 @@ def command(image=IMAGE, gic=2, smp=1, memory="1G", cpu="cortex-a72", dtb=None, 
         args = [QEMU, "-M", ",".join(["virt", f"gic-version={gic}", *properties]), "-cpu", cpu, "-m", memory,
                 "-smp", str(smp), "-nic", "none", "-display", "none", "-serial", "mon:stdio"]
     else:
-        args = [QEMU, "-M", ",".join([board, *properties]), "-nic", "none", "-display", "none", *board_serials(dtb)]
+        own = BOARDS[board].get("own")
+        args = [(raspi5_qemu.find() or sys.exit(raspi5_qemu.MISSING)) if own else QEMU, "-M", ",".join([board, *properties]),
+                "-nic", "none", "-display", "none", *board_serials(dtb)]
         if not icount:  # the cores that wait for their start poll, and with a host thread each would take the host's
             args += ["-accel", "tcg,thread=single"]
     if image:

@@ -17,6 +17,7 @@ import firmware
 import helptext
 import image
 import machine
+import raspi5_qemu
 import symbolise
 import trees
 
@@ -40,8 +41,8 @@ def options(argv):
     parser = argparse.ArgumentParser(prog="tools/run", epilog=EPILOG, description=__doc__.split(": ", 1)[1],
                                      formatter_class=helptext.Formatter,
                                      usage="tools/run [options] [-- QEMU-OPTION...]")
-    parser.add_argument("--machine", choices=list(machine.MACHINES), default="virt",
-                        help="the board (default: virt; raspi5b is not supported yet)")
+    parser.add_argument("--machine", choices=machine.MACHINES, default="virt",
+                        help="the board (default: virt); raspi5b takes a QEMU that tools/raspi5-qemu builds first")
     parser.add_argument("--gic", type=int, choices=[2, 3],
                         help="version of virt's interrupt controller (default: 2)")
     parser.add_argument("--smp", type=int, metavar="N", help="virt's cores (default: 1; only the first is used yet)")
@@ -251,6 +252,12 @@ def execute(command, args):
 def main():
     args = options(sys.argv[1:])
     build.everything(install=not args.no_install, tests=False)
+    if args.machine == "raspi5b":
+        try:
+            raspi5_qemu.make(not args.no_install)
+        except raspi5_qemu.Failed as what:
+            build.say(f"tools/run: --machine raspi5b: {what}")
+            return 1
     cores = args.smp or machine.BOARDS.get(args.machine, {"smp": 1})["smp"]
     if cores > 1:
         build.say(f"Of the {cores} cores only the first is used yet.")

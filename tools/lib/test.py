@@ -9,6 +9,7 @@ import sys
 
 import build
 import helptext
+import raspi5_qemu
 
 DESCRIPTION = """\
 Installs what is missing, builds, and runs every test through `meson test`. The suites are host (units and models on
@@ -132,6 +133,11 @@ def main():
         print("no test has that name", file=sys.stderr)
         print("0 passed, 0 failed")
         return 1
+    if any("raspi5" in name for name in names):
+        try:
+            raspi5_qemu.make(not args.no_install)
+        except raspi5_qemu.Failed as what:
+            build.say(f"tools/test: tests of the machine raspi5b are skipped: {what}")
     if args.k:
         build.compile_all(folder, prerequisites(folder, names))
     log = os.path.join(folder, "meson-logs", "testlog.json")
