@@ -21,6 +21,7 @@ import urllib.request
 import build
 import debian
 import helptext
+import referee
 import trees
 
 MODEL = os.path.join(build.ROOT, "tests", "raspi5", "qemu")
@@ -282,6 +283,8 @@ def options(argv):
                         help="look for the pinned source here before fetching it; may be repeated")
     parser.add_argument("--keep", action="store_true", help="keep source and objects (550 MB): for who works on the model, "
                         "the next build then takes seconds")
+    parser.add_argument("--referee", action="store_true", help=f"fetch Debian's Linux {referee.VERSION}, which judges the "
+                        "machine in tests/system, too (17 MB)")
     parser.add_argument("--no-install", action="store_true", help="install and fetch nothing; stop if something is missing")
     args = parser.parse_args(argv)
     for place in args.places:
@@ -294,7 +297,9 @@ def main():
     args = options(sys.argv[1:])
     try:
         print(make(not args.no_install, args.keep, args.places))
-    except Failed as what:
+        if args.referee:
+            referee.fetch(not args.no_install)
+    except (Failed, debian.Failed) as what:
         print(f"tools/raspi5-qemu: {what}", file=sys.stderr)
         return 1
     return 0

@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 import build
+import debian
 import helptext
 import raspi5_qemu
+import referee
 
 DESCRIPTION = """\
 Installs what is missing, builds, and runs every test through `meson test`. The suites are host (units and models on
@@ -136,7 +138,8 @@ def main():
     if any("raspi5" in name for name in names):
         try:
             raspi5_qemu.make(not args.no_install)
-        except raspi5_qemu.Failed as what:
+            referee.fetch(not args.no_install)
+        except (raspi5_qemu.Failed, debian.Failed) as what:
             build.say(f"tools/test: tests of the machine raspi5b are skipped: {what}")
     if args.k:
         build.compile_all(folder, prerequisites(folder, names))
