@@ -34,14 +34,96 @@ static void add_servers(struct init *init, const char *name, struct allowance *o
         }
         if (one != NULL ? s == one : strcmp(name, "*") == 0 || strcmp(server_class(s), name) == 0) {
             set_add(&out->servers, i);
+            set_add(&out->whole, i);
         }
     }
 }
+
+/* ---- units ---- */
+
+/* The word "SERVICE:UNIT" in a list of units. */
+static bool units_have(const char *units, const char *word, size_t len)
+{
+    for (; *units != '\0'; units += strcspn(units, " ") + 1) {
+        if (strncmp(units, word, len) == 0 && units[len] == ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static status_t units_add(struct allowance *a, const char *word, size_t len)
+{
+    size_t at = strlen(a->units);
+
+    if (units_have(a->units, word, len)) {
+        return E_OK;
+    }
+    if (at + len + 2 > sizeof(a->units)) {
+        return E_LIMIT;
+    }
+    memcpy(a->units + at, word, len);
+    memcpy(a->units + at + len, " ", 2);
+    return E_OK;
+}
+
+/* The service of "SERVICE:UNIT"; NULL: no such service here. Tree paths and aliases have no units. */
+static const struct server *unit_service(struct init *init, const char *word)
+{
+    size_t len = strcspn(word, ":");
+
+    for (unsigned i = 0; i < init->server_count; i++) {
+        const struct server *s = &init->servers[i];
+        if (s->plan != NULL && (s->plan->match->flags & MATCH_SERVICE) != 0 &&
+            strncmp(s->plan->match->compatible, word, len) == 0 &&
+            s->plan->match->compatible[len] == '\0') {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+bool allow_has_unit(const struct allowance *a, const struct server *s, const char *unit)
+{
+    char word[INIT_NAME_LEN];
+    int len = snprintf(word, sizeof(word), "%s:%s", s->plan->match->compatible, unit);
+
+    return set_has(&a->whole, s->number) ||
+           (strchr(unit, ' ') == NULL && len > 0 && (size_t)len < sizeof(word) &&
+            units_have(a->units, word, (size_t)len));
+}
+
+static bool has_unit_word(struct init *init, const struct allowance *a, const char *word)
+{
+    const struct server *s = unit_service(init, word);
+
+    return s != NULL &&
+           (set_has(&a->whole, s->number) || units_have(a->units, word, strcspn(word, " ")));
+}
+
+static status_t add_unit(struct init *init, const char *word, struct allowance *out)
+{
+    const struct server *s = unit_service(init, word);
+
+    if (strchr(word, ' ') != NULL) {
+        return E_INVAL; /* two words in one */
+    }
+    if (s == NULL) {
+        return E_OK; /* nothing here has that name: it gives nothing */
+    }
+    set_add(&out->servers, s->number);
+    return units_add(out, word, strlen(word)) ? E_INVAL : E_OK;
+}
+
+/* ---- words ---- */
 
 static status_t add_word(struct init *init, const char *word, struct allowance *out)
 {
     if (word[0] == '\0' || strlen(word) >= INIT_NAME_LEN) {
         return E_INVAL;
+    }
+    if (word[0] != '+' && word[0] != '/' && strchr(word, ':') != NULL) {
+        return add_unit(init, word, out);
     }
     if (word[0] != '+') {
         add_servers(init, word, out);
@@ -82,21 +164,49 @@ static struct allowance allow_nothing(struct init *init)
 
     if (console != NULL) {
         set_add(&a.servers, console->number);
+        set_add(&a.whole, console->number);
     }
     return a;
 }
 
-static bool is_within(const struct allowance *a, const struct allowance *all)
+static bool is_within(struct init *init, const struct allowance *a, const struct allowance *all)
 {
-    return (a->may & ~all->may) == 0 && set_within(&a->servers, &all->servers);
+    for (const char *unit = a->units; *unit != '\0'; unit += strcspn(unit, " ") + 1) {
+        if (!has_unit_word(init, all, unit)) {
+            return false;
+        }
+    }
+    return (a->may & ~all->may) == 0 && set_within(&a->servers, &all->servers) &&
+           set_within(&a->whole, &all->whole);
 }
 
-static void add_common(struct allowance *to, const struct allowance *a, const struct allowance *b)
+static void set_add_common(struct server_set *to, const struct server_set *a,
+                           const struct server_set *b)
+{
+    for (unsigned i = 0; i < sizeof(a->bits) / sizeof(a->bits[0]); i++) {
+        to->bits[i] |= a->bits[i] & b->bits[i];
+    }
+}
+
+/* Those of a's units that b allows, too. False: more than there is room for. */
+static bool add_common_units(struct init *init, struct allowance *to, const struct allowance *a,
+                             const struct allowance *b)
+{
+    for (const char *unit = a->units; *unit != '\0'; unit += strcspn(unit, " ") + 1) {
+        if (has_unit_word(init, b, unit) && units_add(to, unit, strcspn(unit, " ")) != E_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static status_t add_common(struct init *init, struct allowance *to, const struct allowance *a,
+                           const struct allowance *b)
 {
     to->may |= a->may & b->may;
-    for (unsigned i = 0; i < sizeof(a->servers.bits) / sizeof(a->servers.bits[0]); i++) {
-        to->servers.bits[i] |= a->servers.bits[i] & b->servers.bits[i];
-    }
+    set_add_common(&to->servers, &a->servers, &b->servers);
+    set_add_common(&to->whole, &a->whole, &b->whole);
+    return add_common_units(init, to, a, b) && add_common_units(init, to, b, a) ? E_OK : E_INVAL;
 }
 
 void allow_renew(struct init *init)
@@ -111,6 +221,7 @@ void allow_renew(struct init *init)
         for (unsigned k = 0; opens && k < init->server_count; k++) {
             if (k != i && plan_opens(s->plan->match, server_class(&init->servers[k]))) {
                 set_add(&s->allow.servers, k);
+                set_add(&s->allow.whole, k);
             }
         }
     }
@@ -123,10 +234,8 @@ static status_t add_needs(struct init *init, const struct image *image,
     struct allowance needs = { 0 };
     status_t err = image->elf.needs != NULL ? add_words(init, image->elf.needs, &needs) : E_OK;
 
-    if (!err) {
-        add_common(out, &needs, starter);
-    }
-    return err ? E_FORMAT : E_OK;
+    err = err ? E_FORMAT : add_common(init, out, &needs, starter);
+    return err;
 }
 
 /* The word comes from a program: nothing of it may look like the end of the line. */
@@ -154,11 +263,11 @@ status_t allow_list(struct init *init, const struct allowance *starter, const st
         struct allowance word = { 0 };
         status_t err = strcmp(list, "+needs") == 0 ? add_needs(init, image, starter, &word)
                                                    : add_word(init, list, &word);
-        err = err == E_OK && !is_within(&word, starter) ? E_RIGHTS : err;
+        err = err == E_OK && !is_within(init, &word, starter) ? E_RIGHTS : err;
+        err = err ? err : add_common(init, &all, &word, starter);
         if (err) {
             return refuse(init, image, list, err);
         }
-        add_common(&all, &word, starter);
     }
     *out = all;
     return E_OK;

@@ -21,6 +21,7 @@ enum {
     INIT_JOBS_MAX = 32,
     INIT_ARGS_MAX = 32 * 1024,               /* bytes of arguments and environment of a program */
     INIT_REFUSAL_LEN = 320,
+    ALLOW_UNITS_LEN = 128, /* bytes of words that name units, of one program */
     INIT_EVENT_TIMER_BIT = 62,               /* beside INIT_EVENT_COMMAND, at init's port */
     INIT_SERVERS_MAX = PLAN_SERVICES_MAX + 1 /* and the shell */
 };
@@ -97,7 +98,9 @@ struct server_set {
 /* What a program may: decided when it is started, and the same until it ends. Of the shell: always the same. */
 struct allowance {
     struct server_set servers; /* that it may open */
+    struct server_set whole;   /* of those: not only units of */
     unsigned may;              /* MAY_* */
+    char units[ALLOW_UNITS_LEN]; /* "SERVICE:UNIT" each with a blank behind it */
 };
 enum {
     MAY_SPAWN = 1,
@@ -393,5 +396,7 @@ struct server *names_find(struct init *init, const char *name);
 void allow_renew(struct init *init);
 /* What a program made from `image` may, whose starter may do what `starter` says and lists these `count` strings. E_INVAL:
  * one means nothing; E_FORMAT: one in the image does; E_RIGHTS: the starter may not itself. The log says which. */
+/* Whether what is allowed includes a unit of the server: of a mux that tells who asks it. */
+bool allow_has_unit(const struct allowance *a, const struct server *s, const char *unit);
 status_t allow_list(struct init *init, const struct allowance *starter, const struct image *image,
                     const char *list, uint64_t count, struct allowance *out) WARN_UNUSED;

@@ -365,6 +365,39 @@ static status_t names_program(struct init *init, struct msg *m)
     return E_NOTFOUND;
 }
 
+/* What the program behind a session may; NULL: nobody has that session. */
+static const struct allowance *allow_of_session(const struct init *init, uint64_t badge)
+{
+    for (unsigned i = 0; i < INIT_JOBS_MAX; i++) {
+        const struct child *c = &init->jobs[i].child;
+        if (c->sessions != 0 && badge - c->sessions < c->session_count) {
+            return &init->jobs[i].allow;
+        }
+    }
+    for (unsigned i = 0; i < init->server_count; i++) {
+        const struct child *c = &init->servers[i].child;
+        if (c->sessions != 0 && badge - c->sessions < c->session_count) {
+            return &init->servers[i].allow;
+        }
+    }
+    return NULL;
+}
+
+static status_t names_may(const struct init *init, const struct caller *c, const struct msg *m)
+{
+    const struct allowance *a = allow_of_session(init, m->w[0]);
+    char unit[INIT_UNIT_LEN + 1] = { 0 };
+
+    memcpy(unit, &m->w[1], INIT_UNIT_LEN);
+    if (c->server == NULL || c->server->plan->class != PLAN_MUX) {
+        return E_RIGHTS;
+    }
+    if (a == NULL) {
+        return E_NOTFOUND;
+    }
+    return allow_has_unit(a, c->server, unit) ? E_OK : E_RIGHTS;
+}
+
 static status_t names_image(struct init *init, struct msg *m)
 {
     if (m->w[0] >= init->image_count) {
@@ -446,6 +479,8 @@ static status_t names_dispatch(struct init *init, const struct caller *c, struct
         return names_program(init, m);
     case INIT_OP_IMAGE:
         return names_image(init, m);
+    case INIT_OP_MAY:
+        return names_may(init, c, m);
     case INIT_OP_DMA_STAT:
         return dma_stat(init, m);
     case INIT_OP_DMA:

@@ -379,6 +379,22 @@ static void page_bounds(const struct plan_window *w, uint64_t *out_base, uint64_
     *out_len = last - first + 1;
 }
 
+static bool is_below(const struct plan *p, int node, int above)
+{
+    while (node >= 0 && node != above) {
+        node = p->nodes[node].parent;
+    }
+    return node >= 0;
+}
+
+/* Whether one is what a bus hands on, and the other lies below that bus: so they may overlap. */
+static bool is_handed_on(const struct plan *p, const struct plan_window *a,
+                         const struct plan_window *b)
+{
+    return (a->is_aperture && is_below(p, b->node, a->node)) ||
+           (b->is_aperture && is_below(p, a->node, b->node));
+}
+
 /* The owner of an overlapping window, if one was taken before; also says who shares pages with `w`. */
 static int plan_check_window(const struct plan *p, struct plan_window *w)
 {
@@ -386,16 +402,13 @@ static int plan_check_window(const struct plan *p, struct plan_window *w)
 
     page_bounds(w, &base, &len);
     w->whole_pages = len != 0;
-    if (w->is_aperture) {
-        return -1; /* others' windows lie in it, and are theirs */
-    }
     for (unsigned i = 0; i < p->window_count; i++) {
         const struct plan_window *other = &p->windows[i];
-        if (other->node == w->node || other->is_aperture ||
-            !overlaps(base, len, other->base, other->len)) {
+        if (other->node == w->node || !overlaps(base, len, other->base, other->len) ||
+            is_handed_on(p, w, other)) {
             continue;
         }
-        if (len != w->len) {
+        if (len != w->len && !other->is_aperture) {
             w->whole_pages = false;
         }
         if (p->nodes[other->node].service >= 0 &&
@@ -410,10 +423,15 @@ static int plan_check_window(const struct plan *p, struct plan_window *w)
 }
 
 /* Why this claimed node gets no windows; *out_other: who has one of them already. */
-static status_t plan_take(struct plan *p, const struct plan_node *n, int *out_other)
+static status_t plan_take(struct plan *p, struct plan_node *n, int *out_other)
 {
     if (n->error) {
         return n->error;
+    }
+    if (strcmp(n->match->provides, "pci") != 0) { /* no server of a bus: its ranges are not its */
+        while (n->window_count != 0 && p->windows[n->window + n->window_count - 1].is_aperture) {
+            n->window_count--;
+        }
     }
     if (n->window_count > PLAN_NODE_WINDOWS) {
         return E_LIMIT;

@@ -42,6 +42,38 @@ static void badges_that_nobody_has_are_refused(void **state)
     }
 }
 
+static status_t may(unsigned server, uint32_t badge, const char *unit)
+{
+    struct msg m = { 0, { badge } };
+
+    memcpy(&m.w[1], unit, strlen(unit));
+    return ask_with(server + 1, INIT_OP_MAY, 0, &m);
+}
+
+/* The console stands for a mux with units. */
+static void a_program_has_the_units_that_its_list_names(void **state)
+{
+    struct msg m;
+
+    (void)state;
+    fake_server(SHELL)->allow.whole = fake_server(SHELL)->allow.servers;
+    set_remove(&fake_server(SHELL)->allow.whole, CONSOLE);
+    (void)snprintf(fake_server(SHELL)->allow.units, ALLOW_UNITS_LEN, "console:a console:b ");
+    uint32_t shell = fake_server(SHELL)->child.sessions;
+    assert_int_equal(may(CONSOLE, shell, "a"), E_OK);
+    assert_int_equal(may(CONSOLE, shell, "b"), E_OK);
+    assert_int_equal(may(CONSOLE, shell, "c"), E_RIGHTS);
+    assert_int_equal(may(CONSOLE, shell, ""), E_RIGHTS);
+    assert_int_equal(may(CONSOLE, shell, "a console:b"), E_RIGHTS);
+    assert_int_equal(may(CONSOLE, 5, "a"), E_NOTFOUND);
+    assert_int_equal(may(GIC, shell, "a"), E_RIGHTS); /* no mux */
+    assert_int_equal(ask_number(FROM_SHELL, INIT_OP_MAY, shell, &m), E_RIGHTS);
+    /* its starter's units, no others; words for what is not here give nothing */
+    assert_int_equal(spawn_list(FROM_SHELL, LIST("console:c"), 1, &m), E_RIGHTS);
+    assert_int_equal(spawn_list(FROM_SHELL, LIST("console:a"), 1, &m), E_OK);
+    assert_int_equal(spawn_list(FROM_SHELL, LIST("nothing:a"), 1, &m), E_OK);
+}
+
 static void a_program_opens_what_its_list_says_and_no_more(void **state)
 {
     static const char *const not [] = { "irq", "/intc@8000000", "/pl011@9000000", "serial0" };
@@ -473,6 +505,7 @@ int main(void)
         TEST(handles_that_come_with_a_request_that_takes_none_are_closed),
         TEST(badges_that_nobody_has_are_refused),
         TEST(a_program_opens_what_its_list_says_and_no_more),
+        TEST(a_program_has_the_units_that_its_list_names),
         TEST(a_list_names_services_classes_and_nodes),
         TEST(the_name_of_a_program_gives_it_nothing),
         TEST(a_server_that_says_so_may_switch_off_and_do_no_more),

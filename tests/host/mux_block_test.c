@@ -33,6 +33,7 @@ static unsigned deaths, opened, looked;
 static bool is_table_bad, is_driver_gone;
 static struct msg forwarded;
 static uint64_t next_number;
+static const char *only_unit = ""; /* that CLIENT may attach to; "": all */
 
 /* ---- what libsys's client would do ---- */
 
@@ -91,6 +92,10 @@ status_t block_do(struct block *b, enum block_what what, uint64_t sector, uint32
 /* init's list of servers, and the drivers. */
 static status_t answer(handle_t port, struct msg *msg)
 {
+    if (port != DRIVER && port != OTHER_DRIVER && info_op(msg->info) == INIT_OP_MAY) {
+        bool is_listed = strncmp((const char *)&msg->w[1], only_unit, INIT_UNIT_LEN) == 0;
+        return only_unit[0] == '\0' || msg->w[0] != CLIENT || is_listed ? E_OK : E_RIGHTS;
+    }
     if (port != DRIVER && port != OTHER_DRIVER) {
         assert_int_equal(info_op(msg->info), INIT_OP_SERVER);
         static const int order[] = { -1, 0, 1, 0 };
@@ -243,6 +248,19 @@ static void an_attachment_has_its_units_sectors(void **state)
     assert_int_equal(call(CLIENT, BLOCK_OP_ATTACH, 2, sent), E_INVAL);
 }
 
+static void a_client_attaches_only_to_units_of_its_list(void **state)
+{
+    (void)state;
+    only_unit = "disk0p2";
+    assert_int_equal(attach(CLIENT, 0, 0, 0), E_RIGHTS);
+    assert_int_equal(attach(CLIENT, 1, 0, 0), E_RIGHTS);
+    assert_int_equal(attach(CLIENT, 64, 0, 0), E_RIGHTS);
+    assert_int_equal(attach(CLIENT, 2, 0, 0), E_OK);
+    assert_int_equal(attach(STRANGER, 1, 0, 0), E_OK);
+    assert_int_equal(attach(CLIENT, 1, 0, 0), E_RIGHTS);
+    only_unit = "";
+}
+
 static void a_session_is_the_badges_and_ends_with_it(void **state)
 {
     uint64_t first[MSG_WORDS] = { 1001 };
@@ -352,6 +370,7 @@ int main(void)
         T(disks_and_partitions_are_told_by_number),
         T(an_attachment_has_its_units_sectors),
         T(a_session_is_the_badges_and_ends_with_it),
+        T(a_client_attaches_only_to_units_of_its_list),
         T(a_driver_that_dies_is_asked_again_and_its_clients_are_told),
         T(a_table_that_is_wrong_is_said_once_and_one_that_cannot_be_read_stays),
         T(a_disk_keeps_its_number),

@@ -85,11 +85,12 @@ static void check_window(const struct plan *p, const struct plan_node *n, unsign
     plan_window_device(p, n, index, &base, &len);
     windows++;
     MUST(oracle_is_enabled(node));
-    MUST(oracle_grants(node, w->base, w->len));
+    MUST(w->is_aperture ? oracle_hands_on(node, w->base, w->len)
+                        : oracle_grants(node, w->base, w->len));
     MUST(base <= w->base && (wide)base + len >= (wide)w->base + w->len && len != 0);
     MUST(oracle_is_free(base, len));
-    if (base == w->base && len == w->len) {
-        return;
+    if ((base == w->base && len == w->len) || w->is_aperture) {
+        return; /* an aperture is full of others' windows */
     }
     MUST(base == (w->base & ~4095ull) && len % 4096 == 0 &&
          (wide)base + len < (wide)w->base + w->len + 4096);

@@ -285,6 +285,18 @@ bool oracle_grants(int node, wide base, wide len)
     return false;
 }
 
+bool oracle_hands_on(int node, wide base, wide len)
+{
+    const struct oracle_node *n = &oracle.nodes[node];
+
+    for (unsigned i = 0; i < n->map_count; i++) {
+        if (n->maps[i].cpu == base && n->maps[i].len == len) {
+            return n->is_pci;
+        }
+    }
+    return false;
+}
+
 bool oracle_is_free(wide base, wide len)
 {
     for (unsigned i = 0; i < oracle.taken_count; i++) {

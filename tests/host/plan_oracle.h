@@ -21,5 +21,7 @@ bool oracle_is_enabled(int node);
 const struct window *oracle_window(unsigned index);
 /* Exactly this is a window of this node. */
 bool oracle_grants(int node, wide base, wide len);
+/* Whether a PCI bus hands these of the CPU's addresses on to its children. */
+bool oracle_hands_on(int node, wide base, wide len);
 /* Neither RAM nor a reservation is there. */
 bool oracle_is_free(wide base, wide len);

@@ -6,6 +6,7 @@
  * Disks:    all servers of class block that init has, also those that come later (disk.c); their tables are table.c.
  * Not here: hardware, file systems, copies of data.
  */
+#include <assert.h>
 #include "mux.h"
 #include <cambium/client.h>
 #include <cambium/command.h>
@@ -47,18 +48,27 @@ static status_t unit_find(struct mux *m, uint64_t unit, struct disk **out, uint6
     return E_OK;
 }
 
-static void unit_tell(const struct mux *m, const struct disk *d, uint64_t unit, uint64_t first,
-                      uint64_t count, struct msg *msg)
+/* "disk0", "disk0p1": disks are told apart by their place in m->disks, and the unit's number has it. */
+static void unit_name(uint64_t unit, char name[BLOCK_NAME_LEN])
 {
-    char name[BLOCK_NAME_LEN] = { 0 };
-    unsigned disk = disk_number(m, d), partition = unit % DISK_UNITS;
+    unsigned disk = (unsigned)(unit / DISK_UNITS), partition = unit % DISK_UNITS;
+
+    memset(name, 0, BLOCK_NAME_LEN);
+    if (partition == 0) {
+        (void)snprintf(name, BLOCK_NAME_LEN, "disk%u", disk); /* both fit */
+    } else {
+        (void)snprintf(name, BLOCK_NAME_LEN, "disk%up%u", disk, partition);
+    }
+}
+
+static void unit_tell(const struct disk *d, uint64_t unit, uint64_t first, uint64_t count,
+                      struct msg *msg)
+{
+    char name[BLOCK_NAME_LEN];
+    unsigned partition = unit % DISK_UNITS;
     const char *label = partition == 0 ? d->info.label : d->partitions[partition].label;
 
-    if (partition == 0) {
-        (void)snprintf(name, sizeof(name), "disk%u", disk); /* both fit */
-    } else {
-        (void)snprintf(name, sizeof(name), "disk%up%u", disk, partition);
-    }
+    unit_name(unit, name);
     msg->w[0] = count;
     msg->w[1] = d->info.sector_len | unit << 16 | (uint64_t)d->info.flags << 32;
     msg->w[2] = first;
@@ -78,7 +88,7 @@ static status_t block_tell(struct mux *m, struct msg *msg)
 
     for (uint64_t unit = msg->w[0]; unit < (uint64_t)m->disk_count * DISK_UNITS; unit++) {
         if (unit_find(m, unit, &d, &first, &count) == E_OK) {
-            unit_tell(m, d, unit, first, count, msg);
+            unit_tell(d, unit, first, count, msg);
             return E_OK;
         }
     }
@@ -120,6 +130,18 @@ static void session_detach(struct session *s)
     }
 }
 
+/* Whether the list of the program behind the session has this unit. */
+static status_t session_may(uint32_t badge, uint64_t unit)
+{
+    struct msg msg = { .info = msg_info(INIT_OP_MAY, 0, 0), .w = { badge } };
+    char name[BLOCK_NAME_LEN];
+
+    static_assert(sizeof(name) == INIT_UNIT_LEN, "the two protocols name units alike");
+    unit_name(unit, name);
+    memcpy(&msg.w[1], name, sizeof(name));
+    return msg_call(start_handle("init"), &msg);
+}
+
 /* Attaches the client's memories at the driver, in its unit's sectors. The handles are ours if it goes well. */
 static status_t session_attach(struct mux *m, struct session *s, struct msg *msg)
 {
@@ -128,6 +150,7 @@ static status_t session_attach(struct mux *m, struct session *s, struct msg *msg
     struct disk *d;
     status_t err = unit_find(m, msg->w[1], &d, &first, &count);
 
+    err = err ? err : session_may(s->badge, msg->w[1]);
     if (err) {
         return err;
     }

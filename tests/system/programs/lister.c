@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-PROGRAM_NEEDS("irq +spawn");
+PROGRAM_NEEDS("irq block +spawn");
 
 enum { WORDS = 8, ENDED = 1, NOT_STARTED = 126 };
 

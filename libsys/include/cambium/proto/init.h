@@ -83,9 +83,13 @@ enum init_op {
     INIT_OP_GONE,     /* from the same: w0 = offset of a node that it had added: unplugged, or about to be. Its server is ended
                        * for good, clients get errors, then COMMAND_DMA_OFF comes for it. E_NOTFOUND: no such node, or it has no
                        * server; E_RIGHTS: another's */
+    INIT_OP_MAY,      /* from a mux: w0 = badge of a session at it, w1, w2 = name of one of its units, zero padded. E_OK: the
+                       * program behind the session may use it; E_RIGHTS: its list names others, or the caller is no mux;
+                       * E_NOTFOUND: nobody has that session */
     INIT_OP_IMAGE     /* w0 = n: the n-th image of the archive (drv/, mux/, bin/, spare/) -> w0..w5 = its name. E_NOTFOUND: no
                        * more */
 };
+enum { INIT_UNIT_LEN = 16 };
 enum { INIT_WHY_LEN = 56 }; /* bytes of one answer */
 #define INIT_WHY_RESTART UINT64_MAX
 
@@ -93,6 +97,7 @@ enum { INIT_WHY_LEN = 56 }; /* bytes of one answer */
  * what it may itself, no more. init starts the first program, the shell, with everything.
  *
  *   NAME      as for INIT_OP_OPEN; a class: all its servers; one that nothing here has gives nothing
+ *   NAME:UNIT of a service, one of its units and no other: "block:disk0p1" is a partition
  *   *         every server
  *   +spawn    to start programs
  *   +control  to kill and restart what others started, log levels, power
