@@ -63,6 +63,23 @@ def test_partitions_have_names_and_wrong_tables_are_said(boot, disks):
     assert max(map(len, machine.run("block").splitlines())) <= 80
 
 
+def test_a_program_has_the_partition_that_its_starter_lists_and_no_other(boot, disks, tmp_path):
+    """`lister give LIST PROGRAM ...` (list_test.py)."""
+    _, options = disks
+    archive = library.archive(tmp_path, {**library.entries(), "bin/lister": library.program("lister")})
+    machine = boot(initrd=archive, extra=options)
+    machine.prompt()
+    machine.run("lister give block:disk0p1 block write disk0p1 0 mine")
+    assert machine.status() == 0
+    assert "mine" in machine.run("lister give block:disk0p1,block:disk1p2 block read disk0p1 0")
+    for other in ("disk0", "disk0p2", "disk1"):
+        assert "(E_RIGHTS)" in machine.run(f"lister give block:disk0p1 block read {other} 0"), other
+    assert "(E_RIGHTS)" in machine.run("lister give - block read disk0p1 0")
+    assert "mine" in machine.run("lister give block,+spawn lister give block:disk0p1 block read disk0p1 0")
+    assert "E_RIGHTS" in machine.run("lister give block:disk0p1,+spawn lister give block:disk0 block read disk0 0")
+    assert "E_RIGHTS" in machine.run("lister give block:disk0p1,+spawn lister give block block read disk0p1 0")
+
+
 def test_a_client_of_a_partition_stays_in_it_whatever_dies(boot, disks):
     paths, options = disks
     machine = boot(extra=options)

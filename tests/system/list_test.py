@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A program opens what its starter lists, and a starter lists no more than it may itself: whoever is below gets less.
-`lister` asks for "irq +spawn" in its image; at the prompt it gets that. `test-lister` is the same program with no such
+`lister` asks for "irq block +spawn" in its image; at the prompt it gets that. `test-lister` is the same program with no such
 section, so that its name is all that it has."""
 import re
 

@@ -55,16 +55,16 @@ enum block_op {
                         * E_NOTFOUND: no more; E_INVAL: handles */
     BLOCK_OP_ATTACH,   /* w0 = events (BLOCK_EV_*) are set as this << k; w1 = unit; w2 = first sector of it, w3 = sectors (0:
                         * all from there on): the client reaches no others, and counts from w2 on; w4 = BLOCK_READ_ONLY or 0;
-                        * handles: w5 = the data (READ, WRITE, MANAGE, TRANSFER; a multiple of pages up to BLOCK_DATA_MAX),
-                        * w6 = NOTIFY of the client's port, w7 = the rings' page (READ, WRITE, TRANSFER), all zero ->
-                        * w0 = number of the attachment, w1 = bits for the bell, w2 = sectors, w3 = bytes of a sector | flags
-                        * << 32, handle w7 = NOTIFY of the port that has the bell.
-                        * mux: one for each badge, in place of the one before.
-                        * E_INVAL: not three handles, a memory of another size, unknown flags; E_NOTFOUND: no such unit;
-                        * E_RANGE: sectors beyond its end; E_RIGHTS: the data without MANAGE (a device is told its address);
-                        * E_BUSY: requests of an earlier attachment to these sectors are with the device still: ask again;
-                        * E_FULL: 32 are attached; E_BUDGET, E_NOMEM as node_buffer_register and sys_map; E_LIMIT: the device
-                        * does not reach the data; E_AGAIN: the unit's driver is not there now; E_BROKEN; E_DEAD */
+                        * handles: w5 = the data (READ, WRITE, MANAGE, TRANSFER; a multiple of pages up to BLOCK_DATA_MAX), w6
+                        * = NOTIFY of the client's port, w7 = the rings' page (READ, WRITE, TRANSFER), all zero -> w0 = number
+                        * of the attachment, w1 = bits for the bell, w2 = sectors, w3 = bytes of a sector | flags << 32,
+                        * handle w7 = NOTIFY of the port that has the bell. mux: one for each badge, in place of the one
+                        * before. E_INVAL: not three handles, a memory of another size, unknown flags; E_NOTFOUND: no such
+                        * unit; E_RANGE: sectors beyond its end; E_RIGHTS: the data without MANAGE (a device is told its
+                        * address); E_BUSY: requests of an earlier attachment to these sectors are with the device still: ask
+                        * again; E_FULL: 32 are attached; E_BUDGET, E_NOMEM as node_buffer_register and sys_map; E_LIMIT: the
+                        * device does not reach the data; E_AGAIN: the unit's driver is not there now; E_BROKEN; E_DEAD
+                        * E_RIGHTS at a mux also: the client's list has not that unit (proto/init.h, "Lists") */
     BLOCK_OP_CHECK,    /* w0 = number. E_NOTFOUND: it has ended */
     BLOCK_OP_DETACH,   /* w0 = number. Nothing of it is answered any more; the data may be used by the device until
                         * BLOCK_EV_LOST. E_NOTFOUND */
