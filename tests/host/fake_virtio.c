@@ -56,6 +56,20 @@ static void store(uint64_t bus, const void *value, uint64_t len)
 
 /* ---- registers ---- */
 
+struct fake_virtio_queue *fake_virtio_selected(void)
+{
+    return d->queue_sel < d->queue_count ? &d->queues[d->queue_sel] : NULL;
+}
+
+/* The same for writing; nobody looks at it if the driver may do that where there is none. */
+static struct fake_virtio_queue *selected(void)
+{
+    static struct fake_virtio_queue none;
+
+    MUST(fake_virtio_selected() != NULL, "a queue that is not there");
+    return fake_virtio_selected() != NULL ? fake_virtio_selected() : &none;
+}
+
 static uint32_t device_read(unsigned window, uint32_t offset)
 {
     uint32_t word;
@@ -77,7 +91,7 @@ static uint32_t device_read(unsigned window, uint32_t offset)
                : d->features_sel == 1 ? (uint32_t)(d->features >> 32)
                                       : 0;
     case 0x034:
-        return d->queue_sel == 0 ? d->queue_max : 0;
+        return fake_virtio_selected() != NULL ? d->queue_max : 0;
     case 0x060:
         return d->interrupt;
     case 0x070:
@@ -98,9 +112,7 @@ static void device_reset(void)
     if (!d->never_resets) {
         d->status = 0;
         d->agreed = 0;
-        d->is_live = false;
-        d->desc = d->avail = d->used = 0;
-        d->seen = d->put = 0;
+        memset(d->queues, 0, sizeof(d->queues));
         d->interrupt = 0;
     }
 }
@@ -132,22 +144,25 @@ static void write_half(uint64_t *address, uint32_t offset, uint32_t value)
 /* The queue is told: 4.2.3.2, and 4.2.4 for a legacy device. */
 void fake_virtio_queue_begins(void)
 {
+    struct fake_virtio_queue *q = selected();
+
     MUST((d->status & 4) == 0, "a queue was told after DRIVER_OK");
-    MUST(d->queue_sel == 0 && d->queue_num != 0 && d->queue_num <= d->queue_max &&
-             (d->queue_num & (d->queue_num - 1)) == 0,
-         "a queue that is not there, or of a size that it cannot have");
-    MUST(d->desc % 16 == 0 && d->avail % 2 == 0 && d->used % 4 == 0, "parts that are not aligned");
-    d->is_live = true;
+    MUST(q->num != 0 && q->num <= d->queue_max && (q->num & (q->num - 1)) == 0,
+         "a queue of a size that it cannot have");
+    MUST(q->desc % 16 == 0 && q->avail % 2 == 0 && q->used % 4 == 0, "parts that are not aligned");
+    q->is_live = true;
 }
 
 static void write_legacy_queue(uint32_t page)
 {
+    struct fake_virtio_queue *q = selected();
+
     MUST(d->version == 1, "a register that only legacy devices have");
     MUST(d->page == 4096 && d->align != 0 && (d->align & (d->align - 1)) == 0,
          "unit or alignment was not told");
-    d->desc = (uint64_t)page * d->page;
-    d->avail = d->desc + 16ull * d->queue_num;
-    d->used = (d->avail + 6 + 2ull * d->queue_num + d->align - 1) & ~(uint64_t)(d->align - 1);
+    q->desc = (uint64_t)page * d->page;
+    q->avail = q->desc + 16ull * q->num;
+    q->used = (q->avail + 6 + 2ull * q->num + d->align - 1) & ~(uint64_t)(d->align - 1);
     fake_virtio_queue_begins();
 }
 
@@ -155,10 +170,13 @@ void fake_virtio_notify(uint32_t queue)
 {
     const struct fake_entry *before = &fake_trace[fake_trace_len - 2];
 
-    MUST(queue == 0 && d->is_live && (d->status & 4) != 0,
+    MUST(queue < d->queue_count && d->queues[queue].is_live && (d->status & 4) != 0,
          "a notification of a queue that is not on");
     MUST(before->kind == FAKE_BARRIER && before->a == 1, "no barrier before the notification");
     d->notified++;
+    if (queue < d->queue_count) {
+        d->queues[queue].notified++;
+    }
     if (d->on_notify != NULL) {
         d->on_notify();
     }
@@ -185,7 +203,7 @@ static void device_write(unsigned window, uint32_t offset, uint32_t value)
         d->queue_sel = value;
         break;
     case 0x038:
-        d->queue_num = value;
+        selected()->num = value;
         break;
     case 0x03c:
         d->align = value;
@@ -208,15 +226,15 @@ static void device_write(unsigned window, uint32_t offset, uint32_t value)
         break;
     case 0x080:
     case 0x084:
-        write_half(&d->desc, offset, value);
+        write_half(&selected()->desc, offset, value);
         break;
     case 0x090:
     case 0x094:
-        write_half(&d->avail, offset, value);
+        write_half(&selected()->avail, offset, value);
         break;
     case 0x0a0:
     case 0x0a4:
-        write_half(&d->used, offset, value);
+        write_half(&selected()->used, offset, value);
         break;
     default:
         MUST(false, "a register that cannot be written");
@@ -233,6 +251,7 @@ void fake_virtio_reset(void)
     d->version = 2;
     d->id = 4;
     d->queue_max = 1024;
+    d->queue_count = 1;
     d->features = 1ull << 32 | 1ull << 29 | 1ull << 28; /* of the latter nobody knows here */
     fake.dma_at = fake_virtio_memory;
     fake.dma_bus = FAKE_VIRTIO_BUS;
@@ -241,15 +260,17 @@ void fake_virtio_reset(void)
     fake_mmio_hooks(device_read, device_write);
 }
 
-/* ---- the queue ---- */
+/* ---- the queues ---- */
 
-bool fake_virtio_take(struct fake_virtio_buffer *out)
+bool fake_virtio_take_from(unsigned queue, struct fake_virtio_buffer *out)
 {
+    struct fake_virtio_queue *q = &d->queues[queue];
+
     memset(out, 0, sizeof(*out));
-    if (!d->is_live || (d->status & 4) == 0 || load16(d->avail + 2) == d->seen) {
+    if (!q->is_live || (d->status & 4) == 0 || load16(q->avail + 2) == q->seen) {
         return false;
     }
-    uint16_t at = load16(d->avail + 4 + 2ull * (d->seen++ % d->queue_num));
+    uint16_t at = load16(q->avail + 4 + 2ull * (q->seen++ % q->num));
     out->head = at;
     for (bool more = true; more && out->count < FAKE_VIRTIO_PIECES; out->count++) {
         struct {
@@ -257,7 +278,7 @@ bool fake_virtio_take(struct fake_virtio_buffer *out)
             uint32_t len;
             uint16_t flags, next;
         } desc = { 0 };
-        uint8_t *from = at < d->queue_num ? reach(d->desc + 16ull * at, sizeof(desc)) : NULL;
+        uint8_t *from = at < q->num ? reach(q->desc + 16ull * at, sizeof(desc)) : NULL;
         MUST(from != NULL, "a descriptor that is not there");
         if (from == NULL) {
             break;
@@ -275,19 +296,30 @@ bool fake_virtio_take(struct fake_virtio_buffer *out)
     return true;
 }
 
-void fake_virtio_use(uint32_t id, uint32_t len)
+void fake_virtio_use_in(unsigned queue, uint32_t id, uint32_t len)
 {
+    struct fake_virtio_queue *q = &d->queues[queue];
     uint32_t entry[2] = { id, len };
 
-    if (!d->is_live || d->queue_num == 0) {
+    if (!q->is_live || q->num == 0) {
         return;
     }
-    store(d->used + 4 + 8ull * (d->put++ % d->queue_num), entry, sizeof(entry));
-    store(d->used + 2, &d->put, sizeof(d->put));
+    store(q->used + 4 + 8ull * (q->put++ % q->num), entry, sizeof(entry));
+    store(q->used + 2, &q->put, sizeof(q->put));
     d->interrupt |= 1;
+}
+
+bool fake_virtio_take(struct fake_virtio_buffer *out)
+{
+    return fake_virtio_take_from(0, out);
+}
+
+void fake_virtio_use(uint32_t id, uint32_t len)
+{
+    fake_virtio_use_in(0, id, len);
 }
 
 uint16_t *fake_virtio_used_index(void)
 {
-    return (uint16_t *)(void *)reach(d->used + 2, sizeof(uint16_t));
+    return (uint16_t *)(void *)reach(d->queues[0].used + 2, sizeof(uint16_t));
 }

@@ -29,6 +29,7 @@ static void must_be_on(unsigned window)
 
 static uint32_t common_word(uint32_t offset)
 {
+    const struct fake_virtio_queue *q = fake_virtio_selected();
     uint64_t features = d->features;
 
     switch (offset) {
@@ -40,9 +41,9 @@ static uint32_t common_word(uint32_t offset)
         d->generation += d->never_settles;
         return d->status | (d->generation & 0xff) << 8 | d->queue_sel << 16;
     case 0x18:
-        return (d->queue_sel == 0 ? p->queue_size : 0) | (uint32_t)p->queue_vector << 16;
+        return (q != NULL ? p->queue_size[d->queue_sel] : 0) | (uint32_t)p->queue_vector << 16;
     case 0x1c:
-        return d->is_live | (uint32_t)p->notify_off << 16;
+        return (q != NULL && q->is_live) | (uint32_t)p->notify_off << 16;
     default:
         return 0;
     }
@@ -78,7 +79,7 @@ static void write_status(uint8_t status)
 {
     if (status == 0 && !d->never_resets) {
         p->config_vector = p->queue_vector = 0xffff;
-        p->queue_size = (uint16_t)d->queue_max;
+        p->queue_size[0] = p->queue_size[1] = (uint16_t)d->queue_max;
     }
     MUST((status & 4) == 0 || (fake_pci.enabled & PCI_ENABLE_MASTER) != 0,
          "DRIVER_OK before it can master the bus");
@@ -99,14 +100,16 @@ static void write_half(uint64_t *address, uint32_t offset, uint32_t value)
 
 static void common_write32(uint32_t offset, uint32_t value)
 {
+    struct fake_virtio_queue *q = fake_virtio_selected();
+
     if (offset == 0x00) {
         d->features_sel = value;
     } else if (offset == 0x08) {
         d->driver_sel = value;
     } else if (offset == 0x0c && d->driver_sel < 2) {
         write_half(&d->agreed, 4 * d->driver_sel, value);
-    } else if (offset >= 0x20 && offset < 0x38) {
-        write_half(offset < 0x28 ? &d->desc : offset < 0x30 ? &d->avail : &d->used, offset, value);
+    } else if (offset >= 0x20 && offset < 0x38 && q != NULL) {
+        write_half(offset < 0x28 ? &q->desc : offset < 0x30 ? &q->avail : &q->used, offset, value);
     } else {
         MUST(false, "a register of 32 bits that cannot be written");
     }
@@ -114,17 +117,19 @@ static void common_write32(uint32_t offset, uint32_t value)
 
 static void common_write16(uint32_t offset, uint32_t value)
 {
+    struct fake_virtio_queue *q = fake_virtio_selected();
+
     if (offset == 0x10) {
         p->config_vector = vector(value);
     } else if (offset == 0x16) {
         d->queue_sel = value;
-    } else if (offset == 0x18) {
-        p->queue_size = (uint16_t)value;
+    } else if (offset == 0x18 && q != NULL) {
+        p->queue_size[d->queue_sel] = (uint16_t)value;
     } else if (offset == 0x1a) {
         p->queue_vector = vector(value);
-    } else if (offset == 0x1c) {
+    } else if (offset == 0x1c && q != NULL) {
         MUST(value == 1, "queue_enable");
-        d->queue_num = p->queue_size;
+        q->num = p->queue_size[d->queue_sel];
         fake_virtio_queue_begins();
     } else {
         MUST(false, "a register of 16 bits that cannot be written");
@@ -174,7 +179,7 @@ void fake_virtio_pci_reset(void)
     p->notify_off = 3;
     p->num_queues = 1;
     p->config_vector = p->queue_vector = 0xffff;
-    p->queue_size = (uint16_t)d->queue_max;
+    p->queue_size[0] = p->queue_size[1] = (uint16_t)d->queue_max;
     fake_pci.bar_len[FAKE_VIRTIO_BAR] = FAKE_VIRTIO_BAR_LEN;
     structure(FAKE_CAP_CONFIG, 5, 0, 0, 0);
     structure(FAKE_CAP_COMMON, 1, FAKE_VIRTIO_COMMON_AT, 0x1000, 0);

@@ -26,7 +26,7 @@ struct fake_virtio_pci {
     unsigned vectors_max;    /* fewer than the driver names: it is refused */
     uint16_t notify_off, num_queues;
     uint16_t config_vector, queue_vector; /* what the driver told */
-    uint16_t queue_size;
+    uint16_t queue_size[FAKE_VIRTIO_QUEUES];
     bool is_gone;            /* everything reads as all ones */
 };
 extern struct fake_virtio_pci fake_virtio_pci;

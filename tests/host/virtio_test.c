@@ -118,8 +118,8 @@ static void a_legacy_device_is_told_its_queue_by_page(void **state)
     begun(F_INDIRECT);
     fake_expect_writes(expected, sizeof(expected) / sizeof(expected[0]));
     assert_int_equal(fake.dma_limit, 1ull << 44);
-    assert_int_equal(fake_virtio.avail, FAKE_VIRTIO_BUS + q.avail_at);
-    assert_int_equal(fake_virtio.used, FAKE_VIRTIO_BUS + q.used_at);
+    assert_int_equal(fake_virtio.queues[0].avail, FAKE_VIRTIO_BUS + q.avail_at);
+    assert_int_equal(fake_virtio.queues[0].used, FAKE_VIRTIO_BUS + q.used_at);
 }
 
 static void a_device_that_does_not_play_along_at_the_start_is_given_up(void **state)
