@@ -24,7 +24,7 @@ def short(name):
 def expected(node):
     """What the command tree says of a node, without its name; runs of blanks are one. Sockets are empty here."""
     if "decided_by_registers" in node:
-        assert node["decided_by_registers"] == ["drv/virtio_blk", "drv/virtio_rng"]
+        assert node["decided_by_registers"] == ["drv/virtio_blk", "drv/virtio_console", "drv/virtio_rng"]
         return "empty"
     return {"none": lambda: "", "disabled": lambda: "disabled", "unclaimed": lambda: "no server", "kernel": lambda: "kernel",
             "served": lambda: f"{short(node['server'])} running", "waiting": lambda: f"waits for {node['why']}",
@@ -94,7 +94,7 @@ def test_it_prints_draws_and_stops_at_a_closed_pipe(tmp_path):
     path = os.path.join(library.BUILD, "tests", "host", "good-virt-gicv2.dtb")
     text = subprocess.run([TOOL, "--no-install", path], stdout=subprocess.PIPE, check=True, text=True).stdout
     assert "drv/gicv2" in text and "window 0: 0x9000000 + 0x1000" in text
-    assert re.search(r"Sockets: .*\n +virtio,mmio: drv/virtio_blk, drv/virtio_rng, or none\n +/virtio_mmio@a000000, /virtio_mmio@a000200,", text)
+    assert re.search(r"Sockets: .*\n +virtio,mmio: drv/virtio_blk, drv/virtio_console, drv/virtio_rng, or none\n +/virtio_mmio@a000000, /virtio_mmio@a000200,", text)
     subprocess.run([TOOL, "--no-install", path, "--svg", tmp_path / "out.svg"], check=True)
     assert (tmp_path / "out.svg").read_text(encoding="utf-8").startswith("<svg")
     done = subprocess.run(f"{TOOL} --no-install {path} --json | head -c 10", shell=True, stdout=subprocess.DEVNULL,
