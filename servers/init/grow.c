@@ -293,7 +293,7 @@ static status_t graft(const void *fdt, int bus, const void *blob, bool *out_new)
 {
     struct dictionary d = { .blob = blob, .fdt = fdt };
     struct tree_chain chain;
-    struct room room;
+    struct room room = { 0 };
     status_t err = tree_chain_of(fdt, bus, &chain);
 
     *out_new = false;
