@@ -51,8 +51,9 @@ static status_t unit_find(struct mux *m, uint64_t unit, struct disk **out, uint6
 /* "disk0", "disk0p1": disks are told apart by their place in m->disks, and the unit's number has it. */
 static void unit_name(uint64_t unit, char name[BLOCK_NAME_LEN])
 {
-    unsigned disk = (unsigned)(unit / DISK_UNITS), partition = unit % DISK_UNITS;
+    uint8_t disk = (uint8_t)(unit / DISK_UNITS), partition = unit % DISK_UNITS;
 
+    static_assert(DISKS_MAX <= UINT8_MAX, "so that names fit");
     memset(name, 0, BLOCK_NAME_LEN);
     if (partition == 0) {
         (void)snprintf(name, BLOCK_NAME_LEN, "disk%u", disk); /* both fit */
