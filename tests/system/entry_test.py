@@ -13,7 +13,7 @@ U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
 MIB = 1 << 20
 AXES = {
     "level": ["EL1", "EL2", "EL3"],
-    "image": ["512K", "516K", "2M", "510M"],  # from the start of RAM; the second is a multiple of 4 KiB only
+    "image": ["512K", "516K", "4M", "510M"],  # from the start of RAM; the second is a multiple of 4 KiB only
     "archive": ["embedded", "before", "after"],  # the Image
     "cpu": ["cortex-a53", "cortex-a72", "cortex-a76", "max"],
     "memory": ["64M", "128M", "1G", "4G", "9G"],
@@ -22,7 +22,7 @@ AXES = {
     "gic": [2, 3],
 }
 LEVELS = {"EL1": [], "EL2": ["virtualization=on"], "EL3": ["secure=on"]}
-OFFSETS = {"512K": MIB // 2, "516K": MIB // 2 + 4096, "2M": 2 * MIB, "510M": 510 * MIB}
+OFFSETS = {"512K": MIB // 2, "516K": MIB // 2 + 4096, "4M": 4 * MIB, "510M": 510 * MIB}
 
 
 def possible(case):
