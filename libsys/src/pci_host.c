@@ -181,8 +181,13 @@ static void start_say(struct pci_host *h)
         left_out += f->state != PCI_STATE_OK;
         last = f->is_bridge && f->subordinate > last ? f->subordinate : last;
     }
-    log_info("buses %x to %x: %u functions, %u of them bridges%s", h->bus_first, last,
-             h->function_count, bridges, left_out != 0 ? "; some are left out" : "");
+    char of_them[24] = "";
+    if (bridges != 0) {
+        (void)snprintf(of_them, sizeof(of_them), " (%u bridge%s)", bridges, /* fits */
+                       bridges == 1 ? "" : "s");
+    }
+    log_info("buses %x to %x: %u function%s%s%s", h->bus_first, last, h->function_count,
+             h->function_count == 1 ? "" : "s", of_them, left_out != 0 ? "; some left out" : "");
 }
 
 status_t pci_host_start(struct pci_host *h)

@@ -38,7 +38,7 @@ def disks(tmp_path):
 def listed(machine):
     """{name: (first, sectors, label)}"""
     return {name: (int(first), int(count), label) for name, first, count, label in
-            re.findall(r"^(disk\S+) +(\d+) +(\d+) +512 +[0-9.]+ \w+  (.*)$", machine.run("block"), re.M)}
+            re.findall(r"^(disk\S+) +(\d+) +(\d+) +512 +[0-9.]+ \w+(?:  (\S.*))?$", machine.run("block"), re.M)}
 
 
 WANT = {"disk0": (0, 8192, "MBR"), "disk0p1": (64, 1000, "Linux"), "disk0p2": (2000, 500, "FAT32"),

@@ -100,7 +100,7 @@ def test_functions_behind_bridges_of_all_kinds_work_and_stay_over_restarts(boot,
         assert random_of(machine, path), path
     assert all(before) and before == [registers_of(machine, path) for path in paths]
     log = machine.run("log")
-    assert "buses 0 to 5: 11 functions, 5 of them bridges" in log
+    assert "buses 0 to 5: 11 functions (5 bridges)" in log
     no_complaints(machine)
 
 

@@ -67,10 +67,11 @@ static void list_one(const struct block_info *info)
     char size[24];
 
     size_text(info->sectors * info->sector_len, size, sizeof(size));
-    printf("%-10s %11llu %11llu %5u %9s  %s%s%s\n", info->name, (unsigned long long)info->first,
-           (unsigned long long)info->sectors, (unsigned)info->sector_len, size, info->label,
-           info->label[0] != '\0' && (info->flags & BLOCK_READ_ONLY) != 0 ? ", " : "",
-           (info->flags & BLOCK_READ_ONLY) != 0 ? "read only" : "");
+    bool has_label = info->label[0] != '\0', is_read_only = (info->flags & BLOCK_READ_ONLY) != 0;
+    printf("%-10s %11llu %11llu %5u %9s%s%s%s%s\n", info->name, (unsigned long long)info->first,
+           (unsigned long long)info->sectors, (unsigned)info->sector_len, size,
+           has_label || is_read_only ? "  " : "", info->label,
+           has_label && is_read_only ? ", " : "", is_read_only ? "read only" : "");
 }
 
 static int list(handle_t service)
@@ -78,6 +79,10 @@ static int list(handle_t service)
     struct block_info info;
     status_t err = block_info(service, 0, &info);
 
+    if (err == E_NOTFOUND) {
+        (void)fprintf(stderr, "block: no disk: none is plugged in, or none has a driver\n");
+        return 1;
+    }
     if (err) {
         return fail("no disk", "", err);
     }

@@ -207,7 +207,8 @@ const struct builtin *builtin_find(const char *name)
 
 static void help_programs(const struct shell *sh)
 {
-    uint32_t column = 0;
+    const size_t width = 80;
+    size_t column = width; /* the first begins a line */
 
     printf("Programs in the archive:");
     for (uint64_t n = 0;; n++) {
@@ -217,8 +218,9 @@ static void help_programs(const struct shell *sh)
         }
         char name[INIT_NAME_LEN + 1] = "";
         memcpy(name, m.w, INIT_NAME_LEN);
-        printf("%s%s", column % 76 == 0 ? "\n  " : " ", name);
-        column = column + strlen(name) + 1 > 76 ? 0 : column + (uint32_t)strlen(name) + 1;
+        bool is_new_line = column + 1 + strlen(name) >= width;
+        printf("%s%s", is_new_line ? "\n  " : " ", name);
+        column = (is_new_line ? 2 : column + 1) + strlen(name);
     }
     printf("\n");
 }
