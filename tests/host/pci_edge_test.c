@@ -25,33 +25,6 @@ static int add_device(unsigned device, unsigned pin)
     return n;
 }
 
-static int nothing(void)
-{
-    return 0;
-}
-
-static status_t event(struct event ev)
-{
-    fake_event(ev);
-    ev = event_wait();
-    assert_int_equal(pci_host_event(&world.host, &ev), E_OK);
-    (void)fake_run(nothing); /* empties the queue */
-    return fake.reply_status;
-}
-
-static status_t ask_of(uint32_t badge, uint32_t op, uint64_t w0, uint64_t w1, handle_t handle)
-{
-    return event((struct event){
-        .kind = EV_CALL,
-        .badge = badge,
-        .msg = { msg_info(op, handle != 0, 0), { w0, w1, [MSG_WORDS - 1] = handle } } });
-}
-
-static uint32_t node_of(int n)
-{
-    return (uint32_t)pci_world_function(n)->node;
-}
-
 /* ---- trees ---- */
 
 static void a_tree_without_sense_ends_the_start_with_the_reason(void **state)
@@ -171,19 +144,19 @@ static void extended_capabilities_stand_behind_the_others(void **state)
     f->regs[0x104 / 4] = 0x11223344;
     f->regs[0x140 / 4] = 0x14020003; /* to itself */
     assert_int_equal(pci_world_start(), E_OK);
-    assert_int_equal(ask_of(NOBODY, PCI_OP_CAPABILITY, 0, 0, 0), E_OK);
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_CAPABILITY, 0, 0, 0), E_OK);
     assert_int_equal(fake.reply.w[0], 0x10);
-    assert_int_equal(ask_of(NOBODY, PCI_OP_CAPABILITY, 0, 1, 0), E_OK);
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_CAPABILITY, 0, 1, 0), E_OK);
     assert_int_equal(fake.reply.w[0], 1 << 16 | 1);
     assert_int_equal(fake.reply.w[1], 0x100);
     assert_true(fake.reply.w[2] == (0x11223344ull << 32 | 0x14010001));
-    assert_int_equal(ask_of(NOBODY, PCI_OP_CAPABILITY, 0, 2, 0), E_OK);
-    assert_int_equal(ask_of(NOBODY, PCI_OP_CAPABILITY, 0, 3, 0), E_NOTFOUND);
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_CAPABILITY, 0, 2, 0), E_OK);
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_CAPABILITY, 0, 3, 0), E_NOTFOUND);
     f->regs[0x140 / 4] = 0x00020003;
-    assert_int_equal(ask_of(NOBODY, PCI_OP_CAPABILITY, 0, 3, 0), E_NOTFOUND);
-    assert_int_equal(ask_of(node_of(n), PCI_OP_READ, 0x104, 4, 0), E_OK);
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_CAPABILITY, 0, 3, 0), E_NOTFOUND);
+    assert_int_equal(pci_world_ask(pci_world_node(n), PCI_OP_READ, 0x104, 4, 0), E_OK);
     assert_int_equal(fake.reply.w[0], 0x11223344);
-    assert_int_equal(ask_of(NOBODY, PCI_OP_RESET + 3, 0, 0, 0), E_NOSYS);
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_RESET + 3, 0, 0, 0), E_NOSYS);
 }
 
 /* ---- resets ---- */
@@ -204,18 +177,18 @@ static void a_function_that_does_not_come_back_is_gone_after_a_tenth_of_a_second
     uint32_t words[] = { 3u << 24, 0 }, writable[] = { 0, 1 };
     (void)fake_config_capability(n, 0x13, words, writable, 2);
     assert_int_equal(pci_world_start(), E_OK);
-    uint32_t node = node_of(n);
+    uint32_t node = pci_world_node(n);
     fake_config.lie = silent_lie;
     is_silent = false;
-    assert_int_equal(ask_of(node, PCI_OP_RESET, 0, 0, 0), E_OK);
+    assert_int_equal(pci_world_ask(node, PCI_OP_RESET, 0, 0, 0), E_OK);
     assert_int_equal(fake_config.functions[n].regs[0x44 / 4], 1);
     is_silent = true;
     uint64_t before = fake.now_ns;
     fake_config.functions[n].regs[0x44 / 4] = 0;
-    assert_int_equal(ask_of(node, PCI_OP_RESET, 0, 0, 0), E_DEAD);
+    assert_int_equal(pci_world_ask(node, PCI_OP_RESET, 0, 0, 0), E_DEAD);
     assert_true(fake.now_ns - before < 200000000);
     assert_int_equal(world.gone, 1);
-    assert_int_equal(ask_of(node, PCI_OP_VECTORS, 1, 0, 0), E_DEAD);
+    assert_int_equal(pci_world_ask(node, PCI_OP_VECTORS, 1, 0, 0), E_DEAD);
 }
 
 /* ---- interrupts ---- */
@@ -246,22 +219,22 @@ static void a_line_has_the_number_that_its_controller_says(void **state)
     (void)state;
     int n = add_device(0, 1); /* row 0 of interrupt-map */
     assert_int_equal(pci_world_start(), E_OK);
-    assert_int_equal(ask_of(node_of(n), IRQ_OP_ACK, 0, 0, 0), E_NOTFOUND);
-    assert_int_equal(ask_of(node_of(n), IRQ_OP_ATTACH, 0, 4, PORT), E_OK);
+    assert_int_equal(pci_world_ask(pci_world_node(n), IRQ_OP_ACK, 0, 0, 0), E_NOTFOUND);
+    assert_int_equal(pci_world_ask(pci_world_node(n), IRQ_OP_ATTACH, 0, 4, PORT), E_OK);
     fake.call = controller;
-    assert_int_equal(ask_of(NOBODY, PCI_OP_FUNCTION, 0, 0, 0), E_OK);
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_FUNCTION, 0, 0, 0), E_OK);
     assert_true(fake.reply.w[4] == (PCI_IRQ_INTX | 1 << 8 | 35ull << 32));
-    assert_int_equal(ask_of(NOBODY, IRQ_OP_STAT, 0, 0, 0), E_OK);
+    assert_int_equal(pci_world_ask(NOBODY, IRQ_OP_STAT, 0, 0, 0), E_OK);
     assert_int_equal(fake.reply.w[0], 35);
-    assert_int_equal(fake.reply.w[1], node_of(n));
+    assert_int_equal(fake.reply.w[1], pci_world_node(n));
     fake_trace_clear();
-    (void)event((struct event){ .kind = EV_IRQ, .irq = 0 });
+    (void)pci_world_event((struct event){ .kind = EV_IRQ, .irq = 0 });
     assert_int_equal(fake_count(FAKE_NOTIFY, PORT, 4), 1);
-    assert_int_equal(ask_of(node_of(n), IRQ_OP_SET_PENDING, 0, 0, 0), E_NOSYS);
-    assert_int_equal(ask_of(node_of(n), IRQ_OP_ACK, 0, 0, PORT + 1), E_INVAL);
-    assert_int_equal(ask_of(node_of(n), IRQ_OP_DETACH, 0, 0, 0), E_OK);
+    assert_int_equal(pci_world_ask(pci_world_node(n), IRQ_OP_SET_PENDING, 0, 0, 0), E_NOSYS);
+    assert_int_equal(pci_world_ask(pci_world_node(n), IRQ_OP_ACK, 0, 0, PORT + 1), E_INVAL);
+    assert_int_equal(pci_world_ask(pci_world_node(n), IRQ_OP_DETACH, 0, 0, 0), E_OK);
     assert_int_equal(fake.held, 0);
-    assert_int_equal(ask_of(NOBODY, IRQ_OP_ATTACH, 0, 1, PORT), E_NOTFOUND);
+    assert_int_equal(pci_world_ask(NOBODY, IRQ_OP_ATTACH, 0, 1, PORT), E_NOTFOUND);
 }
 
 static void a_map_without_the_pin_is_said(void **state)
@@ -270,7 +243,7 @@ static void a_map_without_the_pin_is_said(void **state)
     int n = add_device(1, 2);
     assert_int_equal(fdt_delprop(world.tree, fake.node.offset, "interrupt-map"), 0);
     assert_int_equal(pci_world_start(), E_OK);
-    assert_int_equal(ask_of(node_of(n), IRQ_OP_ATTACH, 0, 1, PORT), E_NOTFOUND);
+    assert_int_equal(pci_world_ask(pci_world_node(n), IRQ_OP_ATTACH, 0, 1, PORT), E_NOTFOUND);
     assert_int_equal(fake_said("0:1.0: interrupt-map has no line for its pin (E_FORMAT)") +
                          fake_said("0:1.0: interrupt-map has no line for its pin (E_NOTFOUND)"),
                      1);
@@ -284,29 +257,31 @@ static void messages_that_fail_half_way_leave_nothing_open(void **state)
     int n = add_device(1, 1);
     unsigned at = fake_config_capability(n, 0x11, words, writable, 3); /* cannot be enabled */
     assert_int_equal(pci_world_start(), E_OK);
-    assert_int_equal(ask_of(node_of(n), PCI_OP_VECTORS, 2, 0, 0), E_OK);
+    assert_int_equal(pci_world_ask(pci_world_node(n), PCI_OP_VECTORS, 2, 0, 0), E_OK);
     assert_int_equal(fake.reply.w[1], PCI_IRQ_INTX);
     assert_int_equal(world.msi_frees, 1);
     fake_config.functions[n].writable[at / 4] = 0xc0000000;
     fake.aperture_error = E_BUDGET;
-    assert_int_equal(ask_of(node_of(n), PCI_OP_VECTORS, 2, 0, 0), E_OK);
+    assert_int_equal(pci_world_ask(pci_world_node(n), PCI_OP_VECTORS, 2, 0, 0), E_OK);
     assert_int_equal(fake.reply.w[1], PCI_IRQ_INTX);
     fake.aperture_error = E_OK;
-    assert_int_equal(ask_of(node_of(n), PCI_OP_VECTORS, 99, 0, 0), E_OK);
+    assert_int_equal(pci_world_ask(pci_world_node(n), PCI_OP_VECTORS, 99, 0, 0), E_OK);
     assert_int_equal(fake.reply.w[0], 2);
     world.msi_attach_error = E_BUSY;
-    assert_int_equal(ask_of(node_of(n), IRQ_OP_ATTACH, 0, 1, PORT), E_BUSY);
+    assert_int_equal(pci_world_ask(pci_world_node(n), IRQ_OP_ATTACH, 0, 1, PORT), E_BUSY);
     world.msi_attach_error = E_OK;
-    assert_int_equal(ask_of(node_of(n), IRQ_OP_ATTACH, 0, 1, PORT), E_OK);
+    assert_int_equal(pci_world_ask(pci_world_node(n), IRQ_OP_ATTACH, 0, 1, PORT), E_OK);
     fake_trace_clear();
-    assert_int_equal(ask_of(node_of(n), IRQ_OP_ATTACH, 0, 1, PORT + 1), E_OK); /* in its place */
+    assert_int_equal(pci_world_ask(pci_world_node(n), IRQ_OP_ATTACH, 0, 1, PORT + 1),
+                     E_OK); /* in its place */
     assert_int_equal(fake_count(FAKE_CLOSE, PORT, 0), 1);
-    assert_int_equal(ask_of(node_of(n), IRQ_OP_GATE, 0, 0, 0), E_NOSYS);
-    assert_int_equal(event((struct event){ .kind = EV_COMMAND, .msg = { .info = COMMAND_OWN } }),
-                     E_NOSYS);
+    assert_int_equal(pci_world_ask(pci_world_node(n), IRQ_OP_GATE, 0, 0, 0), E_NOSYS);
     assert_int_equal(
-        event((struct event){ .kind = EV_COMMAND,
-                              .msg = { .info = COMMAND_REBIND, .w = { UINT64_MAX } } }),
+        pci_world_event((struct event){ .kind = EV_COMMAND, .msg = { .info = COMMAND_OWN } }),
+        E_NOSYS);
+    assert_int_equal(
+        pci_world_event((struct event){ .kind = EV_COMMAND,
+                                        .msg = { .info = COMMAND_REBIND, .w = { UINT64_MAX } } }),
         E_OK);
 }
 
@@ -318,11 +293,11 @@ static void without_a_server_of_messages_there_are_lines(void **state)
     (void)fake_config_capability(n, 0x05, words, writable, 1);
     assert_int_equal(pci_world_start(), E_OK);
     fake.no_handle = "msi-parent 0";
-    assert_int_equal(ask_of(node_of(n), PCI_OP_VECTORS, 1, 0, 0), E_OK);
+    assert_int_equal(pci_world_ask(pci_world_node(n), PCI_OP_VECTORS, 1, 0, 0), E_OK);
     assert_int_equal(fake.reply.w[1], PCI_IRQ_INTX);
     fake.no_handle = NULL;
     assert_int_equal(fdt_delprop(world.tree, fake.node.offset, "msi-parent"), 0);
-    assert_int_equal(ask_of(node_of(n), PCI_OP_VECTORS, 1, 0, 0), E_OK);
+    assert_int_equal(pci_world_ask(pci_world_node(n), PCI_OP_VECTORS, 1, 0, 0), E_OK);
     assert_int_equal(fake.reply.w[1], PCI_IRQ_INTX);
 }
 

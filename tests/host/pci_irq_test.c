@@ -51,47 +51,20 @@ static void starts(void)
     assert_int_equal(pci_world_start(), E_OK);
 }
 
-static int nothing(void)
-{
-    return 0;
-}
-
-/* What the server does with an event; of a call the answer is in fake.reply. */
-static status_t event(struct event ev)
-{
-    fake_event(ev);
-    ev = event_wait();
-    assert_int_equal(pci_host_event(&world.host, &ev), E_OK);
-    (void)fake_run(nothing); /* empties the queue */
-    return fake.reply_status;
-}
-
-static status_t ask_of(uint32_t badge, uint32_t op, uint64_t w0, uint64_t w1, handle_t handle)
-{
-    return event((struct event){
-        .kind = EV_CALL,
-        .badge = badge,
-        .msg = { msg_info(op, handle != 0, 0), { w0, w1, [MSG_WORDS - 1] = handle } } });
-}
-
-static uint32_t node_of(int n)
-{
-    return (uint32_t)pci_world_function(n)->node;
-}
-
 static status_t ask(int n, uint32_t op, uint64_t w0, uint64_t w1)
 {
-    return ask_of(node_of(n), op, w0, w1, 0);
+    return pci_world_ask(pci_world_node(n), op, w0, w1, 0);
 }
 
 static status_t attach(int n, uint64_t index, uint64_t bits, handle_t port)
 {
-    return ask_of(node_of(n), IRQ_OP_ATTACH, index, bits, port);
+    return pci_world_ask(pci_world_node(n), IRQ_OP_ATTACH, index, bits, port);
 }
 
 static status_t command(uint32_t op, uint64_t node)
 {
-    return event((struct event){ .kind = EV_COMMAND, .msg = { .info = op, .w = { node } } });
+    return pci_world_event(
+        (struct event){ .kind = EV_COMMAND, .msg = { .info = op, .w = { node } } });
 }
 
 static uint32_t reg(int n, unsigned offset)
@@ -136,11 +109,11 @@ static void a_driver_gets_msix_where_there_is_any(void **state)
     assert_int_equal(attach(n, 2, 2, PORT), E_NOTFOUND);
     assert_int_equal(attach(n, 0, 0, PORT), E_INVAL);
     assert_int_equal(attach(n, 0, 1, 0), E_INVAL);
-    assert_int_equal(ask_of(NOBODY, IRQ_OP_STAT, 0, 0, 0), E_OK);
+    assert_int_equal(pci_world_ask(NOBODY, IRQ_OP_STAT, 0, 0, 0), E_OK);
     assert_int_equal(fake.reply.w[0], 8 * 32 + 1 + 100);
-    assert_int_equal(fake.reply.w[1], node_of(n));
+    assert_int_equal(fake.reply.w[1], pci_world_node(n));
     assert_int_equal(fake.reply.w[3], IRQ_STAT_EDGE | IRQ_STAT_MSIX);
-    assert_int_equal(ask_of(NOBODY, IRQ_OP_STAT, fake.reply.w[0] + 1, 0, 0), E_NOTFOUND);
+    assert_int_equal(pci_world_ask(NOBODY, IRQ_OP_STAT, fake.reply.w[0] + 1, 0, 0), E_NOTFOUND);
     assert_int_equal(ask(n, IRQ_OP_DETACH, 1, 0), E_OK);
     assert_int_equal(table(n, 16 + 12), 1);
     assert_int_equal(ask(n, IRQ_OP_DETACH, 1, 0), E_NOTFOUND);
@@ -280,7 +253,7 @@ static void those_who_write_as_one_have_messages_each(void **state)
 static uint32_t line_of(int n)
 {
     for (unsigned i = 0; i < world.host.irq.route_count; i++) {
-        if (world.host.irq.routes[i].node == node_of(n)) {
+        if (world.host.irq.routes[i].node == pci_world_node(n)) {
             return world.host.lines[world.host.irq.routes[i].line].cells[1];
         }
     }
@@ -319,7 +292,7 @@ static void a_line_opens_when_all_who_share_it_have_answered(void **state)
     assert_int_equal(attach(b, 1, 2, PORT + 1), E_NOTFOUND);
     unsigned index = world.host.lines[0].index;
     fake_trace_clear();
-    (void)event((struct event){ .kind = EV_IRQ, .irq = index });
+    (void)pci_world_event((struct event){ .kind = EV_IRQ, .irq = index });
     assert_int_equal(fake_count(FAKE_NOTIFY, PORT, 1), 1);
     assert_int_equal(fake_count(FAKE_NOTIFY, PORT + 1, 2), 1);
     assert_int_equal(fake.held, 1u << index);
@@ -336,10 +309,10 @@ static void who_is_silent_raises_the_line_of_others_no_more(void **state)
     starts();
     assert_int_equal(attach(a, 0, 1, PORT), E_OK);
     assert_int_equal(attach(b, 0, 2, PORT + 1), E_OK);
-    (void)event((struct event){ .kind = EV_IRQ, .irq = world.host.lines[0].index });
+    (void)pci_world_event((struct event){ .kind = EV_IRQ, .irq = world.host.lines[0].index });
     assert_int_equal(ask(a, IRQ_OP_ACK, 0, 0), E_OK);
     fake.now_ns += 2000000000;
-    (void)event((struct event){ .kind = EV_NOTIFY, .bits = IRQ_EVENT_SILENT });
+    (void)pci_world_event((struct event){ .kind = EV_NOTIFY, .bits = IRQ_EVENT_SILENT });
     assert_int_equal(fake.held, 0);
     assert_int_equal(reg(a, 4) & 0x400, 0);
     assert_int_equal(reg(b, 4) & 0x400, 0x400);
@@ -387,14 +360,14 @@ static void the_end_of_a_driver_takes_vectors_and_mastering(void **state)
     assert_int_equal(ask(n, PCI_OP_VECTORS, 2, 0), E_OK);
     assert_int_equal(attach(n, 0, 1, PORT), E_OK);
     assert_int_equal(attach(m, 0, 1, PORT + 1), E_OK);
-    assert_int_equal(command(COMMAND_IRQ_QUIESCE, node_of(n)), E_OK);
+    assert_int_equal(command(COMMAND_IRQ_QUIESCE, pci_world_node(n)), E_OK);
     assert_int_equal(reg(n, pci_world_function(n)->msix) >> 30, 1);
     assert_int_equal(fake_count(FAKE_CLOSE, PORT, 0), 1);
     assert_int_equal(reg(n, 4) & 4, 4);
-    assert_int_equal(command(COMMAND_DMA_OFF, node_of(n)), E_OK);
+    assert_int_equal(command(COMMAND_DMA_OFF, pci_world_node(n)), E_OK);
     assert_int_equal(reg(n, 4) & 0x407, 0x402);
     assert_int_equal(reg(m, 4) & 0x400, 0);
-    (void)event((struct event){ .kind = EV_CLOSED, .badge = node_of(m) });
+    (void)pci_world_event((struct event){ .kind = EV_CLOSED, .badge = pci_world_node(m) });
     assert_int_equal(reg(m, 4) & 0x400, 0x400);
     assert_int_equal(fake_count(FAKE_CLOSE, PORT + 1, 0), 1);
 }
@@ -406,15 +379,15 @@ static void mastering_that_stays_is_an_error_and_a_bridge_keeps_it(void **state)
     starts();
     assert_int_equal(ask(n, PCI_OP_ENABLE, 6, 0), E_OK);
     fake_config.functions[n].writable[1] &= ~4u;
-    assert_int_equal(command(COMMAND_DMA_OFF, node_of(n)), E_IO);
-    assert_int_equal(command(COMMAND_DMA_OFF, node_of(bridge)), E_NOTFOUND);
+    assert_int_equal(command(COMMAND_DMA_OFF, pci_world_node(n)), E_IO);
+    assert_int_equal(command(COMMAND_DMA_OFF, pci_world_node(bridge)), E_NOTFOUND);
     assert_int_equal(reg(bridge, 4) & 7, 7);
-    uint32_t node = node_of(n);
+    uint32_t node = pci_world_node(n);
     fake_config.functions[n].is_gone = true;
     assert_int_equal(command(COMMAND_DMA_OFF, node), E_OK);
     assert_string_equal(fake.log, "1:0.0: it does not answer any more");
-    assert_int_equal(ask_of(node, PCI_OP_ENABLE, 6, 0, 0), E_DEAD);
-    assert_int_equal(ask_of(node, IRQ_OP_ATTACH, 0, 1, PORT), E_DEAD);
+    assert_int_equal(pci_world_ask(node, PCI_OP_ENABLE, 6, 0, 0), E_DEAD);
+    assert_int_equal(pci_world_ask(node, IRQ_OP_ATTACH, 0, 1, PORT), E_DEAD);
 }
 
 /* ---- other requests ---- */
@@ -427,9 +400,10 @@ static void a_driver_speaks_of_its_function_only(void **state)
     starts();
     static const uint32_t own[] = { PCI_OP_ENABLE, PCI_OP_VECTORS, PCI_OP_READ, PCI_OP_RESET };
     for (unsigned i = 0; i < 4; i++) {
-        assert_int_equal(ask_of(NOBODY, own[i], 0, 4, 0), E_RIGHTS);
+        assert_int_equal(pci_world_ask(NOBODY, own[i], 0, 4, 0), E_RIGHTS);
         assert_int_equal(ask(bridge, own[i], 0, 4), E_RIGHTS);
-        assert_int_equal(ask_of((uint32_t)world.host.node.offset, own[i], 0, 4, 0), E_RIGHTS);
+        assert_int_equal(pci_world_ask((uint32_t)world.host.node.offset, own[i], 0, 4, 0),
+                         E_RIGHTS);
     }
     assert_int_equal(ask(n, PCI_OP_READ, 0, 4), E_OK);
     assert_int_equal(fake.reply.w[0], 0x10441af4);
@@ -442,7 +416,7 @@ static void a_driver_speaks_of_its_function_only(void **state)
     assert_int_equal(ask(n, PCI_OP_READ, 0x100, 4), E_RANGE); /* it is no PCI Express function */
     assert_int_equal(ask(n, PCI_OP_ENABLE, 1, 0), E_RANGE);   /* no I/O */
     assert_int_equal(ask(n, PCI_OP_ENABLE, 0x400, 0), E_INVAL);
-    assert_int_equal(ask_of(node_of(n), PCI_OP_ENABLE, 2, 0, PORT), E_INVAL);
+    assert_int_equal(pci_world_ask(pci_world_node(n), PCI_OP_ENABLE, 2, 0, PORT), E_INVAL);
     assert_int_equal(ask(n, 99, 0, 0), E_NOSYS);
     fake_config.functions[n].writable[1] = 0;
     assert_int_equal(ask(n, PCI_OP_ENABLE, 2, 0), E_IO);
@@ -456,32 +430,32 @@ static void anybody_may_look(void **state)
     (void)fake_config_add(FAKE_CONFIG_ROOT, 2, 0, 0x11111234, 0x00ff00);
     add_msix(n, 2);
     starts();
-    assert_int_equal(ask_of(NOBODY, PCI_OP_BRIDGE, 0, 0, 0), E_OK);
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_BRIDGE, 0, 0, 0), E_OK);
     assert_int_equal(fake.reply.w[0], 4);
     assert_int_equal(fake.reply.w[1], (uint64_t)world.host.node.offset);
     assert_int_equal(fake.reply.w[2], 0x100);
     static const uint32_t ids[] = { 0, 8, 16, 0x100 }; /* as lspci sorts them */
     for (unsigned i = 0; i < 4; i++) {
-        assert_int_equal(ask_of(NOBODY, PCI_OP_FUNCTION, i, 0, 0), E_OK);
+        assert_int_equal(pci_world_ask(NOBODY, PCI_OP_FUNCTION, i, 0, 0), E_OK);
         assert_int_equal(fake.reply.w[0] & 0xffff, ids[i]);
         assert_int_equal((int64_t)fake.reply.w[7], i == 3 ? 1 : -1);
     }
     assert_int_equal(fake.reply.w[1], 0x10441af4);
     assert_int_equal(fake.reply.w[2], 0x00ff0001);
-    assert_int_equal(fake.reply.w[3], node_of(n));
-    assert_int_equal(ask_of(NOBODY, PCI_OP_FUNCTION, 4, 0, 0), E_NOTFOUND);
-    assert_int_equal(ask_of(NOBODY, PCI_OP_BAR, 3, 4, 0), E_OK);
+    assert_int_equal(fake.reply.w[3], pci_world_node(n));
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_FUNCTION, 4, 0, 0), E_NOTFOUND);
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_BAR, 3, 4, 0), E_OK);
     assert_true(fake.reply.w[0] == fake_config_bar_address(n, 4) && fake.reply.w[1] == 0x4000 &&
                 fake.reply.w[3] == fake.reply.w[0]);
     assert_int_equal(fake.reply.w[2], P64);
-    assert_int_equal(ask_of(NOBODY, PCI_OP_BAR, 1, 8, 0), E_OK);
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_BAR, 1, 8, 0), E_OK);
     assert_int_equal(fake.reply.w[1], 0x100000);
-    assert_int_equal(ask_of(NOBODY, PCI_OP_BAR, 3, 8, 0), E_NOTFOUND);
-    assert_int_equal(ask_of(NOBODY, PCI_OP_BAR, 1, 10, 0), E_NOTFOUND);
-    assert_int_equal(ask_of(NOBODY, PCI_OP_CAPABILITY, 3, 0, 0), E_OK);
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_BAR, 3, 8, 0), E_NOTFOUND);
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_BAR, 1, 10, 0), E_NOTFOUND);
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_CAPABILITY, 3, 0, 0), E_OK);
     assert_int_equal(fake.reply.w[0], 0x11);
     assert_int_equal(fake.reply.w[1], pci_world_function(n)->msix);
-    assert_int_equal(ask_of(NOBODY, PCI_OP_CAPABILITY, 3, 1, 0), E_NOTFOUND);
+    assert_int_equal(pci_world_ask(NOBODY, PCI_OP_CAPABILITY, 3, 1, 0), E_NOTFOUND);
 }
 
 /* A reset sets registers to what they were before anybody wrote. */
@@ -514,7 +488,7 @@ static void a_reset_function_is_where_it_was(void **state)
     fake_config.lie = reset_lie;
     struct pci_function *f = pci_world_function(n);
     fake.now_ns = 60000000;
-    assert_int_equal(ask_of((uint32_t)f->node, PCI_OP_RESET, 0, 0, 0), E_OK);
+    assert_int_equal(pci_world_ask((uint32_t)f->node, PCI_OP_RESET, 0, 0, 0), E_OK);
     assert_true(fake_config_bar_address(n, 1) == bar1 && fake_config_bar_address(n, 4) == bar4);
     assert_int_equal(reg(n, 4) & 0x407, 0x402);
     assert_int_equal(ask(without, PCI_OP_RESET, 0, 0), E_NOSYS);

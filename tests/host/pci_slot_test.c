@@ -38,36 +38,17 @@ static int setup(void **state)
     return 0;
 }
 
-static int nothing(void)
-{
-    return 0;
-}
-
-static status_t event(struct event ev)
-{
-    fake_event(ev);
-    ev = event_wait();
-    assert_int_equal(pci_host_event(&world.host, &ev), E_OK);
-    (void)fake_run(nothing); /* empties the queue */
-    return fake.reply_status;
-}
-
 static void time_passes(void)
 {
     assert_int_equal(fake.timer_bits, PCI_EVENT_SLOT);
     fake.timer_bits = 0;
-    (void)event((struct event){ .kind = EV_NOTIFY, .bits = PCI_EVENT_SLOT });
+    (void)pci_world_event((struct event){ .kind = EV_NOTIFY, .bits = PCI_EVENT_SLOT });
 }
 
 static status_t dma_off(uint32_t node)
 {
-    return event(
+    return pci_world_event(
         (struct event){ .kind = EV_COMMAND, .msg = { .info = COMMAND_DMA_OFF, .w = { node } } });
-}
-
-static uint32_t node_of(int n)
-{
-    return (uint32_t)pci_world_function(n)->node;
 }
 
 static unsigned state_of(uint32_t node)
@@ -98,7 +79,7 @@ static void nothing_happens_to_a_slot_that_nobody_touches(void **state)
 static void the_slot_is_switched_off_when_the_last_driver_has_ended(void **state)
 {
     (void)state;
-    uint32_t nodes[2] = { node_of(device[0]), node_of(device[1]) };
+    uint32_t nodes[2] = { pci_world_node(device[0]), pci_world_node(device[1]) };
     fake_config.functions[device[0]].regs[1] |= 4;
     fake_config.functions[port].regs[slot_at / 4] |= BUTTON;
     time_passes();
@@ -114,7 +95,7 @@ static void the_slot_is_switched_off_when_the_last_driver_has_ended(void **state
     assert_int_equal(state_of(nodes[0]), PCI_STATE_GONE);
     assert_int_equal(pci_world_function(other)->state, PCI_STATE_OK);
     assert_string_equal(fake.log, "0:1.0: what was in its slot can be taken out");
-    (void)event((struct event){ .kind = EV_NOTIFY, .bits = PCI_EVENT_SLOT });
+    (void)pci_world_event((struct event){ .kind = EV_NOTIFY, .bits = PCI_EVENT_SLOT });
     assert_int_equal(world.gone, 2);
 }
 
@@ -130,7 +111,7 @@ static void functions_without_a_driver_keep_nobody_waiting(void **state)
 static void mastering_that_stays_keeps_the_slot_on(void **state)
 {
     (void)state;
-    uint32_t nodes[2] = { node_of(device[0]), node_of(device[1]) };
+    uint32_t nodes[2] = { pci_world_node(device[0]), pci_world_node(device[1]) };
     fake_config.functions[device[1]].regs[1] |= 4;
     fake_config.functions[device[1]].writable[1] = 0;
     fake_config.functions[port].regs[slot_at / 4] |= BUTTON;
@@ -143,7 +124,7 @@ static void mastering_that_stays_keeps_the_slot_on(void **state)
 static void what_is_torn_out_is_gone_at_once(void **state)
 {
     (void)state;
-    uint32_t node = node_of(device[0]);
+    uint32_t node = pci_world_node(device[0]);
     fake_config.functions[device[0]].is_gone = fake_config.functions[device[1]].is_gone = true;
     fake_config.functions[port].regs[slot_at / 4] &= ~(uint32_t)PRESENT;
     time_passes();
@@ -156,7 +137,7 @@ static void what_is_torn_out_is_gone_at_once(void **state)
 static void of_what_is_gone_when_a_server_starts_nothing_is_left_on(void **state)
 {
     (void)state;
-    uint32_t node = node_of(device[0]);
+    uint32_t node = pci_world_node(device[0]);
     fake_config.functions[device[0]].is_gone = fake_config.functions[device[1]].is_gone = true;
     assert_int_equal(pci_world_start(), E_OK);
     assert_int_equal(dma_off(node), E_OK);
@@ -168,7 +149,7 @@ static void of_what_is_gone_when_a_server_starts_nothing_is_left_on(void **state
 static void who_does_not_answer_is_told_to_init(void **state)
 {
     (void)state;
-    uint32_t node = node_of(other);
+    uint32_t node = pci_world_node(other);
     fake_config.functions[other].is_gone = true;
     fake_event((struct event){
         .kind = EV_CALL, .badge = node, .msg = { msg_info(PCI_OP_READ, 0, 0), { 0, 4 } } });
@@ -176,7 +157,7 @@ static void who_does_not_answer_is_told_to_init(void **state)
     assert_int_equal(pci_host_event(&world.host, &ev), E_OK);
     assert_int_equal(fake.reply_status, E_DEAD);
     assert_int_equal(world.gone, 1);
-    (void)fake_run(nothing);
+    pci_world_flush();
     assert_int_equal(dma_off(node), E_OK);
 }
 

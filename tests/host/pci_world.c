@@ -8,6 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <tree.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
 
 enum { TREE_LEN = 512 * 1024, BLOB_LEN = 512 * 1024 };
 
@@ -278,4 +282,36 @@ const char *pci_world_check(void)
         }
     }
     return NULL;
+}
+
+static int nothing(void)
+{
+    return 0;
+}
+
+void pci_world_flush(void)
+{
+    (void)fake_run(nothing);
+}
+
+status_t pci_world_event(struct event ev)
+{
+    fake_event(ev);
+    ev = event_wait();
+    assert_int_equal(pci_host_event(&world.host, &ev), E_OK);
+    pci_world_flush();
+    return fake.reply_status;
+}
+
+status_t pci_world_ask(uint32_t badge, uint32_t op, uint64_t w0, uint64_t w1, handle_t handle)
+{
+    return pci_world_event((struct event){
+        .kind = EV_CALL,
+        .badge = badge,
+        .msg = { msg_info(op, handle != 0, 0), { w0, w1, [MSG_WORDS - 1] = handle } } });
+}
+
+uint32_t pci_world_node(int n)
+{
+    return (uint32_t)pci_world_function(n)->node;
 }

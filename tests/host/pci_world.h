@@ -44,3 +44,11 @@ struct pci_function *pci_world_function(int n);
 /* What is wrong with what functions decode now, or NULL: every BAR that the library calls placed is where it says, in a window of
  * the host bridge and of each bridge above, and no two overlap. */
 const char *pci_world_check(void);
+/* What the server does with an event; of a call the answer is in fake.reply. */
+status_t pci_world_event(struct event ev);
+/* What was to be sent with the next event goes out. */
+void pci_world_flush(void);
+/* A request; `handle` 0: none comes with it. */
+status_t pci_world_ask(uint32_t badge, uint32_t op, uint64_t w0, uint64_t w1, handle_t handle);
+/* The node of a fake function, which is the badge of its driver. */
+uint32_t pci_world_node(int n);
