@@ -90,7 +90,8 @@ void plan_references(const struct plan *p, const struct plan_service *s, char *o
         const char *separator = at > 0 ? ", " : "";
         int n = last != ref->index ? snprintf(out + at, len - at, "%s%s %u..%u -> %s", separator,
                                               ref->property, ref->index, last, path)
-                : s->node >= 0 && ref->property != plan_service_property
+                : s->node >= 0 && ref->property != plan_service_property &&
+                        ref->property != plan_parent_property
                     ? snprintf(out + at, len - at, "%s%s %u -> %s", separator, ref->property,
                                ref->index, path)
                     : snprintf(out + at, len - at, "%s%s -> %s", separator, ref->property, path);

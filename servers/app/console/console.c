@@ -141,6 +141,10 @@ static int use(handle_t console, int first, const char *name)
     return 1;
 }
 
+static const char usage[] =
+    "usage: console            lists the serial ports that have a server\n"
+    "       console use PORT   the console goes there: a path, or its last part\n";
+
 int main(int argc, char *argv[])
 {
     handle_t console = start_handle("service console");
@@ -152,6 +156,10 @@ int main(int argc, char *argv[])
     if (argc == 3 && strcmp(argv[1], "use") == 0) {
         return use(console, first, argv[2]);
     }
-    (void)fprintf(stderr, "usage: console [use PORT]\n");
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        printf("%s", usage);
+        return 0;
+    }
+    (void)fprintf(stderr, "%s", usage);
     return 2;
 }

@@ -101,14 +101,23 @@ static int dma(handle_t edu, const char *text)
     return 0;
 }
 
+static const char usage[] =
+    "usage: edu               tells what the device is and how it interrupts\n"
+    "       edu factorial N   has it computed there, up to 12\n"
+    "       edu dma [TEXT]    sends a text there and back\n";
+
 int main(int argc, char *argv[])
 {
     const char *what = argc > 1 ? argv[1] : "";
     handle_t edu;
 
+    if (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0) {
+        printf("%s", usage);
+        return 0;
+    }
     if (argc > 1 && !(strcmp(what, "factorial") == 0 && argc == 3) &&
         !(strcmp(what, "dma") == 0 && argc <= 3)) {
-        (void)fprintf(stderr, "usage: edu [factorial N | dma [TEXT]]\n");
+        (void)fprintf(stderr, "%s", usage);
         return 2;
     }
     status_t err = service_open("edu", &edu);

@@ -189,25 +189,6 @@ static status_t find_node(const struct shell *sh, const char *path, int *out)
     return tree_find(sh->tree, text, out);
 }
 
-/* `top` and what is below it. */
-static void view_nodes(struct tree_view *v, int top)
-{
-    int depth = -1; /* the root is 0 */
-    int top_depth = -1;
-    const void *tree = v->sh->tree;
-
-    for (int node = tree_next(tree, -1, &depth); node >= 0; node = tree_next(tree, node, &depth)) {
-        if (node == top) {
-            top_depth = depth;
-        } else if (top_depth >= 0 && depth <= top_depth) {
-            break; /* behind its last child */
-        }
-        if (top_depth >= 0 && depth - top_depth < TREE_MAX_DEPTH) {
-            view_node(v, node, depth - top_depth);
-        }
-    }
-}
-
 /* What the tree says of a node, and what its server, if it has one, refers to. */
 static void print_details(const struct tree_view *v, int node)
 {
@@ -231,6 +212,28 @@ static void print_details(const struct tree_view *v, int node)
     }
 }
 
+/* `top`, if `is_asked` with what the tree says of it, and what is below it. */
+static void view_nodes(struct tree_view *v, int top, bool is_asked)
+{
+    int depth = -1; /* the root is 0 */
+    int top_depth = -1;
+    const void *tree = v->sh->tree;
+
+    for (int node = tree_next(tree, -1, &depth); node >= 0; node = tree_next(tree, node, &depth)) {
+        if (node == top) {
+            top_depth = depth;
+        } else if (top_depth >= 0 && depth <= top_depth) {
+            break; /* behind its last child */
+        }
+        if (top_depth >= 0 && depth - top_depth < TREE_MAX_DEPTH) {
+            view_node(v, node, depth - top_depth);
+        }
+        if (node == top && is_asked) {
+            print_details(v, top);
+        }
+    }
+}
+
 int tree_command(struct shell *sh, int argc, char *argv[])
 {
     bool all = argc >= 2 && strcmp(argv[1], "-a") == 0;
@@ -249,9 +252,8 @@ int tree_command(struct shell *sh, int argc, char *argv[])
         printf("tree: %s: no such node\n", path);
         return STATUS_FAILED;
     }
-    view_nodes(&v, top);
+    view_nodes(&v, top, path != NULL);
     if (path != NULL) {
-        print_details(&v, top);
         return STATUS_OK;
     }
     view_services(&v);
