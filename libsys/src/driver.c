@@ -35,10 +35,8 @@ struct frame {
     unsigned took;             /* handles that came with the request in work */
     handle_t irqs[FRAME_IRQS]; /* parent of each attached index; 0: not attached */
     uint16_t edges;            /* bits: those that need no acknowledgement */
-    handle_t
-        bus; /* "parent": the server of the bus, which delivers what has no controller in the tree */
-    status_t (*bus_renew)(
-        void); /* before lines are attached at a restarted bus server anew; NULL: nothing */
+    handle_t bus; /* "parent": the bus's server; delivers what no controller of the tree does */
+    status_t (*bus_renew)(void); /* before lines are attached there anew; NULL: nothing */
     handle_t subscriber;
     uint64_t subscriber_base;
     uint32_t signalled; /* bits of event_signal that hold and were told */
