@@ -8,6 +8,7 @@
  */
 #include <libfdt.h>
 #include <string.h>
+#include <tree_chain.h>
 #include "pci_host_parts.h"
 
 enum { ADDRESS_CELLS = 3, ROW_CELLS = 5, RANGE_CELLS = 8 };
@@ -250,15 +251,28 @@ static void put_bus(struct blob *b, const struct pci_function *f)
     property_end(b, len);
 }
 
-static void put_function(struct blob *b, const struct pci_function *f)
+/* A node that the tree has is called as there. */
+static void put_name(struct blob *b, const void *tree, const struct pci_function *f)
 {
+    enum { NAME_LEN = 31 }; /* Devicetree Specification 0.4, 2.2.1.1 */
     char name[16];
+    const char *own = f->node >= 0 ? tree_name(tree, f->node) : "";
+
+    put(b, FDT_BEGIN_NODE);
+    if (own[0] != '\0' && strlen(own) <= NAME_LEN) {
+        put_bytes(b, own, strlen(own) + 1);
+        return;
+    }
     char *at = text_hex(text_put(name, f->is_bridge ? "pci@" : "dev@"), f->id >> 3 & 31u, 1);
 
     at = text_hex(text_put(at, ","), f->id & 7u, 1);
     *at++ = '\0'; /* of 9 at most */
-    put(b, FDT_BEGIN_NODE);
     put_bytes(b, name, (size_t)(at - name));
+}
+
+static void put_function(struct blob *b, const void *tree, const struct pci_function *f)
+{
+    put_name(b, tree, f);
     put_compatible(b, f);
     put_registers(b, f);
     put_ids(b, f);
@@ -287,7 +301,7 @@ static void put_functions(struct blob *b, struct pci_host *h, unsigned count)
         }
         bool is_told = f->state == PCI_STATE_OK && (unsigned)(f - h->functions) < count;
         if (is_told) {
-            put_function(b, f);
+            put_function(b, h->node.tree, f);
         }
         if (is_told && f->is_bridge) {
             bridge = f;

@@ -4,7 +4,7 @@
  * (pci_host_blob.c) that init hangs below the host bridge (INIT_OP_GROW), and then found likewise.
  *
  * A node that an earlier incarnation had init add says how long the BARs are and where, so that a function in use is not asked.
- * One of the firmware's has no vendor-id, and says nothing that the function could not say better.
+ * One of the firmware's has no vendor-id, and says nothing that the function could not say better, before init completed it.
  */
 #include <cambium/client.h>
 #include <cambium/proto/init.h>
@@ -146,10 +146,13 @@ bool pci_node_ranges(struct pci_host *h, struct pci_function *f)
     row = rows(h->node.tree, f->node, "assigned-addresses", &count);
     for (unsigned i = 0; i < count; i++, row += ROW_CELLS) {
         unsigned n = range_of_register(fdt32_ld(row) & PHYS_REGISTER);
-        if (n >= PCI_BARS || f->ranges[n].len == 0) {
+        if (n >= PCI_BARS) {
             continue;
         }
         struct pci_range *r = &f->ranges[n];
+        if (r->len == 0) { /* reg is the firmware's, which does not say it */
+            row_read(r, row);
+        }
         r->address = (uint64_t)fdt32_ld(row + 1) << 32 | fdt32_ld(row + 2);
         r->flags &= (uint8_t)~PCI_BAR_UNPLACED;
         r->is_set = true;
@@ -208,7 +211,7 @@ void pci_nodes_grow(struct pci_host *h)
     unsigned missing = 0;
 
     for (unsigned i = 0; i < h->function_count; i++) {
-        missing += h->functions[i].node < 0 && is_told(&h->functions[i]);
+        missing += !h->functions[i].is_known && is_told(&h->functions[i]);
     }
     if (missing == 0) {
         return;
@@ -223,7 +226,7 @@ void pci_nodes_grow(struct pci_host *h)
         log_warn("init did not take what was found (%s): no drivers", err_name(err));
         return;
     }
-    nodes_look(h);
+    pci_nodes_find(h);
     for (unsigned i = 0; i < h->function_count; i++) {
         const struct pci_function *f = &h->functions[i];
         if (f->node < 0 && is_told(f)) {

@@ -6,7 +6,8 @@
  * it makes the plan, and puts below each host bridge a node PLAN_ROOM, whose one property is as long as what may come. Growing
  * writes the new nodes into that property's value, where nobody looks, behind the token that ends the node, and with a new
  * PLAN_ROOM at their end; then one store sets the property's length to 0. Whoever walks the tree meanwhile sees the old tree or the
- * new one. Names of properties stand in the tree's block of strings, which cannot grow: those of the PCI bus binding are put
+ * new one. A function that the firmware's tree has already bears such a property itself, for those of what the bus's server says of it
+ * that it lacks. Names of properties stand in the tree's block of strings, which cannot grow: those of the PCI bus binding are put
  * there from the start.
  */
 #include <assert.h>
@@ -19,14 +20,13 @@
 enum {
     /* Per host bridge, for some 64 functions. Whoever starts maps it: each page costs instructions. */
     ROOM_LEN = 26 * 1024,
-    ROOM_HEAD = 64, /* of that, what the PLAN_ROOM behind new nodes takes */
+    ROOM_HEAD = 64,          /* of that, what the PLAN_ROOM behind new nodes takes */
+    FUNCTION_ROOM_LEN = 512, /* per function that the tree has already: properties, no nodes */
     HOSTS_MAX = 8,
     NAMES_LEN =
         1024,      /* more than strings and empty properties of the names below take, per bridge */
     NAMES_MAX = 32 /* different names of properties in one blob */
 };
-static const char room_property[] = "room";
-
 /* IEEE Std 1275 PCI Bus Binding, rev. 2.1, 4.1 and 4.2, and what the Devicetree Specification has for buses. */
 static const char *const names[] = { "#address-cells", "#size-cells",  "assigned-addresses",
                                      "bus-range",      "class-code",   "compatible",
@@ -38,21 +38,42 @@ enum { NAMES = sizeof(names) / sizeof(names[0]) };
 
 /* ---- room ---- */
 
-static bool is_host(const void *fdt, int node)
+/* Whether a node stands for a function: its reg is in configuration space, and its parent a bus of PCI. */
+static bool is_function(const void *fdt, int node, bool is_parent_pci)
 {
-    return tree_is_pci(fdt, node) && tree_enabled(fdt, node) &&
-           !tree_is_pci(fdt, fdt_parent_offset(fdt, node));
+    enum { SPACE_SHIFT = 24, SPACE_MASK = 3, ROW_CELLS = 5 };
+    int len = 0;
+    const fdt32_t *reg = is_parent_pci ? tree_prop(fdt, node, "reg", &len) : NULL;
+
+    return reg != NULL && len >= ROW_CELLS * (int)sizeof(*reg) &&
+           (fdt32_ld(reg) >> SPACE_SHIFT & SPACE_MASK) == 0;
 }
 
-static unsigned count_hosts(const void *fdt)
-{
-    unsigned count = 0;
+/* The next node, from `node` on, that gets room: a host bridge, or a function that the tree has; -1. *depth is tree_next's. */
+struct room_walk {
+    int depth, node;
+    unsigned hosts;                  /* so far */
+    bool is_pci[TREE_MAX_DEPTH + 1]; /* of the nodes above, as buses */
+    bool is_host;                    /* the last one */
+};
 
-    for (int depth = -1, node = tree_next(fdt, -1, &depth); node >= 0 && count < HOSTS_MAX;
-         node = tree_next(fdt, node, &depth)) {
-        count += is_host(fdt, node);
+static int room_walk_next(const void *fdt, struct room_walk *w)
+{
+    while ((w->node = tree_next(fdt, w->node, &w->depth)) >= 0) {
+        int level = w->depth > TREE_MAX_DEPTH ? TREE_MAX_DEPTH : w->depth;
+        bool is_parent_pci = level > 0 && w->is_pci[level - 1];
+
+        w->is_pci[level] = tree_is_pci(fdt, w->node);
+        w->is_host = w->is_pci[level] && !is_parent_pci && tree_enabled(fdt, w->node);
+        if (w->is_host && w->hosts == HOSTS_MAX) {
+            return -1;
+        }
+        w->hosts += w->is_host;
+        if (w->is_host || is_function(fdt, w->node, is_parent_pci)) {
+            return w->node;
+        }
     }
-    return count;
+    return -1;
 }
 
 static int add_room(void *fdt, int host)
@@ -67,33 +88,36 @@ static int add_room(void *fdt, int host)
     for (unsigned i = 0; err == 0 && i < NAMES; i++) {
         err = fdt_delprop(fdt, room, names[i]); /* its name stays among the strings */
     }
-    return err ? err : fdt_setprop_placeholder(fdt, room, room_property, ROOM_LEN, &unused);
+    return err ? err : fdt_setprop_placeholder(fdt, room, PLAN_ROOM_PROPERTY, ROOM_LEN, &unused);
 }
 
 /* Makes the copy, in `len` bytes at `to`. */
 static int copy_tree(const void *from, void *to, size_t len)
 {
     int err = fdt_open_into(from, to, (int)len);
-    unsigned left = HOSTS_MAX;
+    struct room_walk walk = { .depth = -1, .node = -1 };
+    void *unused;
 
-    for (int depth = -1, node = tree_next(to, -1, &depth); err == 0 && node >= 0 && left > 0;
-         node = tree_next(to, node, &depth)) {
-        if (is_host(to, node)) {
-            left--;
-            err = add_room(to, node);
-        }
+    while (err == 0 && room_walk_next(to, &walk) >= 0) {
+        err = walk.is_host ? add_room(to, walk.node)
+                           : fdt_setprop_placeholder(to, walk.node, PLAN_ROOM_PROPERTY,
+                                                     FUNCTION_ROOM_LEN, &unused);
     }
     return err;
 }
 
 status_t grow_prepare(struct init *init)
 {
-    unsigned hosts = count_hosts(init->fdt);
-    uint64_t len = tree_used(init->fdt) + hosts * (uint64_t)(ROOM_LEN + NAMES_LEN);
+    struct room_walk walk = { .depth = -1, .node = -1 };
+    uint64_t len = tree_used(init->fdt);
     handle_t memory;
 
+    while (room_walk_next(init->fdt, &walk) >= 0) {
+        len +=
+            walk.is_host ? ROOM_LEN + NAMES_LEN : FUNCTION_ROOM_LEN + sizeof(struct fdt_property);
+    }
     len = (len + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-    if (hosts == 0) {
+    if (walk.hosts == 0) {
         return E_OK;
     }
     status_t err = len > TREE_MAX_LEN ? E_LIMIT : sys_memory_create(len, 0, 0, &memory);
@@ -135,7 +159,7 @@ static bool room_find(const void *fdt, int bus, struct room *out)
          node = tree_next_child(fdt, bus, node)) {
         int len;
         const void *value = strcmp(tree_name(fdt, node), PLAN_ROOM) == 0
-                                ? tree_prop(fdt, node, room_property, &len)
+                                ? tree_prop(fdt, node, PLAN_ROOM_PROPERTY, &len)
                                 : NULL;
         if (value != NULL && len > ROOM_HEAD) {
             uint8_t *at = (uint8_t *)(uintptr_t)value; /* in our copy, which is writable */
@@ -277,44 +301,115 @@ static void room_publish(struct room *room)
     __atomic_store_n(&room->property->len, 0, __ATOMIC_RELEASE); /* what is behind it is whole */
 }
 
-static bool has_child(const void *fdt, int bus, const char *name)
+static int child_named(const void *fdt, int bus, const char *name)
 {
-    for (int node = tree_next_child(fdt, bus, -1); node >= 0;
-         node = tree_next_child(fdt, bus, node)) {
-        if (strcmp(tree_name(fdt, node), name) == 0) {
-            return true;
-        }
+    int node = tree_next_child(fdt, bus, -1);
+
+    while (node >= 0 && strcmp(tree_name(fdt, node), name) != 0) {
+        node = tree_next_child(fdt, bus, node);
     }
-    return false;
+    return node;
 }
 
-/* Writes those of the blob's nodes that the bus has not got yet; *out_new: there are some. */
-static status_t graft(const void *fdt, int bus, const void *blob, bool *out_new)
-{
-    struct dictionary d = { .blob = blob, .fdt = fdt };
-    struct tree_chain chain;
-    struct room room = { 0 };
-    status_t err = tree_chain_of(fdt, bus, &chain);
+/* What a blob adds to the tree. Nobody sees any of it before all of it is written. */
+struct graft {
+    struct dictionary dictionary;
+    struct room room; /* below the bus, for nodes */
+    bool has_nodes;
+    unsigned count; /* of nodes of the tree that are completed */
+    struct fdt_property *completed[PLAN_FOUND_MAX];
+    unsigned left_out; /* nodes below a function of the tree, where no room is */
+};
 
-    *out_new = false;
-    if (err || !room_find(fdt, bus, &room)) {
-        return err ? err : E_LIMIT;
+/* Those properties that a function of the tree lacks are written where its PLAN_ROOM_PROPERTY has its value. Once. */
+static status_t complete(struct graft *g, int there, int node)
+{
+    const void *fdt = g->dictionary.fdt, *blob = g->dictionary.blob;
+    int len = 0, ignored;
+    uint8_t *at =
+        (uint8_t *)(uintptr_t)tree_prop(fdt, there, PLAN_ROOM_PROPERTY, &len); /* in our copy */
+    status_t err = E_OK;
+
+    if (at == NULL || len == 0) {
+        return E_OK;
     }
-    err = room_put_tag(&room, FDT_END_NODE) ? E_OK
-                                            : E_LIMIT; /* of the PLAN_ROOM that they stand in */
-    for (int node = tree_next_child(blob, 0, -1); !err && node >= 0;
-         node = tree_next_child(blob, 0, node)) {
-        if (!is_name(tree_name(blob, node))) {
-            err = E_FORMAT;
-        } else if (!has_child(fdt, bus, tree_name(blob, node))) {
-            err = put_node(&room, &d, node, chain.count);
-            *out_new = true;
+    struct room room = { (struct fdt_property *)(void *)(at - sizeof(struct fdt_property)), at,
+                         at + len };
+    if (g->count == PLAN_FOUND_MAX) {
+        return E_LIMIT;
+    }
+    for (int offset = fdt_first_property_offset(blob, node); offset >= 0 && !err;
+         offset = fdt_next_property_offset(blob, offset)) {
+        const char *name = fdt_string(blob, (int)fdt32_ld(&tree_property(blob, offset)->nameoff));
+        if (name == NULL || tree_prop(fdt, there, name, &ignored) == NULL) {
+            err = put_property(&room, &g->dictionary, offset);
         }
     }
-    if (err == E_OK && *out_new) {
-        room_publish(&room);
+    for (fdt32_t nop = cpu_to_fdt32(FDT_NOP); room.at < room.end; room.at += sizeof(nop)) {
+        memcpy(room.at, &nop, sizeof(nop));
+    }
+    g->completed[g->count++] = room.property;
+    return err;
+}
+
+/* Writes what the tree lacks of the blob: nodes right below the bus with all that is below them, and properties of functions that it
+ * has. */
+static status_t graft_write(struct graft *g, int bus, unsigned depth)
+{
+    const void *fdt = g->dictionary.fdt, *blob = g->dictionary.blob;
+    int there[TREE_MAX_DEPTH + 1] = {
+        bus
+    }; /* what each level of the way is in the tree; -1: not there */
+    status_t err = E_OK;
+
+    for (int level = 0, node = tree_next(blob, 0, &level); node >= 0 && level > 0 && !err;
+         node = tree_next(blob, node, &level)) {
+        if (level > TREE_MAX_DEPTH) {
+            return E_LIMIT;
+        }
+        if (!is_name(tree_name(blob, node))) {
+            return E_FORMAT;
+        }
+        int above = there[level - 1];
+        there[level] = above < 0 ? -1 : child_named(fdt, above, tree_name(blob, node));
+        if (there[level] >= 0) {
+            err = complete(g, there[level], node);
+        } else if (level == 1) {
+            err = put_node(&g->room, &g->dictionary, node, depth);
+            g->has_nodes = true;
+        } else if (above >= 0) {
+            g->left_out++;
+        }
     }
     return err;
+}
+
+/* Adds to the tree what it lacks of the blob. *out_new: there is something; *out_left_out: what no room is for. */
+static status_t graft(const void *fdt, int bus, const void *blob, bool *out_new,
+                      unsigned *out_left_out)
+{
+    struct graft g = { .dictionary = { .blob = blob, .fdt = fdt } };
+    struct tree_chain chain;
+    status_t err = tree_chain_of(fdt, bus, &chain);
+
+    if (err || !room_find(fdt, bus, &g.room)) {
+        return err ? err : E_LIMIT;
+    }
+    /* of the PLAN_ROOM that they stand in */
+    err = room_put_tag(&g.room, FDT_END_NODE) ? graft_write(&g, bus, chain.count) : E_LIMIT;
+    if (err) {
+        return err;
+    }
+    if (g.has_nodes) {
+        room_publish(&g.room);
+    }
+    for (unsigned i = 0; i < g.count; i++) {
+        __atomic_store_n(&g.completed[i]->len, 0,
+                         __ATOMIC_RELEASE); /* what is behind it is whole */
+    }
+    *out_new = g.has_nodes || g.count != 0;
+    *out_left_out = g.left_out;
+    return E_OK;
 }
 
 /* A copy of the blob: its sender could go on writing while it is looked at. The caller's to free. */
@@ -357,13 +452,16 @@ static status_t blob_read(const struct msg *m, void **out)
 
 /* ---- requests ---- */
 
-static void report_found(struct init *init, unsigned first)
+/* Says of what was planned just now why it gets no server; how many of them the bus found. */
+static unsigned report_fresh(struct init *init)
 {
     char path[TREE_PATH_LEN], why[TREE_PATH_LEN];
-    const struct plan *p = &init->plan;
+    struct plan *p = &init->plan;
+    unsigned found = 0;
 
-    for (unsigned i = first; i < p->found_count; i++) {
-        const struct plan_node *n = &p->nodes[p->node_count + i];
+    for (int i = -1; (i = plan_fresh(p, i + 1)) >= 0;) {
+        const struct plan_node *n = &p->nodes[i];
+        found += n->is_found;
         if (n->state == NODE_REFUSED || n->state == NODE_COVERED || n->state == NODE_WAITING) {
             tree_path(p->fdt, n->offset, path, sizeof(path));
             if (n->state == NODE_WAITING) {
@@ -378,39 +476,69 @@ static void report_found(struct init *init, unsigned first)
                    why);
         }
     }
+    return found;
 }
 
-static status_t grow(struct init *init, const struct server *s, struct msg *m)
+/* The plan has `served` services more, and `dropped` was what it had dropped before; -> nodes that the bus found. */
+static unsigned take_services(struct init *init, const struct server *s, unsigned served,
+                              unsigned dropped)
 {
-    struct plan *p = &init->plan;
-    unsigned first = p->found_count, served = 0, dropped = p->dropped;
-    void *blob = NULL;
-    bool is_new = false;
     char path[TREE_PATH_LEN];
-    status_t err = blob_read(m, &blob);
+    const struct plan *p = &init->plan;
 
-    if (err) {
-        return err;
+    for (unsigned i = 0; i < served; i++) {
+        server_add(init);
     }
-    err = graft(init->fdt, p->nodes[s->plan->node].offset, blob, &is_new);
-    free(blob);
-    if (err == E_OK && is_new) {
-        served = plan_found(p, s->plan->node, init->server_count, init->server_max);
-        for (unsigned i = 0; i < served; i++) {
-            server_add(init);
-        }
-        allow_renew(init);
-        report_found(init, first);
-        init->dirty = true;
-    }
+    servers_wake(init);
+    allow_renew(init);
+    init->dirty = true;
     if (p->dropped != dropped) {
         report_server_name(init, s, path, sizeof(path));
         report(init, LOG_ERROR,
                "%s: %u devices or references left out: more than init's tables hold", path,
                p->dropped - dropped);
     }
-    m->w[0] = p->found_count - first;
+    return report_fresh(init);
+}
+
+static status_t grow(struct init *init, const struct server *s, struct msg *m)
+{
+    struct plan *p = &init->plan;
+    unsigned served = 0, found = 0, dropped = p->dropped, left_out = 0;
+    void *blob = NULL;
+    bool is_new = false;
+    status_t err = blob_read(m, &blob);
+
+    if (err) {
+        return err;
+    }
+    err = graft(init->fdt, p->nodes[s->plan->node].offset, blob, &is_new, &left_out);
+    free(blob);
+    p->dropped += left_out;
+    if (err == E_OK && is_new) {
+        served = plan_found(p, s->plan->node, init->server_count, init->server_max);
+    }
+    if (err == E_OK && (is_new || left_out != 0)) {
+        found = take_services(init, s, served, dropped);
+    }
+    m->w[0] = found;
     m->w[1] = served;
+    return err;
+}
+
+static status_t children(struct init *init, const struct server *s, struct msg *m)
+{
+    struct plan *p = &init->plan;
+    unsigned served = 0, dropped = p->dropped;
+    int node = m->w[0] <= TREE_MAX_LEN ? plan_node_index(p, (int)m->w[0]) : -1;
+    status_t err =
+        node < 0 ? E_NOTFOUND
+                 : plan_keep(p, s->number, node, init->server_count, init->server_max, &served);
+
+    if (err == E_OK) {
+        (void)take_services(init, s, served, dropped); /* none of these was found by a bus */
+    }
+    m->w[0] = served;
     return err;
 }
 
@@ -434,7 +562,13 @@ static status_t gone(struct init *init, const struct server *s, uint64_t offset)
 
 status_t grow_serve(struct init *init, const struct server *s, struct msg *m)
 {
-    if (s->plan->class != PLAN_BUS || s->plan->node < 0) {
+    if (s->plan->node < 0) {
+        return E_RIGHTS;
+    }
+    if (info_op(m->info) == INIT_OP_CHILDREN) {
+        return children(init, s, m);
+    }
+    if (s->plan->class != PLAN_BUS) {
         return E_RIGHTS;
     }
     return info_op(m->info) == INIT_OP_GROW ? grow(init, s, m) : gone(init, s, m->w[0]);

@@ -295,6 +295,8 @@ struct server *server_provider(struct init *init, const struct server *s, unsign
 const char *server_class(const struct server *s);
 /* Takes service number init->server_count of the plan, which was found, into the table. */
 void server_add(struct init *init);
+/* Makes ports and devices for those that have none yet and wait for nothing that is missing in the plan. */
+void servers_wake(struct init *init);
 /* Pages that starting whoever is down, and will be started by itself, may take. */
 uint64_t servers_reserve(const struct init *init);
 
@@ -360,7 +362,7 @@ void dma_is_off(struct init *init, const struct server *s);
 
 /* Copies the tree to where there is room below its PCI host bridges. Without any it stays as it is. */
 status_t grow_prepare(struct init *init) WARN_UNUSED;
-/* INIT_OP_GROW and INIT_OP_GONE, from the server `s`. */
+/* INIT_OP_GROW, INIT_OP_GONE and INIT_OP_CHILDREN, from the server `s`. */
 status_t grow_serve(struct init *init, const struct server *s, struct msg *m) WARN_UNUSED;
 
 /* ---- job.c ---- */

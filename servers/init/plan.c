@@ -120,7 +120,7 @@ static void plan_read_nodes(struct plan *p)
         const char *name = fdt_get_name(p->fdt, offset, NULL);
 
         parents[level] = index;
-        *n = (struct plan_node){ .offset = offset, .service = -1, .other = -1 };
+        *n = (struct plan_node){ .offset = offset, .service = -1, .keeper = -1, .other = -1 };
         n->parent = parent != NULL ? parents[level - 1] : -1;
         n->is_enabled = (parent == NULL || parent->is_enabled) && tree_status_okay(p->fdt, offset);
         n->is_meta =
@@ -135,6 +135,11 @@ static void plan_read_nodes(struct plan *p)
             n->is_always_met = true;
         }
     }
+}
+
+int plan_server_of(const struct plan *p, int node)
+{
+    return p->nodes[node].service >= 0 ? p->nodes[node].service : p->nodes[node].keeper;
 }
 
 int plan_node_index(const struct plan *p, int offset)
@@ -232,9 +237,9 @@ void plan_match_node(struct plan *p, struct plan_node *n)
 }
 
 /* What lies below a bus with a server is that server's. */
-static void plan_match(struct plan *p)
+void plan_match_nodes(struct plan *p, unsigned first, unsigned end)
 {
-    for (unsigned index = 1; index < p->node_count; index++) {
+    for (unsigned index = first; index < end; index++) {
         struct plan_node *n = &p->nodes[index];
         const struct plan_node *parent = n->parent >= 0 ? &p->nodes[n->parent] : NULL;
 
@@ -379,9 +384,14 @@ static void page_bounds(const struct plan_window *w, uint64_t *out_base, uint64_
     *out_len = last - first + 1;
 }
 
+/* Whether a node lies below another, or below one for which that one's server speaks. */
 static bool is_below(const struct plan *p, int node, int above)
 {
     while (node >= 0 && node != above) {
+        int keeper = p->nodes[node].keeper;
+        if (keeper >= 0 && p->services[keeper].node == above) {
+            return true;
+        }
         node = p->nodes[node].parent;
     }
     return node >= 0;
@@ -537,7 +547,7 @@ status_t plan_make(const void *fdt, const struct plan_image *images, unsigned im
     if (!plan_read_windows(&p)) {
         return E_NOMEM;
     }
-    plan_match(&p); /* may look into the first window */
+    plan_match_nodes(&p, 1, p.node_count); /* may look into the first window */
     plan_take_windows(&p);
     plan_resolve(&p);
     plan_order(&p);

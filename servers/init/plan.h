@@ -47,9 +47,11 @@ struct plan_node {
     bool is_meta;                   /* __symbols__ and the like */
     bool is_always_met;             /* a reference to it needs no server */
     bool is_found;                  /* by the server of the bus above it */
+    bool is_fresh;                  /* planned since plan_fresh was asked last */
     bool depends;                   /* UNCLAIMED, but by registers that nobody could look at */
     uint8_t state;                  /* enum node_state */
     int16_t service;                /* index of its server, once ranked */
+    int16_t keeper;                 /* index of a service that speaks for it, though it is another node's; -1 */
     int other;                      /* WAITING: the node it waits for, or -1; COVERED: the owner */
     status_t error;                 /* REFUSED: why */
     const struct plan_image *image; /* claims it; NULL */
@@ -72,8 +74,10 @@ struct plan_look {
 /* The `property` of a reference by class, and of that to the server of the bus or controller that a node is below of. */
 extern const char plan_service_property[];
 extern const char plan_parent_property[];
-/* The name of a node, below a bus, with room for what the bus's server finds (grow.c). */
+/* The name of a node, below a bus, with room for what the bus's server finds, and of the property that is the room; a function that
+ * the firmware's tree has bears that property too, and it is empty once the bus's server has found it (grow.c). */
 #define PLAN_ROOM "__room"
+#define PLAN_ROOM_PROPERTY "room"
 
 struct plan_ref {
     const char *property; /* "interrupts"; never the tree's own string; or plan_service_property */
@@ -129,9 +133,17 @@ size_t plan_arena_len(const void *fdt);
  * E_NOMEM: the arena is too small. Everything else that is wrong stands in the plan, at its node. */
 status_t plan_make(const void *fdt, const struct plan_image *images, unsigned image_count,
                    struct plan_look *look, void *arena, size_t arena_len, struct plan *out) WARN_UNUSED;
-/* Plans for the nodes below `bus` (an index) that are in the tree and not in the plan yet. Their services get the indexes from
- * `next` on, up to `end`; returns how many services these are. What no more room was for is counted in p->dropped. */
+/* Plans for the nodes below `bus` (an index) that its server found: those that are in the tree and not in the plan yet, and those of
+ * the firmware's tree that it completed. Their services get the indexes from `next` on, up to `end`; returns how many services
+ * these are. What no more room was for is counted in p->dropped. What is new, or waited and waits no more, is marked fresh. */
 unsigned plan_found(struct plan *p, int bus, unsigned next, unsigned end);
+/* The service number `service`, of a function that was found, speaks for `node` (an index): its own, or one that the firmware's tree
+ * has below the same host bridge. Plans for what is below that, as plan_found does; *out_count: services. Again: nothing
+ * is new. E_RIGHTS: it is no such service or node; E_BUSY: another speaks for it. */
+status_t plan_keep(struct plan *p, unsigned service, int node, unsigned next, unsigned end,
+                   unsigned *out_count) WARN_UNUSED;
+/* The next node that is marked fresh, from `from` on, and no more; -1. */
+int plan_fresh(struct plan *p, int from);
 /* Whether a server may open those of `class` (proto/init.h: INIT_OP_OPEN), found later or not: "opens CLASS" in its table. */
 bool plan_opens(const struct dev_match *m, const char *class);
 /* Whether a file of the archive with this name is an image that init looks into: a server or a program. */
@@ -142,6 +154,8 @@ bool plan_is_spare(const char *name);
  * are. If so, what it cannot do without is marked as required. E_INVAL: it cannot; `why` is the reason, cut at len. */
 status_t plan_replace(struct plan *p, unsigned service, const struct plan_image *image, char *why,
                       size_t len) WARN_UNUSED;
+/* The service that serves a node or speaks for it; -1. */
+int plan_server_of(const struct plan *p, int node);
 /* Index of the node with this offset; -1. */
 int plan_node_index(const struct plan *p, int offset);
 /* One line that says why a service waits, cut at len: "interrupts of /intc@8000000, which no server claims". */
@@ -171,7 +185,8 @@ enum plan_claim plan_entry_claims(const struct plan *p, int node, const struct d
                                   const char *compatible);
 /* What is wrong with a window, whoever wants it; NULL: nothing. */
 const char *plan_window_flaw(const struct plan *p, uint64_t base, uint64_t len);
-/* Finds a node's image, and its windows; false: no room for those. */
+/* Finds a node's image; those of some nodes in a row, but for what is below a bus; and a node's windows: false: no room for those. */
+void plan_match_nodes(struct plan *p, unsigned first, unsigned end);
 void plan_match_node(struct plan *p, struct plan_node *n);
 bool plan_read_windows_of(struct plan *p, int index);
 /* Gives it its windows, or says why it gets none. */
@@ -184,7 +199,7 @@ bool plan_requires_reg(const struct dev_match *m);
 status_t plan_reg(const struct plan *p, int node, unsigned index, struct tree_range *out) WARN_UNUSED;
 /* Resolves all references of all services (plan_reference.c). */
 void plan_resolve(struct plan *p);
-/* Those of one, behind the references that there are. */
+/* Those of one, behind the references that there are. It waits for what is missing, not for what waits itself. */
 void plan_resolve_service(struct plan *p, struct plan_service *s);
 /* Ranks the services (plan_order.c). */
 void plan_order(struct plan *p);

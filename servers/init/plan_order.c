@@ -160,7 +160,9 @@ static const char *node_why(const struct plan *p, int node)
     case NODE_SERVED:
         return "which is served";
     default:
-        return "which no server claims";
+        return p->nodes[node].other >= 0 && p->nodes[node].state == NODE_UNCLAIMED
+                   ? "which its bus has not found"
+                   : "which no server claims";
     }
 }
 

@@ -150,7 +150,7 @@ static bool need_next(const struct plan *p, int offset, const char **at, struct 
 /* Whether the node's server, which there is, speaks the protocol of that reference. */
 static bool is_of_class(const struct plan *p, int node, const struct ref_kind *kind)
 {
-    return strcmp(p->nodes[node].match->provides, kind->class) == 0;
+    return strcmp(p->services[plan_server_of(p, node)].match->provides, kind->class) == 0;
 }
 
 /* The node that a reference leads to. */
@@ -222,11 +222,11 @@ static void plan_resolve_parent(struct plan *p, struct plan_service *s, const st
 {
     int above = s->node >= 0 ? p->nodes[s->node].parent : -1;
 
-    while (above >= 0 && p->nodes[above].service < 0) {
+    while (above >= 0 && plan_server_of(p, above) < 0) {
         above = p->nodes[above].parent;
     }
     if (above >= 0) {
-        plan_add_ref(p, s, plan_parent_property, 0, true, p->nodes[above].service);
+        plan_add_ref(p, s, plan_parent_property, 0, true, plan_server_of(p, above));
     } else {
         plan_unmet(s, need, s->node >= 0 ? p->nodes[s->node].parent : -1);
     }
@@ -298,9 +298,10 @@ static void plan_resolve_node(struct plan *p, struct plan_service *s)
         }
         if (need.index >= PLAN_NODE_REFS || ref_node(p, n->offset, need.kind, need.index, &node)) {
             plan_unmet(s, &need, -1);
-        } else if (node != s->node && p->nodes[node].service < 0 && !p->nodes[node].is_always_met) {
+        } else if (node != s->node && plan_server_of(p, node) < 0 &&
+                   !p->nodes[node].is_always_met) {
             plan_unmet(s, &need, node);
-        } else if (node != s->node && p->nodes[node].service >= 0 &&
+        } else if (node != s->node && plan_server_of(p, node) >= 0 &&
                    !is_of_class(p, node, need.kind)) {
             s->is_other_class |= !s->is_waiting; /* the first is the one reported */
             plan_unmet(s, &need, node);
@@ -314,10 +315,10 @@ static void plan_resolve_node(struct plan *p, struct plan_service *s)
         }
         for (unsigned i = 0; i < PLAN_NODE_REFS; i++) {
             status_t err = ref_node(p, n->offset, &ref_kinds[k], i, &node);
-            if (err == E_OK && node != s->node && p->nodes[node].service >= 0 &&
+            if (err == E_OK && node != s->node && plan_server_of(p, node) >= 0 &&
                 is_of_class(p, node, &ref_kinds[k])) {
                 plan_add_ref(p, s, ref_kinds[k].property, i, required[k] >> i & 1,
-                             p->nodes[node].service);
+                             plan_server_of(p, node));
             } else if ((err == E_NOTFOUND && !is_hole(p, n->offset, k, i)) ||
                        (err && err != E_NOTFOUND && k != REF_GPIOS)) {
                 break; /* the end, or damage: only the required ones were worth a line */

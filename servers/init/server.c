@@ -81,8 +81,16 @@ void server_add(struct init *init)
     s->image = &init->images[s->plan->image - init->plan_images];
     s->is_root = s->plan->class == PLAN_IRQ_ROOT;
     s->state = SERVICE_WAITING;
-    if (!s->plan->is_waiting) {
-        server_create(init, s);
+}
+
+void servers_wake(struct init *init)
+{
+    for (unsigned i = 0; i < init->server_count; i++) {
+        struct server *s = &init->servers[i];
+        if (s->plan != NULL && !s->plan->is_waiting && s->state == SERVICE_WAITING &&
+            s->port == 0) {
+            server_create(init, s);
+        }
     }
 }
 
@@ -101,6 +109,7 @@ status_t servers_create(struct init *init)
     while (init->server_count < count) {
         server_add(init);
     }
+    servers_wake(init);
     init->shell = -1;
     if (shell == NULL || shell->error) {
         report(init, LOG_ERROR,

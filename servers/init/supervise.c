@@ -51,22 +51,38 @@ static bool can_start(struct init *init, const struct server *s)
     return !s->plan->is_waiting;
 }
 
-/* Those who use `s` may now fail through no fault of theirs. */
+/* Whether a server uses another that was disturbed at `now`, or `s` itself. */
+static bool uses_disturbed(struct init *init, const struct server *user, const struct server *s,
+                           uint64_t now)
+{
+    const struct plan_ref *ref;
+    const struct server *provider;
+
+    for (unsigned k = 0; (provider = server_provider(init, user, k, &ref)) != NULL; k++) {
+        if (provider == s || provider->disturbed_ns == now) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those who use `s`, through others too, may now fail through no fault of theirs. What it refers to mostly has a lower number, but
+ * for what waited for a bus to find it: so once more, as long as there is news. */
 static void mark_disturbed(struct init *init, const struct server *s, uint64_t now)
 {
-    for (unsigned i = s->number + 1; i < init->server_count; i++) {
-        struct server *user = &init->servers[i];
-        const struct plan_ref *ref;
-        const struct server *provider;
-        for (unsigned k = 0; (provider = server_provider(init, user, k, &ref)) != NULL; k++) {
-            if (provider == s || provider->disturbed_ns == now) {
+    for (bool has_news = true; has_news;) {
+        has_news = false;
+        for (unsigned i = 0; i < init->server_count; i++) {
+            struct server *user = &init->servers[i];
+            if (user != s && user->disturbed_ns != now && uses_disturbed(init, user, s, now)) {
                 user->disturbed_ns = now;
+                has_news = true;
             }
         }
     }
 }
 
-/* It will not run again by itself. Providers are settled already. */
+/* It will not run again by itself, as far as its providers are settled. */
 static bool is_hopeless(struct init *init, const struct server *s)
 {
     const struct plan_ref *ref;
@@ -87,12 +103,21 @@ static bool is_hopeless(struct init *init, const struct server *s)
 
 void supervise_fail_callers(struct init *init)
 {
-    for (unsigned i = 0; i < init->server_count;
-         i++) { /* by rank, so providers are settled first */
-        struct server *s = &init->servers[i];
-        s->is_hopeless = is_hopeless(init, s);
-        if (s->is_hopeless && s->port != 0) {
-            (void)sys_port_reset(s->port, 1); /* ours */
+    for (unsigned i = 0; i < init->server_count; i++) {
+        init->servers[i].is_hopeless = false;
+    }
+    for (bool has_news = true; has_news;) { /* most providers have lower numbers: two turns */
+        has_news = false;
+        for (unsigned i = 0; i < init->server_count; i++) {
+            struct server *s = &init->servers[i];
+            if (!s->is_hopeless && is_hopeless(init, s)) {
+                s->is_hopeless = has_news = true;
+            }
+        }
+    }
+    for (unsigned i = 0; i < init->server_count; i++) {
+        if (init->servers[i].is_hopeless && init->servers[i].port != 0) {
+            (void)sys_port_reset(init->servers[i].port, 1); /* ours */
         }
     }
 }
@@ -138,7 +163,7 @@ static void give_up(struct init *init, struct server *s, enum service_state stat
     supervise_fail_callers(init);
     report(init, LOG_ERROR, "%s: %s %s: %s (%s); 'restart %s' tries again", name, s->image->name,
            given_up_text(s), reason_text(s), err_name(error), name);
-    for (unsigned i = s->number + 1; i < init->server_count; i++) {
+    for (unsigned i = 0; i < init->server_count; i++) {
         struct server *user = &init->servers[i];
         const struct plan_ref *ref;
         const struct server *provider;

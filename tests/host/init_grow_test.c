@@ -2,7 +2,7 @@
  * The tree grows: servers/init/grow.c and plan_found.c on QEMU's tree, with a bus server that finds functions, finds them again,
  * lies, and finds too much. The old nodes keep their offsets; whoever walks sees all of the new ones or none.
  */
-#include "init.h"
+#include "grow_world.h"
 #include "tree_test.h"
 #include <cambium/client.h>
 #include <setjmp.h>
@@ -12,7 +12,6 @@
 #include <libfdt.h>
 
 #define HOST "/pcie@10000000"
-enum { BLOB_LEN = 96 * 1024, COPY = 60, BLOB = 61 };
 
 static struct dev_match bridge_match[] = { DEV_MATCH("pci-host-ecam-generic", "pci", "reg", 0) };
 static struct dev_match block_match[] = { DEV_MATCH("pci1af4,1042", "block", "interrupts parent",
@@ -22,209 +21,10 @@ static struct dev_match mux_match[] = { DEV_MATCH("blocks", "mux", "opens block"
 static struct plan_image images[] = { { "drv/bridge", bridge_match, 1 },
                                       { "drv/block", block_match, 2 },
                                       { "mux/block", mux_match, 1 } };
-static struct init init;
-static void *original, *copy;
-static uint64_t copy_len;
-static uint8_t blob[BLOB_LEN];
-static uint64_t memory_len;
-static char log_text[2048];
-static int gone;
-static bool has_no_memory;
-
-/* ---- what grow.c calls ---- */
-
-status_t sys_memory_create(uint64_t len, uint32_t flags, uint64_t limit, handle_t *out)
-{
-    assert_true(flags == 0 && limit == 0 && len % PAGE_SIZE == 0);
-    if (has_no_memory) {
-        return E_BUDGET;
-    }
-    copy_len = len;
-    copy = calloc(1, len);
-    *out = COPY;
-    return E_OK;
-}
-
-status_t sys_memory_info(handle_t memory, uint64_t offset, uint64_t *out_len, uint64_t *out_pa)
-{
-    assert_int_equal(offset, 0);
-    if (memory != BLOB) {
-        return E_TYPE;
-    }
-    *out_len = memory_len;
-    *out_pa = 0;
-    return E_OK;
-}
-
-/* Mappings are where the memory already is. */
-static bool is_reserving_copy = true;
-uint64_t vm_reserve(uint64_t len)
-{
-    return is_reserving_copy && len == copy_len ? (uint64_t)copy : (uint64_t)blob;
-}
-
-void vm_release(uint64_t va, uint64_t len)
-{
-    assert_true(va == (uint64_t)blob || va == (uint64_t)copy);
-    (void)len;
-}
-
-status_t sys_map(handle_t process, handle_t object, unsigned window, uint64_t offset, uint64_t len,
-                 uint64_t va, uint32_t flags)
-{
-    assert_true(process == HANDLE_SELF && window == 0 && offset == 0 && len != 0);
-    assert_true(object == COPY ? va == (uint64_t)copy && flags == (MAP_READ | MAP_WRITE)
-                               : va == (uint64_t)blob && flags == MAP_READ);
-    return E_OK;
-}
-
-status_t sys_unmap(handle_t process, uint64_t va, uint64_t len)
-{
-    (void)process;
-    (void)va;
-    (void)len;
-    return E_OK;
-}
-
-status_t sys_handle_close(handle_t h)
-{
-    (void)h;
-    return E_OK;
-}
-
-void report(struct init *i, enum log_level level, const char *format, ...)
-{
-    size_t at = strlen(log_text);
-    va_list args;
-
-    (void)i;
-    (void)level;
-    va_start(args, format);
-    int n = vsnprintf(log_text + at, sizeof(log_text) - at, format, args);
-    va_end(args);
-    assert_true(n > 0 && at + (size_t)n + 2 < sizeof(log_text));
-    strcat(log_text, "\n");
-}
-
-void report_server_name(struct init *i, const struct server *s, char *out, size_t len)
-{
-    tree_path(i->fdt, i->plan.nodes[s->plan->node].offset, out, len);
-}
-
-void server_add(struct init *i)
-{
-    struct server *s = &i->servers[i->server_count];
-
-    s->number = i->server_count++;
-    s->plan = &i->plan.services[s->number];
-}
-
-struct server *server_provider(struct init *i, const struct server *s, unsigned index,
-                               const struct plan_ref **out_ref)
-{
-    *out_ref = &i->plan.refs[s->plan->ref + index];
-    return index < s->plan->ref_count ? &i->servers[(*out_ref)->provider] : NULL;
-}
-
-void allow_renew(struct init *i)
-{
-    (void)i;
-}
-
-void supervise_gone(struct init *i, struct server *s)
-{
-    gone = (int)s->number;
-    (void)i;
-}
-
-/* ---- the bus's server ---- */
-
-static void blob_begin(void)
-{
-    assert_int_equal(fdt_create(blob, BLOB_LEN), 0);
-    assert_int_equal(fdt_finish_reservemap(blob), 0);
-    assert_int_equal(fdt_begin_node(blob, ""), 0);
-}
-
-/* A function with one BAR of memory (0: none) at that address. */
-static void blob_function(const char *name, const char *compatible, unsigned slot, uint32_t bar)
-{
-    fdt32_t reg[] = { cpu_to_fdt32(slot << 11), 0, 0, 0, 0 };
-    fdt32_t assigned[] = { cpu_to_fdt32(0x82000010 | slot << 11), 0, cpu_to_fdt32(bar), 0,
-                           cpu_to_fdt32(0x1000) };
-
-    assert_int_equal(fdt_begin_node(blob, name), 0);
-    assert_int_equal(fdt_property(blob, "reg", reg, sizeof(reg)), 0);
-    if (bar != 0) {
-        assert_int_equal(fdt_property(blob, "assigned-addresses", assigned, sizeof(assigned)), 0);
-    }
-    assert_int_equal(fdt_property_string(blob, "compatible", compatible), 0);
-    assert_int_equal(fdt_property_u32(blob, "interrupts", 1), 0);
-    assert_int_equal(fdt_end_node(blob), 0);
-}
-
-static void blob_bridge_begin(const char *name)
-{
-    fdt32_t reg[5] = { 0 };
-
-    assert_int_equal(fdt_begin_node(blob, name), 0);
-    assert_int_equal(fdt_property_string(blob, "device_type", "pci"), 0);
-    assert_int_equal(fdt_property(blob, "reg", reg, sizeof(reg)), 0);
-    assert_int_equal(fdt_property_u32(blob, "#address-cells", 3), 0);
-    assert_int_equal(fdt_property_u32(blob, "#size-cells", 2), 0);
-    assert_int_equal(fdt_property(blob, "ranges", "", 0), 0);
-}
-
-static status_t blob_send(struct msg *m)
-{
-    assert_int_equal(fdt_end_node(blob), 0);
-    assert_int_equal(fdt_finish(blob), 0);
-    *m = (struct msg){ msg_info(INIT_OP_GROW, 1, 0), { fdt_totalsize(blob), [7] = BLOB } };
-    return grow_serve(
-        &init,
-        &init.servers[init.plan.nodes[plan_node_index(&init.plan, tree_node(init.fdt, HOST))]
-                          .service],
-        m);
-}
-
-static int node_at(const char *path)
-{
-    return plan_node_index(&init.plan, tree_node(init.fdt, path));
-}
-
-static struct server *server_at(const char *path)
-{
-    return &init.servers[init.plan.nodes[node_at(path)].service];
-}
-
 static int setup(void **state)
 {
-    static uint8_t arena[512 * 1024] __attribute__((aligned(16)));
-
     (void)state;
-    free(copy);
-    free(original);
-    free(init.servers);
-    copy = NULL;
-    init = (struct init){ 0 };
-    log_text[0] = '\0';
-    gone = -1;
-    memory_len = BLOB_LEN;
-    has_no_memory = false;
-    init.fdt = original = tree_load("good-virt-gicv2");
-    init.tree_len = tree_len(original);
-    is_reserving_copy = true;
-    assert_int_equal(grow_prepare(&init), E_OK);
-    is_reserving_copy = false;
-    assert_int_equal(tree_check(init.fdt, init.tree_len), E_OK);
-    assert_true(plan_arena_len(init.fdt) <= sizeof(arena));
-    assert_int_equal(plan_make(init.fdt, images, 3, NULL, arena, sizeof(arena), &init.plan), E_OK);
-    init.server_max = init.plan.service_count + 1 + init.plan.found_max;
-    init.servers = calloc(init.server_max, sizeof(struct server));
-    while (init.server_count < init.plan.service_count) {
-        server_add(&init);
-    }
-    init.server_count++; /* the shell */
+    world_begin("good-virt-gicv2", images, 3);
     return 0;
 }
 
@@ -298,7 +98,7 @@ static void a_function_becomes_a_node_with_its_bars_and_its_bus(void **state)
     assert_int_equal(fdt_end_node(blob), 0);
     blob_function("dev@3,0", "pci8086,1", 3, 0);
     blob_function("dev@0,0", "pciclass,0600", 0, 0);
-    assert_int_equal(blob_send(&m), E_OK);
+    assert_int_equal(blob_send(HOST, &m), E_OK);
     assert_true(m.w[0] == 5 && m.w[1] == 2);
     assert_int_equal(init.plan.nodes[node_at(HOST "/dev@0,0")].state, NODE_NONE);
     assert_int_equal(tree_check(init.fdt, init.tree_len), E_OK);
@@ -325,7 +125,7 @@ static void functions_rank_between_drivers_and_muxes(void **state)
     blob_begin();
     blob_function("dev@1,0", "pci1af4,1042", 1, 0);
     blob_function("dev@2,0", "pci1af4,1042", 2, 0);
-    assert_int_equal(blob_send(&m), E_OK);
+    assert_int_equal(blob_send(HOST, &m), E_OK);
     unsigned first = server_rank(server_at(HOST "/dev@1,0"));
     assert_int_equal(server_rank(server_at(HOST "/dev@2,0")), first + 1);
     for (unsigned i = 0; i < init.plan.service_count; i++) {
@@ -356,7 +156,7 @@ static void every_name_of_the_binding_is_taken(void **state)
         assert_int_equal(fdt_property_u32(blob, names[i], i), 0);
     }
     assert_int_equal(fdt_end_node(blob), 0);
-    assert_int_equal(blob_send(&m), E_OK);
+    assert_int_equal(blob_send(HOST, &m), E_OK);
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         assert_int_equal(tree_u32(init.fdt, tree_node(init.fdt, HOST "/dev@1,0"), names[i], &value),
                          E_OK);
@@ -375,7 +175,7 @@ static void a_restarted_server_finds_the_same_and_nothing_changes(void **state)
         if (turn == 2) { /* and something that was not there */
             blob_function("dev@2,0", "pci1af4,1042", 2, 0x10002000);
         }
-        assert_int_equal(blob_send(&m), E_OK);
+        assert_int_equal(blob_send(HOST, &m), E_OK);
         assert_true(m.w[0] == (turn != 1) && m.w[1] == (turn != 1));
     }
     assert_int_equal(init.plan.found_count, 2);
@@ -393,7 +193,7 @@ static void what_lies_over_ram_or_another_is_refused_alone(void **state)
     blob_function("dev@2,0", "pci1af4,1042", 2, 0x10000000);
     blob_function("dev@3,0", "pci1af4,1042", 3, 0x10000000);
     blob_function("dev@4,0", "pci1234,bad", 4, 0x10003000);
-    assert_int_equal(blob_send(&m), E_OK);
+    assert_int_equal(blob_send(HOST, &m), E_OK);
     assert_int_equal(init.plan.nodes[node_at(HOST "/dev@1,0")].state, NODE_REFUSED);
     assert_int_equal(init.plan.nodes[node_at(HOST "/dev@2,0")].state, NODE_SERVED);
     assert_int_equal(init.plan.nodes[node_at(HOST "/dev@3,0")].state, NODE_COVERED);
@@ -415,13 +215,13 @@ static void nonsense_leaves_the_tree_as_it_was(void **state)
     blob_begin();
     assert_int_equal(fdt_begin_node(blob, "__room"), 0);
     assert_int_equal(fdt_end_node(blob), 0);
-    assert_int_equal(blob_send(&m), E_FORMAT);
+    assert_int_equal(blob_send(HOST, &m), E_FORMAT);
     blob_begin();
     assert_int_equal(fdt_begin_node(blob, "dev@1,0"), 0);
     assert_int_equal(fdt_property_string(blob, "status", "okay"),
                      0); /* no name that comes from a bus */
     assert_int_equal(fdt_end_node(blob), 0);
-    assert_int_equal(blob_send(&m), E_FORMAT);
+    assert_int_equal(blob_send(HOST, &m), E_FORMAT);
     blob_begin();
     for (unsigned i = 0; i < 40; i++) {
         blob_bridge_begin("pci@0,0");
@@ -429,14 +229,14 @@ static void nonsense_leaves_the_tree_as_it_was(void **state)
     for (unsigned i = 0; i < 40; i++) {
         assert_int_equal(fdt_end_node(blob), 0);
     }
-    assert_int_equal(blob_send(&m), E_LIMIT);
+    assert_int_equal(blob_send(HOST, &m), E_LIMIT);
     blob_begin();
     assert_int_equal(fdt_begin_node(blob, "dev@1,0"), 0);
     static const uint8_t much[25 * 1024];
     assert_int_equal(fdt_property(blob, "reg", much, sizeof(much)), 0);
     assert_int_equal(fdt_property(blob, "ranges", much, 2048), 0);
     assert_int_equal(fdt_end_node(blob), 0);
-    assert_int_equal(blob_send(&m), E_LIMIT);
+    assert_int_equal(blob_send(HOST, &m), E_LIMIT);
     m = (struct msg){ msg_info(INIT_OP_GROW, 0, 0), { 64 } };
     assert_int_equal(grow_serve(&init, server_at(HOST), &m), E_INVAL);
     memset(blob, 0x5a, 4096);
@@ -468,7 +268,7 @@ static void more_than_the_tables_hold_is_said_and_the_rest_is_served(void **stat
         (void)snprintf(name, sizeof(name), "dev@%x,%x", i / 8, i % 8);
         blob_function(name, "pci1af4,1042", i / 8, 0x10000000 + i * 0x1000);
     }
-    assert_int_equal(blob_send(&m), E_OK);
+    assert_int_equal(blob_send(HOST, &m), E_OK);
     assert_true(m.w[0] == PLAN_FOUND_MAX && m.w[1] == PLAN_FOUND_MAX);
     assert_non_null(strstr(log_text, HOST ": 3 devices or references left out"));
     assert_int_equal(init.server_count, init.server_max);
@@ -481,7 +281,7 @@ static void only_its_own_bus_can_say_that_a_device_is_gone(void **state)
     (void)state;
     blob_begin();
     blob_function("dev@1,0", "pci1af4,1042", 1, 0);
-    assert_int_equal(blob_send(&m), E_OK);
+    assert_int_equal(blob_send(HOST, &m), E_OK);
     int node = init.plan.nodes[node_at(HOST "/dev@1,0")].offset;
     m = (struct msg){ msg_info(INIT_OP_GONE, 0, 0), { (uint64_t)node } };
     assert_int_equal(grow_serve(&init, server_at(HOST "/dev@1,0"), &m), E_RIGHTS);
@@ -514,8 +314,6 @@ int main(void)
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
     (void)cmocka_run_group_tests(tests, NULL, NULL); /* the TAP lines tell */
-    free(copy);
-    free(original);
-    free(init.servers);
+    world_end();
     return 0;
 }

@@ -61,7 +61,7 @@ static void more_ranges_than_the_table_holds_are_said(void **state)
                      0x12000000); /* what is configuration space is none */
 }
 
-static void a_node_of_firmwares_is_the_functions_and_says_nothing(void **state)
+static void a_node_of_firmwares_is_the_functions_and_is_completed(void **state)
 {
     static const fdt32_t reg[] = { 0x00080000, 0, 0, 0, 0 };
 
@@ -71,11 +71,21 @@ static void a_node_of_firmwares_is_the_functions_and_says_nothing(void **state)
     assert_true(node > 0);
     assert_int_equal(fdt_setprop(world.tree, node, "reg", reg, sizeof(reg)), 0);
     assert_true(fdt_add_subnode(world.tree, fake.node.offset, "odd") > 0);
-    node = fdt_subnode_offset(world.tree, fake.node.offset, "rp1@1,0");
     assert_int_equal(pci_world_start(), E_OK);
+    node = fdt_subnode_offset(world.tree, fake.node.offset, "rp1@1,0");
     assert_int_equal(pci_world_function(n)->node, node);
-    assert_int_equal(world.grown, 0);
+    assert_int_equal(world.grown, 1);
+    assert_true(fdt_subnode_offset(world.tree, fake.node.offset, "dev@1,0") < 0);
     assert_int_equal(pci_world_function(n)->ranges[1].len, 0x1000); /* it was asked */
+    /* the next incarnation reads it, although reg is the firmware's still */
+    int len;
+    assert_non_null(fdt_getprop(world.tree, node, "reg", &len));
+    assert_int_equal(len, sizeof(reg));
+    uint64_t address = pci_world_function(n)->ranges[1].address;
+    assert_int_equal(pci_world_start(), E_OK);
+    assert_int_equal(world.grown, 1);
+    assert_int_equal(pci_world_function(n)->ranges[1].len, 0x1000);
+    assert_int_equal(pci_world_function(n)->ranges[1].address, address);
 }
 
 /* ---- places ---- */
@@ -306,7 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_tree_without_sense_ends_the_start_with_the_reason, setup),
         cmocka_unit_test_setup(more_ranges_than_the_table_holds_are_said, setup),
-        cmocka_unit_test_setup(a_node_of_firmwares_is_the_functions_and_says_nothing, setup),
+        cmocka_unit_test_setup(a_node_of_firmwares_is_the_functions_and_is_completed, setup),
         cmocka_unit_test_setup(on_the_root_bus_what_is_too_long_below_goes_above, setup),
         cmocka_unit_test_setup(where_pages_do_not_suffice_short_bars_share_one, setup),
         cmocka_unit_test_setup(a_window_of_firmwares_that_leads_nowhere_moves, setup),

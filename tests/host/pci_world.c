@@ -43,15 +43,16 @@ static void graft(const void *from_tree, int from, int to)
     {
         const char *name = fdt_get_name(from_tree, child, NULL);
         int node = fdt_subnode_offset(tree, to, name);
+        int property, len;
         if (node < 0) {
-            int property;
             node = fdt_add_subnode(tree, to, name);
             MUST(node);
-            fdt_for_each_property_offset(property, from_tree, child)
-            {
-                const char *key;
-                int len;
-                const void *value = fdt_getprop_by_offset(from_tree, property, &key, &len);
+        }
+        fdt_for_each_property_offset(property, from_tree, child)
+        {
+            const char *key;
+            const void *value = fdt_getprop_by_offset(from_tree, property, &key, &len);
+            if (fdt_getprop(tree, node, key, NULL) == NULL) { /* as init: what is there stays */
                 MUST(fdt_setprop(tree, node, key, value, len));
             }
         }

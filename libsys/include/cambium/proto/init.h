@@ -74,8 +74,9 @@ enum init_op {
                        * included; E_INVAL: no such level */
     INIT_OP_GROW,     /* from the server of a PCI host bridge, whose node the tree has room below: w0 = bytes; handle: w7 = memory
                        * with a device tree blob, whose root's children become children of the caller's node, with all that is
-                       * below them and with properties of names as in the PCI bus binding. A child that is there already, by
-                       * name, is left as it is: so a restarted server sends all that it finds. Servers are planned for the
+                       * below them and with properties of names as in the PCI bus binding. A node that is there already, by
+                       * name, is left as it is: so a restarted server sends all that it finds. One that the firmware's tree has
+                       * gets the properties that it lacks, once. Servers are planned for the
                        * new nodes, and started when the caller runs. -> w0 = nodes that are new, bridges included, w1 =
                        * those of them that get a server. E_RIGHTS: anybody else; E_INVAL: not one handle; E_RANGE: more bytes
                        * than the memory has; E_LIMIT: more than there is room for, or deeper than trees may be; E_FORMAT: no
@@ -83,6 +84,12 @@ enum init_op {
     INIT_OP_GONE,     /* from the same: w0 = offset of a node that it had added: unplugged, or about to be. Its server is ended
                        * for good, clients get errors, then COMMAND_DMA_OFF comes for it. E_NOTFOUND: no such node, or it has no
                        * server; E_RIGHTS: another's */
+    INIT_OP_CHILDREN, /* from the server of a function that a bus found: w0 = offset of a node of the firmware's tree, its own or
+                       * another below the same host bridge: the caller speaks for it, as its interrupt controller, and hands out
+                       * what is below it. Servers are planned for that and started when the caller runs; its windows may lie in
+                       * the caller's. -> w0 = services that are new; a restarted server says it again. E_NOTFOUND: no such node;
+                       * E_RIGHTS: it is another bus's or disabled, or the caller is no such server; E_BUSY: it has another
+                       * server */
     INIT_OP_MAY,      /* from a mux: w0 = badge of a session at it, w1, w2 = name of one of its units, zero padded. E_OK: the
                        * program behind the session may use it; E_RIGHTS: its list names others, or the caller is no mux;
                        * E_NOTFOUND: nobody has that session */
