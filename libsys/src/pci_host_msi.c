@@ -10,6 +10,7 @@
 #include <cambium/proto/msi.h>
 #include <cambium/start.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <tree.h>
 #include "pci_host_parts.h"
 
@@ -56,6 +57,12 @@ static status_t messages_get(struct pci_function *f, unsigned count)
     struct msg m;
     status_t err;
 
+    if (f->vectors == NULL) {
+        f->vectors = calloc(count, sizeof(*f->vectors));
+    }
+    if (f->vectors == NULL) {
+        return E_NOMEM;
+    }
     do {
         err = msi_call(f, MSI_OP_ALLOC, count, f->is_written_for ? f->requester : 0, 0, &m);
         f->vector_count = (uint8_t)count;
@@ -69,6 +76,12 @@ static status_t messages_get(struct pci_function *f, unsigned count)
     f->msi_data = (uint32_t)m.w[1];
     f->msi_line = (uint32_t)m.w[2];
     return E_OK;
+}
+
+static void vectors_forget(struct pci_function *f)
+{
+    free(f->vectors);
+    f->vectors = NULL;
 }
 
 static void messages_give_back(struct pci_function *f)
@@ -169,6 +182,7 @@ static status_t msix_open(struct pci_host *h, struct pci_function *f, unsigned w
     }
     err = messages_get(f, count);
     if (err) {
+        vectors_forget(f);
         table_close(f);
         return err;
     }
@@ -208,6 +222,7 @@ static status_t msi_open(struct pci_host *h, struct pci_function *f, unsigned wa
     }
     status_t err = messages_get(f, count);
     if (err) {
+        vectors_forget(f);
         return err;
     }
     f->mode = PCI_IRQ_MSI;
@@ -245,12 +260,12 @@ void pci_msi_close(struct pci_host *h, struct pci_function *f)
                      f->mode == PCI_IRQ_MSIX ? MSIX_MASK : 0);
     messages_give_back(f);
     table_close(f);
-    for (unsigned n = 0; n < PCI_VECTORS_MAX; n++) {
+    for (unsigned n = 0; n < f->vector_count; n++) {
         if (f->vectors[n].port != 0) {
             (void)sys_handle_close(f->vectors[n].port); /* ours since ATTACH */
         }
-        f->vectors[n] = (struct pci_vector){ 0 };
     }
+    vectors_forget(f);
     f->mode = PCI_IRQ_NONE;
     f->vector_count = 0;
 }
@@ -303,8 +318,10 @@ static status_t function_renew(struct pci_host *h, struct pci_function *f)
     struct msg m;
     unsigned count = f->vector_count;
     status_t err = messages_get(f, count);
+    bool is_fewer = f->vector_count != count; /* the table keeps its length */
 
-    if (!err && f->vector_count != count) {
+    f->vector_count = (uint8_t)count;
+    if (!err && is_fewer) {
         err = E_FULL;
     }
     if (!err && f->mode == PCI_IRQ_MSIX) {

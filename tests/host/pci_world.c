@@ -6,6 +6,7 @@
 #include <cambium/proto/msi.h>
 #include <libfdt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <tree.h>
 #include <setjmp.h>
@@ -177,11 +178,21 @@ static void add_controllers(void)
     MUST(fdt_end_node(tree));
 }
 
+/* What an earlier incarnation had allocated is gone with it. */
+static void forget_process(void)
+{
+    for (unsigned i = 0; i < PCI_FUNCTIONS_MAX; i++) {
+        free(world.host.functions[i].vectors);
+        world.host.functions[i].vectors = NULL;
+    }
+}
+
 void pci_world_reset(const struct pci_world_aperture *apertures, unsigned count, unsigned bus_first,
                      unsigned bus_last, const char *extra)
 {
     fake_frame_reset();
     fake_config_reset();
+    forget_process();
     memset(&world, 0, sizeof(world));
     MUST(fdt_create(tree, TREE_LEN));
     MUST(fdt_finish_reservemap(tree));
@@ -210,6 +221,7 @@ void pci_world_reset(const struct pci_world_aperture *apertures, unsigned count,
 
 status_t pci_world_start(void)
 {
+    forget_process();
     status_t err = pci_host_open(&world.host, fake.node, &fake_config_ops, NULL);
 
     return err ? err : pci_host_start(&world.host);

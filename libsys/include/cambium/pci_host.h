@@ -93,7 +93,7 @@ struct pci_function {
     uint32_t msi_data, msi_line; /* of vector 0; the line as the root of interrupts calls it */
     uint64_t msi_address;
     struct mmio table;        /* MSI-X; device 0: none is open */
-    struct pci_vector vectors[PCI_VECTORS_MAX];
+    struct pci_vector *vectors; /* vector_count, while its mode is MSI or MSI-X; else NULL */
     /* of bridges */
     uint8_t secondary, subordinate;
     bool is_numbered;         /* as found */

@@ -38,7 +38,7 @@ enum pci_op {
                          * (extended ones), w1 = offset, w2, w3 = its first sixteen bytes. E_NOTFOUND: no more */
 };
 enum { PCI_ENABLE_IO = 1, PCI_ENABLE_MEMORY = 2, PCI_ENABLE_MASTER = 4 }; /* the bits of the command register */
-enum { PCI_VECTORS_MAX = 16 };
+enum { PCI_VECTORS_MAX = 64 };
 enum { PCI_IRQ_NONE = 0, PCI_IRQ_INTX, PCI_IRQ_MSI, PCI_IRQ_MSIX };
 enum { PCI_BAR_IO = 1, PCI_BAR_64 = 2, PCI_BAR_PREFETCH = 4, PCI_BAR_UNPLACED = 8, PCI_BAR_BROKEN = 16 };
 enum { PCI_STATE_OK = 0, PCI_STATE_BROKEN /* left alone, the log says why */, PCI_STATE_GONE };
