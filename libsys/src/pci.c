@@ -4,6 +4,8 @@
  */
 #include <cambium/client.h>
 #include <cambium/pci.h>
+#include <cambium/proto/init.h>
+#include <cambium/proto/irq.h>
 #include <cambium/start.h>
 #include <stdlib.h>
 #include <tree.h>
@@ -21,9 +23,9 @@ enum {
 static unsigned vectors_wanted,
     vectors_mode; /* asked for anew when the bus's server was restarted */
 
-static status_t bus_ask(enum pci_op op, struct msg *m)
+static status_t bus_ask(uint32_t op, struct msg *m)
 {
-    handle_t bus = start_handle("parent");
+    handle_t bus = start_handle("parent"), given = (handle_t)m->w[MSG_WORDS - 1];
     uint64_t w0 = m->w[0], w1 = m->w[1];
     status_t err = E_DEAD;
 
@@ -32,7 +34,7 @@ static status_t bus_ask(enum pci_op op, struct msg *m)
     }
     /* E_DEAD: it was restarted while we asked; its port lives on */
     for (unsigned i = 0; i < CALL_TRIES && err == E_DEAD; i++) {
-        *m = (struct msg){ msg_info(op, 0, 0), { w0, w1 } };
+        *m = (struct msg){ msg_info(op, given != 0, 0), { w0, w1, [MSG_WORDS - 1] = given } };
         err = msg_call(bus, m);
     }
     return err;
@@ -101,6 +103,32 @@ status_t pci_vectors(struct node node, unsigned wanted, unsigned *out_count, uns
         *out_mode = (unsigned)m.w[1];
     }
     return E_OK;
+}
+
+status_t pci_attach(struct node node, unsigned vector, uint64_t bits)
+{
+    struct msg m = { .w = { vector, bits, [MSG_WORDS - 1] = start_handle("port notify") } };
+
+    (void)node;
+    return bus_ask(IRQ_OP_ATTACH, &m);
+}
+
+status_t pci_ack(struct node node, unsigned vector)
+{
+    struct msg m = { .w = { vector } };
+
+    (void)node;
+    return bus_ask(IRQ_OP_ACK, &m);
+}
+
+status_t pci_children(struct node node, int of, unsigned *out_served)
+{
+    struct msg m = { msg_info(INIT_OP_CHILDREN, 0, 0), { (uint64_t)(int64_t)of } };
+
+    (void)node;
+    status_t err = msg_call(start_handle("init"), &m);
+    *out_served = err ? 0 : (unsigned)m.w[0];
+    return err;
 }
 
 status_t pci_read(struct node node, unsigned offset, unsigned len, uint32_t *out)

@@ -100,6 +100,8 @@ status_t tree_translate(const void *fdt, int bus, uint64_t address, uint64_t len
 
 /* Whether the node is a PCI bus: host bridge, or PCI-PCI bridge. */
 bool tree_is_pci(const void *fdt, int node);
+/* The PCI host bridge that a node is below of. E_NOTFOUND: none; E_LIMIT: it is too deep. */
+status_t tree_pci_host(const void *fdt, int node, int *out) WARN_UNUSED;
 /* Which entry of tree_reg is the function's base address register `bar` (0..5). E_NOTFOUND: it has none, or no address. */
 status_t tree_pci_bar(const void *fdt, int node, unsigned bar, unsigned *out) WARN_UNUSED;
 /* The n-th entry of a bus's `ranges`: a window of the CPU's addresses behind which its children are. */

@@ -222,6 +222,20 @@ bool tree_is_pci(const void *fdt, int node)
     return bus_of(fdt, node, &bus) == E_OK && bus.is_pci && bus.address_cells == 3;
 }
 
+status_t tree_pci_host(const void *fdt, int node, int *out)
+{
+    struct tree_chain chain;
+    status_t err = tree_chain_of(fdt, node, &chain);
+
+    for (unsigned i = 0; !err && i + 1 < chain.count; i++) {
+        if (tree_is_pci(fdt, chain.node[i])) {
+            *out = chain.node[i];
+            return E_OK;
+        }
+    }
+    return err ? err : E_NOTFOUND;
+}
+
 status_t tree_aperture(const void *fdt, int node, unsigned index, struct tree_aperture *out)
 {
     struct tree_chain chain;

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { FAKE_WINDOWS = 6, FAKE_WINDOW_LEN = 0x100000, FAKE_TRACE_LEN = 1 << 17 };
+enum { FAKE_WINDOWS = 6, FAKE_WINDOW_LEN = 0x110000, FAKE_TRACE_LEN = 1 << 17 };
 
 enum fake_kind {
     FAKE_READ = 1, /* a = window, b = offset, c = value */

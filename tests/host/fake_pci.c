@@ -2,6 +2,8 @@
  * See fake_pci.h. Offsets of configuration space: PCI Express Base Specification 5.0, 7.5.1.
  */
 #include "fake_pci.h"
+#include <cambium/proto/init.h>
+#include <cambium/proto/irq.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -95,6 +97,36 @@ status_t pci_vectors(struct node node, unsigned wanted, unsigned *out_count, uns
         *out_mode = fake_pci.mode;
     }
     return E_OK;
+}
+
+status_t pci_attach(struct node node, unsigned vector, uint64_t bits)
+{
+    (void)node;
+    fake_trace_add(FAKE_PCI, IRQ_OP_ATTACH, vector, bits);
+    if (fake_pci.attach_error == E_OK) {
+        if (vector >= (fake_pci.mode == PCI_IRQ_INTX ? 1 : fake_pci.vectors)) {
+            fail_msg("vector %u is not one that it has", vector);
+        }
+        fake_pci.attached |= 1ull << vector;
+        fake_pci.bits[vector] = bits;
+    }
+    return fake_pci.attach_error;
+}
+
+status_t pci_ack(struct node node, unsigned vector)
+{
+    (void)node;
+    fake_trace_add(FAKE_PCI, IRQ_OP_ACK, vector, 0);
+    return E_OK;
+}
+
+status_t pci_children(struct node node, int of, unsigned *out_served)
+{
+    (void)node;
+    fake_trace_add(FAKE_PCI, INIT_OP_CHILDREN, (uint64_t)of, 0);
+    fake_pci.children_of = of;
+    *out_served = 0;
+    return fake_pci.children_error;
 }
 
 status_t pci_read(struct node node, unsigned offset, unsigned len, uint32_t *out)

@@ -12,11 +12,14 @@ struct fake_pci {
     uint64_t bar_len[FAKE_PCI_BARS]; /* 0: no such BAR, or it was not placed */
     uint8_t config[FAKE_PCI_CONFIG];
     unsigned vectors_max, mode;      /* what function, bridge and controller have: PCI_IRQ_* */
-    status_t bar_error, enable_error, vectors_error, read_error, reset_error;
+    status_t bar_error, enable_error, vectors_error, read_error, reset_error, attach_error, children_error;
     /* what the driver did */
     uint32_t enabled;                /* PCI_ENABLE_* */
     unsigned vectors;                /* that it has */
     unsigned bars_mapped;            /* a bit per BAR; a second mapping fails the test */
+    uint64_t attached;               /* a bit per vector: pci_attach */
+    uint64_t bits[PCI_VECTORS_MAX];  /* that it tells */
+    int children_of;                 /* pci_children; -1 */
 };
 extern struct fake_pci fake_pci;
 

@@ -94,6 +94,12 @@ static void a_bar_is_found_by_its_register(void **state)
     assert_true(tree_is_pci(fdt, tree_node(fdt, "/pcie")));
     assert_true(tree_is_pci(fdt, tree_node(fdt, "/pcie/bridge@0,0")));
     assert_false(tree_is_pci(fdt, function));
+    int host = -1;
+    assert_int_equal(tree_pci_host(fdt, function, &host), E_OK);
+    assert_int_equal(host, tree_node(fdt, "/pcie"));
+    assert_int_equal(tree_pci_host(fdt, tree_node(fdt, "/pcie/bridge@0,0"), &host), E_OK);
+    assert_int_equal(host, tree_node(fdt, "/pcie"));
+    assert_int_equal(tree_pci_host(fdt, tree_node(fdt, "/pcie"), &host), E_NOTFOUND);
     assert_false(tree_is_pci(fdt, tree_node(fdt, "/chips")));
     free(fdt);
 }

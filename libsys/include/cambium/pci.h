@@ -29,6 +29,14 @@ status_t pci_enable(struct node node, uint32_t what) WARN_UNUSED;
 /* Up to `wanted` interrupt vectors; node_irq(node, n) attaches the n-th. *out_mode (or NULL) is PCI_IRQ_*. A driver whose
  * interrupts share one vector must look at all causes. Errors: as PCI_OP_VECTORS. */
 status_t pci_vectors(struct node node, unsigned wanted, unsigned *out_count, unsigned *out_mode) WARN_UNUSED;
+/* For who hands its vectors on: the vector tells the own port these bits. Again, after COMMAND_REBIND of the bus's server. Errors: as
+ * IRQ_OP_ATTACH (proto/irq.h). */
+status_t pci_attach(struct node node, unsigned vector, uint64_t bits) WARN_UNUSED;
+/* A line (PCI_IRQ_INTX) that was attached so may fire again. Errors: as IRQ_OP_ACK. */
+status_t pci_ack(struct node node, unsigned vector);
+/* The own server speaks for a node of the firmware's tree, whose children get their servers now: *out_served are new. Errors: as
+ * INIT_OP_CHILDREN (proto/init.h). */
+status_t pci_children(struct node node, int of, unsigned *out_served) WARN_UNUSED;
 /* 1, 2 or 4 bytes of the own configuration space. Errors: as PCI_OP_READ. */
 status_t pci_read(struct node node, unsigned offset, unsigned len, uint32_t *out) WARN_UNUSED;
 /* Offset of the first capability `id` behind `after` (0: from the beginning). E_NOTFOUND; E_FORMAT: the list makes no sense. */
