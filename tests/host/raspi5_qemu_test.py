@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """tools/raspi5-qemu with a small source in QEMU's place: only what is pinned is built, once, under a name that follows from
-its content; what goes wrong is said and leaves nothing that looks finished. No place on the network is asked."""
+its content; what goes wrong is said and leaves nothing that looks finished. And which kernel judges that machine. No place on the
+network is asked."""
 import hashlib
 import io
+import lzma
 import os
+import re
 import sys
 import tarfile
 import threading
@@ -14,6 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
 import debian  # noqa: E402
 import raspi5_qemu  # noqa: E402
+import referee  # noqa: E402
 import test as tools_test  # noqa: E402
 
 CONFIGURE = """#!/bin/sh
@@ -184,3 +188,86 @@ def test_without_it_its_tests_are_skipped_with_a_reason(world):
     log = f"1..1\nok 1 - the prompt comes # SKIP {raspi5_qemu.MISSING}\n"
     assert tools_test.counts({"name": "system raspi5b", "result": "SKIP", "stdout": log}) == (
         0, [], [f"system raspi5b: the prompt comes: {raspi5_qemu.MISSING}"])
+
+
+# ---- the kernel that judges the machine ----
+
+def module(*needs):
+    """A kernel module, compressed, that says it needs others."""
+    return lzma.compress(b"\0name=x\0depends=" + ",".join(needs).encode() + b"\0vermagic=7\0")
+
+
+def archived(monkeypatch, wanted, modules):
+    monkeypatch.setattr(referee, "MODULES", wanted)
+    return referee.archive(modules)
+
+
+def test_modules_are_archived_behind_what_they_need_and_no_others(monkeypatch):
+    data = archived(monkeypatch, ["sdhci_brcmstb", "fixed"], {
+        "sdhci-brcmstb.ko.xz": module("sdhci", "cqhci"), "sdhci.ko.xz": module("mmc-lib"), "cqhci.ko.xz": module("mmc-lib"),
+        "mmc-lib.ko.xz": module(), "fixed.ko.xz": module(), "other.ko.xz": module(), "linux-modules.version": b"7"})
+    script = re.search(rb"(/bin/busybox insmod .*\n)+", data)[0].decode().splitlines()
+    assert script == [f"/bin/busybox insmod /modules/{name}.ko" for name in
+                      ("mmc_lib", "sdhci", "cqhci", "sdhci_brcmstb", "fixed")]
+    assert [name.decode() for name in re.findall(rb"modules/(\w+)\.ko\0", data)] == [line.split("/")[-1][:-3] for line in script]
+    assert b"depends=mmc-lib\0" in data  # unpacked
+
+
+def test_a_module_that_debian_lacks_is_named(monkeypatch):
+    with pytest.raises(debian.Failed, match="no module gone"):
+        archived(monkeypatch, ["here"], {"here.ko.xz": module("gone")})
+
+
+class Lists:
+    """apt's lists, with these packages."""
+
+    def __init__(self, *names):
+        self.names = names
+
+    def lists(self):
+        pass
+
+    def run(self, *_):
+        return "".join(name + "\n" for name in self.names)
+
+
+def test_the_newest_kernel_is_taken_whichever_suite_has_it():
+    assert referee.newest(Lists("linux-binary-7.2.9+deb14-arm64", "linux-binary-7.3~rc7-arm64", "linux-binary-7.2.13+deb14-arm64",
+                                "linux-binary-9.9-rt-arm64", "linux-binary-9.9-cloud-arm64",
+                                "linux-binary-unsigned-9.9-arm64")) == "7.3~rc7"
+    with pytest.raises(debian.Failed, match="no package linux-binary"):
+        referee.newest(Lists("linux-binary-unsigned-9.9-arm64"))
+
+
+@pytest.fixture
+def referee_cache(tmp_path, monkeypatch):
+    """A cache with the files of the pinned kernel, or at least of those lengths."""
+    monkeypatch.setattr(referee.trees, "OWN", str(tmp_path))
+    for folder in "referee", "referee-latest":
+        os.mkdir(tmp_path / folder)
+        for name in referee.FILES:
+            (tmp_path / folder / name).write_bytes(name.encode())
+    monkeypatch.setattr(referee, "FILES", {name: wanted and hashlib.sha256(name.encode()).hexdigest()
+                                           for name, wanted in referee.FILES.items()})
+    monkeypatch.delenv("CAMBIUM_REFEREE", raising=False)
+    return tmp_path
+
+
+def test_the_pinned_kernel_is_found_only_if_it_is_the_pinned_one(referee_cache):
+    assert set(referee.find()) == set(referee.FILES) and referee.version() == referee.PINNED
+    (referee_cache / "referee" / "modules.cpio").write_bytes(b"another")
+    assert referee.find() is None
+    with pytest.raises(debian.Failed, match=f"Linux {re.escape(referee.PINNED)} is not in .*--no-install forbids"):
+        referee.fetch(may_fetch=False)
+
+
+def test_the_latest_kernel_is_not_pinned_and_lies_apart(referee_cache, monkeypatch):
+    monkeypatch.setenv("CAMBIUM_REFEREE", "latest")
+    assert referee.find() is None and referee.version() is None  # nobody knows which it is
+    with pytest.raises(debian.Failed, match=r"Linux \(the newest\) is not in .*referee-latest"):
+        referee.fetch(may_fetch=False)
+    (referee_cache / "referee-latest" / "version").write_text("7.3\n")
+    (referee_cache / "referee-latest" / "vmlinuz").write_bytes(b"whatever came")
+    assert referee.version() == "7.3"
+    assert referee.find()["vmlinuz"] == str(referee_cache / "referee-latest" / "vmlinuz")
+    referee.fetch(may_fetch=False)  # what is there is taken

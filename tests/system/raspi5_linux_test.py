@@ -52,7 +52,7 @@ def test_linux_finds_the_board_with_its(linux, tree, is_own, stepping, uart):
     path = referee.find() and referee.find()[tree + ".dtb"] if is_own else tree_of(tree)
     machine = linux(path, stepping)
     boot = machine.text
-    assert f"Linux version {referee.VERSION}" in boot
+    assert f"Linux version {referee.version()}" in boot
     assert f"Machine model: Raspberry Pi 5 Model B Rev 1.{int(stepping == 'd0')}" in boot
     assert "All CPU(s) started at EL2" in boot and "PSCIv1.1 detected in firmware" in boot
     assert "Brought up 1 node, 4 CPUs" in boot

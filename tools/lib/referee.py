@@ -1,62 +1,146 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The Linux that judges the machine raspi5b: Debian's kernel of one named version, its trees and a static busybox, out of
-Debian's packages for arm64, and an initial RAM disk made of them. Used by tools/test and tests/system."""
+"""The Linux that judges the machine raspi5b: Debian's kernel of one named version, its trees, those of its modules that drive
+what the machine has, and a static busybox, out of Debian's packages for arm64; and an initial RAM disk made of them. Used by
+tools/test and tests/system. With CAMBIUM_REFEREE=latest in the environment (tools/test --referee-latest) it is the newest
+kernel that Debian has, whichever that is."""
+import functools
 import gzip
 import hashlib
+import lzma
 import os
 import re
+import subprocess
 
 import build
 import debian
 import firmware
 import trees
 
-CACHE = os.path.join(trees.OWN, "referee")
-SUITE = "forky"
-VERSION = "7.2.12+deb14"
-# The packages, which of their files are taken, and those files' SHA-256 where the model's judgement hangs on them.
-PACKAGES = {f"linux-binary-{VERSION}-arm64": r".*/vmlinuz[^/]*",
-            f"linux-base-{VERSION}-arm64": r".*/broadcom/bcm2712-(d-)?rpi-5-b\.dtb",
-            "busybox-static": r".*/bin/busybox"}
+PINNED = "7.2.12+deb14"
+SUITE, SUITES_LATEST = "forky", ["sid", "experimental"]
+# Modules for the parts of the board, with all that they need. What is not here is built into the kernel, or not used.
+MODULES = ["bcm2835_wdt", "clk_rp1", "fixed", "gpio_brcmstb", "gpio_regulator", "iproc_rng200", "irq_bcm2712_mip", "macb",
+           "pinctrl_brcmstb_bcm2712", "pinctrl_rp1", "rp1_pci", "sdhci_brcmstb"]
+# The files, and the SHA-256 of those on which the model's judgement hangs.
 FILES = {
     "vmlinuz": "f548ea83c575043a80986eeba9ae32a53b27b896b2d90075d4217377f4d2cd3b",
     "bcm2712-rpi-5-b.dtb": "8aec5f3681e9c0745e3b4cd90fd77a2542ca49d90149bacee5c484fed0869d3f",
     "bcm2712-d-rpi-5-b.dtb": "4ff6c1aa8a515c5229385e919138bce77f0610ab71187d5f1da0d900c0b7119b",
+    "modules.cpio": "73571a35e81044681fcaf96b5a3659ca4adbd828429b3fd5a50b3bba85fce8dc",
     "busybox": None}
+MISSING = ("Debian's kernel, which judges the model, is not here: tools/raspi5-qemu --referee fetches it "
+           "(with CAMBIUM_REFEREE=latest: tools/test --referee-latest)")
+
+
+def is_latest():
+    return os.environ.get("CAMBIUM_REFEREE") == "latest"
+
+
+def cache():
+    return os.path.join(trees.OWN, "referee-latest" if is_latest() else "referee")
+
+
+def version():
+    """Of the kernel that judges. None: the newest shall, and none was fetched."""
+    if not is_latest():
+        return PINNED
+    try:
+        with open(os.path.join(cache(), "version"), encoding="utf-8") as f:
+            return f.read().strip()
+    except OSError:
+        return None
+
+
+@functools.cache
+def digest(path, _stamp):
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+def good(name):
+    """The path of a file in the cache, if it is the one that is wanted; else None."""
+    path = os.path.join(cache(), name)
+    try:
+        stamp = os.stat(path)
+        wanted = None if is_latest() else FILES[name]
+        return path if wanted in (None, digest(path, (stamp.st_mtime_ns, stamp.st_size))) else None
+    except OSError:
+        return None
 
 
 def find():
-    """{name: path} of the kernel (vmlinuz), the trees and busybox; None if they were not fetched, or are not those."""
-    paths = {}
-    for name, wanted in FILES.items():
-        path = os.path.join(CACHE, name)
-        try:
-            with open(path, "rb") as f:
-                if wanted not in (None, hashlib.sha256(f.read()).hexdigest()):
-                    return None
-        except OSError:
-            return None
-        paths[name] = path
-    return paths
+    """{name: path} of the kernel (vmlinuz), the trees, modules and busybox; None if they were not fetched, or are not those."""
+    paths = {name: good(name) for name in FILES}
+    return paths if all(paths.values()) and version() else None
 
 
-MISSING = f"Debian's kernel {VERSION}, which judges the model, is not here: tools/raspi5-qemu --referee fetches it"
+def newest(apt):
+    """The version of the newest kernel in apt's lists."""
+    apt.lists()
+    names = apt.run("apt-cache", "pkgnames", "linux-binary-").split()
+    found = [m[1] for m in (re.fullmatch(r"linux-binary-(\d[^-]*)-arm64", name) for name in names) if m]
+    if not found:
+        raise debian.Failed("Debian has no package linux-binary-VERSION-arm64")
+    return functools.reduce(lambda a, b: a if subprocess.run(["dpkg", "--compare-versions", a, "gt", b]).returncode == 0 else b,
+                            found)
+
+
+def store_kernel(folder, name, data):
+    firmware.store(folder, re.sub(r"^vmlinuz.*", "vmlinuz", name), data)
 
 
 def fetch(may_fetch=True, say=build.say):
-    """Brings them. debian.Failed: why not."""
-    if find():
+    """Brings them; the newest kernel only if it is another than what is here. debian.Failed: why not."""
+    if find() and not (is_latest() and may_fetch):
         return
     if not may_fetch:
-        raise debian.Failed(f"Linux {VERSION} is not in {CACHE}, and --no-install forbids to fetch it")
-
-    def store(folder, name, data):
-        firmware.store(folder, re.sub(r"^vmlinuz.*", "vmlinuz", name), data)
-    with debian.Apt(say, [("deb", SUITE)]) as apt:
-        for package, pattern in PACKAGES.items():
-            apt.fetch(package, pattern, store, CACHE)
+        raise debian.Failed(f"Linux {version() or '(the newest)'} is not in {cache()}, and --no-install forbids to fetch it")
+    with debian.Apt(say, [("deb", suite) for suite in (SUITES_LATEST if is_latest() else [SUITE])]) as apt:
+        wanted = newest(apt) if is_latest() else PINNED
+        keep = version() == wanted
+        modules = {}
+        for package, pattern, store, files in (
+                (f"linux-binary-{wanted}-arm64", r".*/vmlinuz[^/]*", store_kernel, ["vmlinuz"]),
+                (f"linux-base-{wanted}-arm64", r".*/broadcom/bcm2712-(d-)?rpi-5-b\.dtb", firmware.store,
+                 ["bcm2712-rpi-5-b.dtb", "bcm2712-d-rpi-5-b.dtb"]),
+                (f"linux-modules-{wanted}-arm64", r".*\.ko\.xz", lambda _, name, data: modules.update({name: data}),
+                 ["modules.cpio"]),
+                ("busybox-static", r".*/bin/busybox", firmware.store, ["busybox"])):
+            if not keep or not all(good(name) for name in files):
+                apt.fetch(package, pattern, store, cache())
+        if modules:
+            firmware.store(cache(), "modules.cpio", archive(modules))
+        firmware.store(cache(), "version", wanted.encode())
     if not find():
-        raise debian.Failed(f"what Debian has as {', '.join(PACKAGES)} is not what is pinned in tools/lib/referee.py")
+        raise debian.Failed(f"what Debian has as Linux {wanted} is not what is pinned in tools/lib/referee.py")
+
+
+def needs(module):
+    """The names of the modules that this one, an object file, says it depends on."""
+    text = re.search(rb"\0depends=([^\0]*)\0", module)
+    return text[1].decode().replace("-", "_").split(",") if text and text[1] else []
+
+
+def archive(modules):
+    """Of {file name: contents, compressed}: an archive of MODULES and what they need, and of a script that loads them in order."""
+    packed = {re.sub(r"\.ko\.xz$", "", name).replace("-", "_"): data for name, data in modules.items()
+              if name.endswith(".ko.xz")}
+    unpacked = {}
+
+    def add(name):
+        if name not in packed:
+            raise debian.Failed(f"Debian's kernel has no module {name}")
+        data = lzma.decompress(packed.pop(name))
+        for other in needs(data):
+            if other not in unpacked:
+                add(other)
+        unpacked[name] = data
+    for name in MODULES:
+        if name not in unpacked:
+            add(name)
+    script = "".join(f"/bin/busybox insmod /modules/{name}.ko\n" for name in unpacked)
+    return (entry("modules", 0o40755) + entry("modules/load", 0o100644, script.encode()) +
+            b"".join(entry(f"modules/{name}.ko", 0o100644, data) for name, data in unpacked.items()))
 
 
 def entry(name, mode, data=b"", device=(0, 0)):
@@ -68,14 +152,17 @@ def entry(name, mode, data=b"", device=(0, 0)):
 
 
 def initramfs(folder, commands):
-    """The path of a RAM disk, written into `folder`, whose init is busybox's shell with these lines."""
+    """The path of a RAM disk, written into `folder`, whose init is busybox's shell with these lines. `sh /modules/load` among
+    them loads MODULES."""
     with open(find()["busybox"], "rb") as f:
         busybox = f.read()
+    with open(find()["modules.cpio"], "rb") as f:
+        modules = f.read()
     init = "#!/bin/busybox sh\n" + "".join(line + "\n" for line in commands)
-    archive = (entry("bin", 0o40755) + entry("dev", 0o40755) + entry("proc", 0o40755) + entry("sys", 0o40755) +
-               entry("dev/console", 0o20600, device=(5, 1)) + entry("bin/busybox", 0o100755, busybox) +
-               entry("init", 0o100755, init.encode()) + entry("TRAILER!!!", 0))
+    whole = (entry("bin", 0o40755) + entry("dev", 0o40755) + entry("proc", 0o40755) + entry("sys", 0o40755) +
+             entry("dev/console", 0o20600, device=(5, 1)) + entry("bin/busybox", 0o100755, busybox) + modules +
+             entry("init", 0o100755, init.encode()) + entry("TRAILER!!!", 0))
     path = os.path.join(str(folder), "initramfs.gz")
     with open(path, "wb") as f:
-        f.write(gzip.compress(archive, 1, mtime=0))
+        f.write(gzip.compress(whole, 1, mtime=0))
     return path

@@ -45,6 +45,8 @@ def options():
     parser.add_argument("--compiler", choices=["gcc", "clang"], default="gcc",
                         help="clang: the suites target and system with everything built by Clang and lld")
     parser.add_argument("--no-install", action="store_true", help="never install packages; stop if one is missing")
+    parser.add_argument("--referee-latest", action="store_true", help="the machine raspi5b is judged by the newest kernel that "
+                        "Debian has, unstable or experimental, not by the pinned one; prints which that is (120 MB to fetch)")
     parser.add_argument("-v", "--verbose", action="store_true", help="show what the tests print")
     return parser.parse_args()
 
@@ -126,6 +128,8 @@ def summary(log, names=()):
 
 def main():
     args = options()
+    if args.referee_latest:
+        os.environ["CAMBIUM_REFEREE"] = "latest"
     clang = args.compiler == "clang"
     folder = CLANG if clang else build.BUILD
     build.everything(install=not args.no_install, build=folder, cross="aarch64-clang.ini" if clang else "aarch64.ini",
@@ -139,6 +143,7 @@ def main():
         try:
             raspi5_qemu.make(not args.no_install)
             referee.fetch(not args.no_install)
+            build.say(f"The machine raspi5b is judged by Debian's Linux {referee.version()}.")
         except (raspi5_qemu.Failed, debian.Failed) as what:
             build.say(f"tools/test: tests of the machine raspi5b are skipped: {what}")
     if args.k:
