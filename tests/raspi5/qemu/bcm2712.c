@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * BCM2712, the SoC of the Raspberry Pi 5: cores, interrupt controller,
- * UART10, mailbox, PM
+ * UART10, mailbox, PM, RNG, SD host
  *
  * What each block is modelled after, and what is left out, is in the README
  * beside this file's folder.  An access to an address that is not listed
@@ -18,8 +18,10 @@
 #include "hw/misc/unimp.h"
 #include "hw/qdev-properties.h"
 #include "system/system.h"
+#include "target/arm/cpregs.h"
 #include "target/arm/cpu-qom.h"
 #include "target/arm/gtimer.h"
+#include "target/arm/internals.h"
 
 #define TIMER_HZ        54000000
 
@@ -42,6 +44,10 @@ enum {
 #define MBOX_BASE       0x107c013880ULL
 #define UART10_BASE     0x107d001000ULL
 #define PM_BASE         0x107d200000ULL
+#define RNG_BASE        0x107d208000ULL
+#define GIO_AON_BASE    0x107d517c00ULL
+#define SDIO1_BASE      0x1000fff000ULL
+#define SDIO1_CFG_BASE  0x1000fff400ULL
 #define STEPPING_BASE   0x1001504004ULL
 
 enum {
@@ -50,6 +56,7 @@ enum {
     SPI_SYSTMR = 64,        /* one per channel */
     SPI_UART10_D0 = 120,
     SPI_UART10_C1 = 121,
+    SPI_SDIO1 = 273,
 };
 
 /* The SoC stepping word; only its low byte is known. */
@@ -84,7 +91,6 @@ static const struct {
     { "codec", 0x1000800000, 0x10000 },
     { "codec-intc", 0x1000840000, 0x1000 },
     { "pisp-be", 0x1000880000, 0x4000 },
-    { "sdio1", 0x1000fff000, 0x600 },
     { "sdio2", 0x1001100000, 0x600 },
     { "bcm-reset", 0x1001504318, 0x30 },
     { "v3d", 0x1002000000, 0x4000 },
@@ -109,7 +115,6 @@ static const struct {
     { "spi10", 0x107d004000, 0x200 },
     { "bsc", 0x107d005600, 0x20 },
     { "pm-rest", 0x107d200000, 0x604 },
-    { "rng200", 0x107d208000, 0x28 },
     { "cpu-l2-intc", 0x107d503000, 0x18 },
     { "pinctrl", 0x107d504100, 0x30 },
     { "bsc0", 0x107d508200, 0x58 },
@@ -124,7 +129,6 @@ static const struct {
     { "hdmi1-aon", 0x107d511000, 0x100 },
     { "aon-wkup-intc", 0x107d517000, 0x10 },
     { "aon-intc", 0x107d517ac0, 0x10 },
-    { "gio-aon", 0x107d517c00, 0x40 },
     { "avs-monitor", 0x107d542000, 0xf00 },
 };
 
@@ -158,6 +162,42 @@ static const MemoryRegionOps stepping_ops = {
     .valid.max_access_size = 4,
 };
 
+/*
+ * MPIDR's MT bit is set: affinity level 0 would be a thread of a core.
+ * QEMU's PSCI compares its targets with what is set as affinity, without it;
+ * so it is added where the registers are read.
+ */
+#define MPIDR_RES1  (1u << 31)
+#define MPIDR_MT    (1u << 24)
+
+static uint64_t mpidr_value(CPUARMState *env)
+{
+    return arm_cpu_mp_affinity(env_archcpu(env)) | MPIDR_RES1 | MPIDR_MT;
+}
+
+static uint64_t mpidr_read(CPUARMState *env, const ARMCPRegInfo *ri)
+{
+    return arm_current_el(env) == 1 && arm_is_el2_enabled(env) ?
+           env->cp15.vmpidr_el2 : mpidr_value(env);
+}
+
+static void set_mpidr(ARMCPU *cpu)
+{
+    const ARMCPRegInfo regs[] = {
+        { .name = "MPIDR_EL1", .state = ARM_CP_STATE_AA64,
+          .opc0 = 3, .opc1 = 0, .crn = 0, .crm = 0, .opc2 = 5,
+          .access = PL1_R, .readfn = mpidr_read,
+          .type = ARM_CP_NO_RAW | ARM_CP_OVERRIDE },
+        { .name = "VMPIDR_EL2", .state = ARM_CP_STATE_AA64,
+          .opc0 = 3, .opc1 = 4, .crn = 0, .crm = 0, .opc2 = 5,
+          .access = PL2_RW, .resetvalue = mpidr_value(&cpu->env),
+          .fieldoffset = offsetof(CPUARMState, cp15.vmpidr_el2),
+          .type = ARM_CP_OVERRIDE },
+    };
+
+    define_arm_cp_regs(cpu, regs);
+}
+
 static bool realize_cpus(BCM2712State *s, Error **errp)
 {
     for (int n = 0; n < BCM2712_CPUS; n++) {
@@ -170,6 +210,7 @@ static bool realize_cpus(BCM2712State *s, Error **errp)
         if (!qdev_realize(DEVICE(cpu), NULL, errp)) {
             return false;
         }
+        set_mpidr(&s->cpu[n]);
     }
     return true;
 }
@@ -307,10 +348,27 @@ static void bcm2712_realize(DeviceState *dev, Error **errp)
         return;
     }
 
-    if (!sysbus_realize(SYS_BUS_DEVICE(&s->powermgt), errp)) {
+    if (!sysbus_realize(SYS_BUS_DEVICE(&s->pm), errp)) {
         return;
     }
-    sysbus_mmio_map(SYS_BUS_DEVICE(&s->powermgt), 0, PM_BASE);
+    sysbus_mmio_map(SYS_BUS_DEVICE(&s->pm), 0, PM_BASE);
+
+    if (!sysbus_realize(SYS_BUS_DEVICE(&s->rng), errp)) {
+        return;
+    }
+    sysbus_mmio_map(SYS_BUS_DEVICE(&s->rng), 0, RNG_BASE);
+
+    if (!sysbus_realize(SYS_BUS_DEVICE(&s->gio_aon), errp)) {
+        return;
+    }
+    sysbus_mmio_map(SYS_BUS_DEVICE(&s->gio_aon), 0, GIO_AON_BASE);
+
+    if (!sysbus_realize(SYS_BUS_DEVICE(&s->sdio1), errp)) {
+        return;
+    }
+    sysbus_mmio_map(SYS_BUS_DEVICE(&s->sdio1), 0, SDIO1_BASE);
+    sysbus_mmio_map(SYS_BUS_DEVICE(&s->sdio1), 1, SDIO1_CFG_BASE);
+    sysbus_connect_irq(SYS_BUS_DEVICE(&s->sdio1), 0, spi(s, SPI_SDIO1));
 
     memory_region_init_io(&s->stepping, OBJECT(s), &stepping_ops, s,
                           "bcm2712-stepping", 4);
@@ -339,7 +397,10 @@ static void bcm2712_init(Object *obj)
     object_initialize_child(obj, "otp", &s->otp, TYPE_BCM2835_OTP);
     object_initialize_child(obj, "property", &s->property,
                             TYPE_BCM2835_PROPERTY);
-    object_initialize_child(obj, "pm", &s->powermgt, TYPE_BCM2835_POWERMGT);
+    object_initialize_child(obj, "pm", &s->pm, TYPE_BCM2712_PM);
+    object_initialize_child(obj, "rng", &s->rng, TYPE_IPROC_RNG200);
+    object_initialize_child(obj, "gio-aon", &s->gio_aon, TYPE_BRCMSTB_GIO);
+    object_initialize_child(obj, "sdio1", &s->sdio1, TYPE_BCM2712_SDHCI);
 }
 
 static const Property bcm2712_props[] = {

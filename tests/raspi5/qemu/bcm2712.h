@@ -6,15 +6,18 @@
 #ifndef HW_ARM_BCM2712_H
 #define HW_ARM_BCM2712_H
 
+#include "bcm2712_pm.h"
+#include "bcm2712_sdhci.h"
+#include "brcmstb_gio.h"
 #include "hw/char/pl011.h"
 #include "hw/display/bcm2835_fb.h"
 #include "hw/intc/arm_gic.h"
 #include "hw/misc/bcm2835_mbox.h"
-#include "hw/misc/bcm2835_powermgt.h"
 #include "hw/misc/bcm2835_property.h"
 #include "hw/nvram/bcm2835_otp.h"
 #include "hw/sysbus.h"
 #include "hw/timer/bcm2835_systmr.h"
+#include "iproc_rng200.h"
 #include "target/arm/cpu.h"
 
 #define TYPE_BCM2712 "bcm2712"
@@ -28,6 +31,14 @@ OBJECT_DECLARE_SIMPLE_TYPE(BCM2712State, BCM2712)
  */
 #define BCM2712_VC_BASE 0x3fc00000
 #define BCM2712_VC_SIZE 0x00400000
+
+/* Pins of the always-on GIO */
+enum {
+    BCM2712_AON_RP1_RUN = 2,
+    BCM2712_AON_SD_1V8 = 3,
+    BCM2712_AON_SD_POWER = 4,
+    BCM2712_AON_SD_ABSENT = 5, /* input */
+};
 
 struct BCM2712State {
     SysBusDevice parent_obj;
@@ -44,7 +55,10 @@ struct BCM2712State {
     BCM2835FBState fb;
     BCM2835OTPState otp;
     BCM2835PropertyState property;
-    BCM2835PowerMgtState powermgt;
+    BCM2712PMState pm;
+    RNG200State rng;
+    BrcmstbGIOState gio_aon;
+    BCM2712SDHCIState sdio1; /* the card's */
     MemoryRegion stepping;  /* the word that tells C1 from D0 */
 };
 

@@ -19,8 +19,13 @@
 #include "exec/address-spaces.h"
 #include "hw/arm/boot.h"
 #include "hw/boards.h"
+#include "hw/irq.h"
 #include "hw/loader.h"
 #include "hw/qdev-properties.h"
+#include "hw/qdev-properties-system.h"
+#include "hw/sd/sd.h"
+#include "system/block-backend.h"
+#include "system/blockdev.h"
 #include "system/device_tree.h"
 #include "system/reset.h"
 
@@ -214,6 +219,30 @@ static void leave_uart_enabled(void *opaque)
     uart->read_trigger = 1;
 }
 
+/* RP1 runs, and the card, from which the system came, has power: 3.3 V. */
+static void leave_pins_set(void *opaque)
+{
+    uint32_t high = 1 << BCM2712_AON_RP1_RUN | 1 << BCM2712_AON_SD_POWER;
+
+    brcmstb_gio_set_outputs(opaque, 0, high | 1 << BCM2712_AON_SD_1V8, high);
+}
+
+static void plug_card(Raspi5bState *s)
+{
+    BusState *bus = qdev_get_child_bus(DEVICE(&s->soc.sdio1.host), "sd-bus");
+    DriveInfo *drive = drive_get(IF_SD, 0, 0);
+
+    if (drive) {
+        DeviceState *card = qdev_new(TYPE_SD_CARD);
+
+        qdev_prop_set_drive_err(card, "drive", blk_by_legacy_dinfo(drive),
+                                &error_fatal);
+        qdev_realize_and_unref(card, bus, &error_fatal);
+    }
+    qemu_set_irq(qdev_get_gpio_in(DEVICE(&s->soc.gio_aon),
+                                  BCM2712_AON_SD_ABSENT), !drive);
+}
+
 static void raspi5b_init(MachineState *ms)
 {
     Raspi5bState *s = RASPI5B_MACHINE(ms);
@@ -228,6 +257,8 @@ static void raspi5b_init(MachineState *ms)
     qdev_prop_set_uint32(DEVICE(&s->soc), "board-rev", board_revision(s));
     qdev_prop_set_bit(DEVICE(&s->soc), "d0", s->d0);
     sysbus_realize(SYS_BUS_DEVICE(&s->soc), &error_fatal);
+
+    plug_card(s);
 
     if (ms->kernel_filename && !ms->dtb) {
         die("raspi5b: the firmware starts nothing without a device tree: "
@@ -245,6 +276,7 @@ static void raspi5b_init(MachineState *ms)
     if (ms->kernel_filename) {
         load_tree(s);
         qemu_register_reset(leave_uart_enabled, &s->soc.uart10);
+        qemu_register_reset(leave_pins_set, &s->soc.gio_aon);
     }
 }
 
@@ -276,6 +308,7 @@ static void raspi5b_class_init(ObjectClass *oc, void *data)
     mc->default_cpu_type = ARM_CPU_TYPE_NAME("cortex-a76");
     mc->default_ram_size = 4 * GiB;
     mc->default_ram_id = "ram";
+    mc->block_default_type = IF_SD;
     mc->no_parallel = 1;
     mc->no_floppy = 1;
     mc->no_cdrom = 1;
