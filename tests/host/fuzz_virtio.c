@@ -101,7 +101,7 @@ static bool step(uint8_t op, const uint8_t *a)
         return event((struct event){ .kind = EV_CLOSED, .badge = a[0] % 20u });
     case 2:
         fake.now_ns += a[0] * 10000000ull;
-        return event((struct event){ .kind = EV_NOTIFY, .bits = BIT_TIME });
+        return event((struct event){ .kind = EV_NOTIFY, .bits = fake.timer_bits });
     case 3:
         return event((struct event){ .kind = EV_IRQ });
     case 4:
@@ -158,7 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         goes_on = step(data[at], &data[at + 1]);
         MUST(goes_on ||
              (!is_honest && fake_virtio.status == 0)); /* only a liar is given up, and reset */
-        MUST(r.waiting_count <= WAITING_MAX);
+        MUST(r.server.waiting_count <= ENTROPY_WAITING);
         MUST(r.queue.free_count + r.is_out == r.queue.size || !goes_on);
     }
     return 0;

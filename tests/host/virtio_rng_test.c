@@ -202,15 +202,16 @@ static void more_than_can_wait_are_told_to_ask_again(void **state)
 {
     (void)state;
     assert_int_equal(begun(), E_OK);
-    for (uint32_t c = 0; c < WAITING_MAX; c++) {
+    for (uint32_t c = 0; c < ENTROPY_WAITING; c++) {
         assert_true(ask(CLIENT + c, ENTROPY_READ_LEN) >= 0);
     }
-    assert_int_equal(ask(CLIENT + WAITING_MAX, 1), -1);
+    assert_int_equal(ask(CLIENT + ENTROPY_WAITING, 1), -1);
     assert_int_equal(fake.reply_status, E_BUSY);
     assert_int_equal(device_fills(1000), E_OK); /* the first alone was asked for */
     assert_int_equal(device_fills(1000), E_OK); /* then all others at once */
-    assert_int_equal(r.waiting_count, 0);
-    check_bytes(WAITING_MAX - 1, ENTROPY_READ_LEN, (WAITING_MAX - 1) * ENTROPY_READ_LEN % 255 + 1);
+    assert_int_equal(r.server.waiting_count, 0);
+    check_bytes(ENTROPY_WAITING - 1, ENTROPY_READ_LEN,
+                (ENTROPY_WAITING - 1) * ENTROPY_READ_LEN % 255 + 1);
 }
 
 static void a_silent_device_is_a_timeout_and_said_once(void **state)
@@ -223,13 +224,13 @@ static void a_silent_device_is_a_timeout_and_said_once(void **state)
     int second = ask(OTHER, 8);
     assert_int_equal(fake.timer_ns, 5000 + SECOND); /* the first one's */
     fake.now_ns += SECOND / 2;
-    assert_int_equal(event(EV_NOTIFY, 0, BIT_TIME), E_OK);
+    assert_int_equal(event(EV_NOTIFY, 0, fake.timer_bits), E_OK);
     assert_int_equal(fake.answers[first].status, E_TIMEOUT);
     assert_int_equal(fake.answers[first].m.w[0], 0);
     assert_false(fake.answers[second].is_given);
     assert_int_equal(fake.timer_ns, 5000 + SECOND + SECOND / 2);
     fake.now_ns += SECOND;
-    assert_int_equal(event(EV_NOTIFY, 0, BIT_TIME), E_OK);
+    assert_int_equal(event(EV_NOTIFY, 0, fake.timer_bits), E_OK);
     assert_int_equal(fake.answers[second].status, E_TIMEOUT);
     assert_int_equal(fake.log_lines, 1);
     assert_int_equal(fake_virtio.notified, 1);
@@ -238,7 +239,7 @@ static void a_silent_device_is_a_timeout_and_said_once(void **state)
     assert_int_equal(fake_virtio.notified, 1);
     assert_int_equal(device_fills(8), E_OK);
     check_bytes(late, 8, 1);
-    assert_false(r.is_silent);
+    assert_false(r.server.is_silent);
 }
 
 static void a_client_that_dies_leaves_nothing_to_answer(void **state)

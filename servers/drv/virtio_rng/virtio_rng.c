@@ -10,38 +10,23 @@
  * once: there is no store, so no byte is given twice, nor one that was there before.
  */
 #include <cambium/driver.h>
-#include <cambium/proto/entropy.h>
-#include <cambium/start.h>
-#include <cambium/thread.h>
+#include <cambium/entropy_server.h>
 #include <cambium/virtio.h>
 #include <string.h>
 
 enum {
-    WAITING_MAX = 16,
-    BUFFER_LEN = WAITING_MAX * ENTROPY_READ_LEN,
+    BUFFER_LEN = ENTROPY_ALL_LEN,
     QUEUE_SIZE = 2, /* one buffer is out */
     BLOCK_LEN = 16  /* all zero by chance: once in 2^128 */
 };
-#define TIMEOUT_NS 1000000000ull
-#define BIT_TIME   (1ull << 16)
-
-struct request {
-    handle_t reply;
-    uint32_t client, len;
-    uint64_t deadline_ns;
-};
 
 struct rng {
+    struct entropy_server server;
     struct virtio virtio;
     struct virtqueue queue;
     struct dma buffer;         /* zero unless it is with the device */
     uint8_t bytes[BUFFER_LEN]; /* what came, while it is given away */
     bool is_out;               /* the device has it */
-    bool is_silent;            /* said in the log, until something comes */
-    handle_t port;
-    struct request waiting[WAITING_MAX]; /* in order, deadlines too */
-    unsigned waiting_count;
-    uint64_t answer_count, byte_count, fail_count, fill_count;
 };
 
 DEV_MATCH_TABLE struct dev_match rng_match[] = {
@@ -51,28 +36,6 @@ DEV_MATCH_TABLE struct dev_match rng_match[] = {
     DEV_MATCH("pci1af4,1005", "entropy", "parent", 0), /* transitional */
 };
 
-/* ---- those who wait ---- */
-
-static void waiting_remove(struct rng *r, unsigned index)
-{
-    r->waiting_count--;
-    memmove(&r->waiting[index], &r->waiting[index + 1],
-            (r->waiting_count - index) * sizeof(r->waiting[0]));
-}
-
-/* Answers the first. */
-static void rng_answer(struct rng *r, status_t status, const uint8_t *bytes, uint32_t len)
-{
-    struct msg m = { .w = { len } };
-
-    memcpy(&m.w[1], bytes, len);
-    r->answer_count += status == E_OK;
-    r->fail_count += status != E_OK;
-    r->byte_count += len;
-    event_answer(r->waiting[0].reply, status, &m);
-    waiting_remove(r, 0);
-}
-
 /* ---- the device ---- */
 
 /* Asks for what all want, if somebody waits and nothing is out. */
@@ -80,12 +43,10 @@ static status_t rng_ask(struct rng *r)
 {
     struct virtqueue_piece piece = { .bus = r->buffer.bus, .is_written = true };
 
-    if (r->is_out || r->waiting_count == 0) {
+    if (r->is_out || !entropy_server_waits(&r->server)) {
         return E_OK;
     }
-    for (unsigned i = 0; i < r->waiting_count; i++) {
-        piece.len += r->waiting[i].len;
-    }
+    piece.len = entropy_server_wanted(&r->server);
     status_t err = virtqueue_put(&r->queue, &piece, 1, r);
     if (!err) {
         r->is_out = true;
@@ -115,17 +76,13 @@ static status_t rng_fill(struct rng *r, uint32_t len)
     memcpy(r->bytes, r->buffer.at, len); /* once: it could still change there */
     memset(r->buffer.at, 0, BUFFER_LEN);
     r->is_out = false;
-    r->is_silent = false;
-    r->fill_count++;
+    r->server.fill_count++;
     if (len == 0 || has_unwritten(r->bytes, len)) {
         return virtio_fail(&r->virtio, "%u bytes said to be written, and not all are",
                            (unsigned)len);
     }
-    while (r->waiting_count != 0 && at < len) {
-        uint32_t wanted = r->waiting[0].len;
-        uint32_t count = wanted < len - at ? wanted : len - at;
-        rng_answer(r, E_OK, r->bytes + at, count);
-        at += count;
+    while (entropy_server_waits(&r->server) && at < len) {
+        at += entropy_server_give(&r->server, r->bytes + at, len - at);
     }
     memset(r->bytes, 0, sizeof(r->bytes));
     return E_OK;
@@ -145,104 +102,14 @@ static status_t rng_pump(struct rng *r, unsigned irq)
     return err == E_AGAIN ? E_OK : err;
 }
 
-/* Fails those whose time is over, and sets the timer for the next. */
-static status_t rng_expire(struct rng *r)
-{
-    uint64_t now = time_now_ns();
-
-    while (r->waiting_count != 0 && r->waiting[0].deadline_ns <= now) {
-        if (!r->is_silent) {
-            log_warn("the device gives no bytes; who asks gets E_TIMEOUT until it does");
-            r->is_silent = true;
-        }
-        rng_answer(r, E_TIMEOUT, r->bytes, 0);
-    }
-    return r->waiting_count == 0
-               ? E_OK
-               : sys_timer_set(r->port, time_deadline(r->waiting[0].deadline_ns - now), BIT_TIME);
-}
-
-/* ---- requests ---- */
-
-/* E_OK: it is kept. */
-static status_t rng_keep(struct rng *r, struct event *ev)
-{
-    struct request *last = &r->waiting[r->waiting_count];
-    uint64_t len = ev->msg.w[0];
-
-    if (len == 0 || len > ENTROPY_READ_LEN) {
-        return E_RANGE;
-    }
-    for (unsigned i = 0; i < r->waiting_count; i++) {
-        if (r->waiting[i].client == ev->badge) {
-            return E_BUSY;
-        }
-    }
-    if (r->waiting_count == WAITING_MAX) {
-        return E_BUSY;
-    }
-    if (r->waiting_count == 0) { /* else it is set for those before */
-        status_t err = sys_timer_set(r->port, time_deadline(TIMEOUT_NS), BIT_TIME);
-        if (err) {
-            return err;
-        }
-    }
-    *last = (struct request){ 0, ev->badge, (uint32_t)len, time_now_ns() + TIMEOUT_NS };
-    status_t err = event_keep(ev, &last->reply);
-    r->waiting_count += err == E_OK;
-    return err;
-}
-
-static void rng_forget(struct rng *r, uint32_t client)
-{
-    for (unsigned i = 0; i < r->waiting_count; i++) {
-        if (r->waiting[i].client == client) {
-            (void)sys_handle_close(r->waiting[i].reply); /* nobody is left to be answered */
-            waiting_remove(r, i);
-            return;
-        }
-    }
-}
-
-/* Serves a call; true: it is kept. */
-static bool rng_serve(struct rng *r, struct event *ev, status_t *out)
-{
-    struct msg *m = &ev->msg;
-
-    *out = info_handles(m->info) != 0 ? E_INVAL : E_OK; /* the frame closes what came */
-    if (*out) {
-        return false;
-    }
-    switch (info_op(m->info)) {
-    case ENTROPY_OP_READ:
-        *out = rng_keep(r, ev);
-        return *out == E_OK;
-    case ENTROPY_OP_STAT:
-        m->w[0] = r->answer_count, m->w[1] = r->byte_count;
-        m->w[2] = r->fail_count, m->w[3] = r->fill_count;
-        return false;
-    default:
-        *out = E_NOSYS;
-        return false;
-    }
-}
-
 /* An event, finished; an error is the device's. */
 static status_t rng_event(struct rng *r, struct event *ev)
 {
-    status_t answer = E_OK, err = E_OK;
-    bool is_kept = false;
+    status_t answer, err = E_OK;
+    bool is_kept = entropy_server_event(&r->server, ev, &answer);
 
-    if (ev->kind == EV_CALL) {
-        is_kept = rng_serve(r, ev, &answer);
-    } else if (ev->kind == EV_IRQ) {
+    if (ev->kind == EV_IRQ) {
         err = rng_pump(r, ev->irq);
-    } else if (ev->kind == EV_NOTIFY && (ev->bits & BIT_TIME) != 0) {
-        err = rng_expire(r);
-    } else if (ev->kind == EV_CLOSED) {
-        rng_forget(r, ev->badge);
-    } else if (ev->kind == EV_COMMAND) {
-        answer = E_NOSYS;
     }
     if (!is_kept) {
         event_done(ev, answer);
@@ -273,8 +140,7 @@ int main(void)
     err = err ? err : node_dma(node, 1, BUFFER_LEN, 0, 0, &r->buffer);
     err = err ? err : virtio_irq(&r->virtio, node);
     err = err ? err : rng_start(r);
-    r->port = start_handle("port");
-    event_accept(0);
+    entropy_server_open(&r->server, 0);
     while (!err) {
         struct event ev = event_wait();
         err = rng_event(r, &ev);
