@@ -6,13 +6,15 @@
  * RSTC asks for a full reset.  It counts from the moment it is written,
  * whatever RSTC says, and stands still at 0: who asks for a reset before the
  * time is set has it at once.  Partition 63 in RSTS tells the boot loader to
- * stop: that is power-off.
+ * stop: that is power-off.  `left-armed` is what some releases of the firmware
+ * did in the middle of 2025: they start the system with the watchdog running.
  */
 
 #include "qemu/osdep.h"
 #include "qemu/log.h"
 #include "qemu/module.h"
 #include "bcm2712_pm.h"
+#include "hw/qdev-properties.h"
 #include "hw/registerfields.h"
 #include "system/runstate.h"
 
@@ -40,6 +42,13 @@ static uint32_t ticks_left(BCM2712PMState *s)
 
     return left <= 0 ? 0 : muldiv64_round_up(left, WDOG_HZ,
                                              NANOSECONDS_PER_SECOND);
+}
+
+static void start_counter(BCM2712PMState *s, uint32_t ticks)
+{
+    s->end_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
+                muldiv64(ticks, NANOSECONDS_PER_SECOND, WDOG_HZ);
+    timer_mod(&s->timer, s->end_ns);
 }
 
 static void expire_if_due(BCM2712PMState *s)
@@ -98,10 +107,7 @@ static void pm_write(void *opaque, hwaddr offset, uint64_t value,
         s->rsts = value;
         break;
     case A_WDOG:
-        s->end_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
-                    muldiv64(FIELD_EX32(value, WDOG, TIME),
-                             NANOSECONDS_PER_SECOND, WDOG_HZ);
-        timer_mod(&s->timer, s->end_ns);
+        start_counter(s, FIELD_EX32(value, WDOG, TIME));
         break;
     default:
         qemu_log_mask(LOG_UNIMP, "bcm2712-pm: write of 0x%02" HWADDR_PRIx
@@ -128,6 +134,10 @@ static void pm_reset_hold(Object *obj, ResetType type)
     s->rstc = RSTC_RESET;
     s->rsts = s->expired ? RSTS_HADWRF : RSTS_HADPOR;
     s->expired = false;
+    if (s->left_armed) {
+        s->rstc = FIELD_DP32(s->rstc, RSTC, WRCFG, WRCFG_FULL_RESET);
+        start_counter(s, MIN(s->left_armed * WDOG_HZ, R_WDOG_TIME_MASK));
+    }
 }
 
 static void pm_init(Object *obj)
@@ -144,8 +154,13 @@ static void pm_finalize(Object *obj)
     timer_del(&BCM2712_PM(obj)->timer);
 }
 
+static const Property pm_props[] = {
+    DEFINE_PROP_UINT32("left-armed", BCM2712PMState, left_armed, 0),
+};
+
 static void pm_class_init(ObjectClass *oc, void *data)
 {
+    device_class_set_props(DEVICE_CLASS(oc), pm_props);
     RESETTABLE_CLASS(oc)->phases.hold = pm_reset_hold;
 }
 

@@ -21,6 +21,7 @@ struct BCM2712PMState {
     uint32_t rsts;
     int64_t end_ns;         /* virtual time at which the counter is 0 */
     bool expired;           /* the watchdog is what reset the machine */
+    uint32_t left_armed;    /* seconds; by a firmware that forgets it */
 };
 
 #endif

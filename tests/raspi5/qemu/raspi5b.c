@@ -210,21 +210,19 @@ static void load_tree(Raspi5bState *s)
  * with FIFOs.  Which divisor it programs is not known, and nothing here
  * depends on it.
  */
-static void leave_uart_enabled(void *opaque)
+static void leave_uart_enabled(PL011State *uart)
 {
-    PL011State *uart = opaque;
-
     uart->lcr = UART_LCRH_8N1_FIFO;
     uart->cr = UART_CR_ENABLED;
     uart->read_trigger = 1;
 }
 
 /* RP1 runs, and the card, from which the system came, has power: 3.3 V. */
-static void leave_pins_set(void *opaque)
+static void leave_pins_set(BrcmstbGIOState *gio)
 {
     uint32_t high = 1 << BCM2712_AON_RP1_RUN | 1 << BCM2712_AON_SD_POWER;
 
-    brcmstb_gio_set_outputs(opaque, 0, high | 1 << BCM2712_AON_SD_1V8, high);
+    brcmstb_gio_set_outputs(gio, 0, high | 1 << BCM2712_AON_SD_1V8, high);
 }
 
 static void plug_card(Raspi5bState *s)
@@ -275,8 +273,18 @@ static void raspi5b_init(MachineState *ms)
     }
     if (ms->kernel_filename) {
         load_tree(s);
-        qemu_register_reset(leave_uart_enabled, &s->soc.uart10);
-        qemu_register_reset(leave_pins_set, &s->soc.gio_aon);
+    }
+}
+
+/* The firmware's part comes after all devices are reset. */
+static void raspi5b_reset(MachineState *ms, ResetType type)
+{
+    Raspi5bState *s = RASPI5B_MACHINE(ms);
+
+    qemu_devices_reset(type);
+    if (ms->kernel_filename) {
+        leave_uart_enabled(&s->soc.uart10);
+        leave_pins_set(&s->soc.gio_aon);
     }
 }
 
@@ -304,6 +312,7 @@ static void raspi5b_class_init(ObjectClass *oc, void *data)
 
     mc->desc = "Raspberry Pi 5 Model B (Cambium's model)";
     mc->init = raspi5b_init;
+    mc->reset = raspi5b_reset;
     mc->min_cpus = mc->max_cpus = mc->default_cpus = BCM2712_CPUS;
     mc->default_cpu_type = ARM_CPU_TYPE_NAME("cortex-a76");
     mc->default_ram_size = 4 * GiB;
