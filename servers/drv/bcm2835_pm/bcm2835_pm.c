@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * bcm2835_pm - driver server for reset, power-off and watchdog of BCM2835 to BCM2711.
+ * bcm2835_pm - driver server for reset, power-off and watchdog of BCM2835 to BCM2712.
  *
  * Device:   bcm2835_pm_regs.h says where it is described. A reset is a watchdog with a short time; power-off is a reset
  *           after which the boot loader stops.
@@ -34,6 +34,7 @@ struct pm {
 DEV_MATCH_TABLE struct dev_match pm_match[] = {
     DEV_MATCH("brcm,bcm2835-pm", "power", "reg uses firmware", 0),
     DEV_MATCH("brcm,bcm2711-pm", "power", "reg uses firmware", 0),
+    DEV_MATCH("brcm,bcm2712-pm", "power", "reg uses firmware", 0),
     DEV_MATCH("brcm,bcm2835-pm-wdt", "power", "reg uses firmware", 0),
 };
 

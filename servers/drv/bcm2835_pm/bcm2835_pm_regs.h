@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Power management of BCM2835 to BCM2711, the watchdog's part. There is no manual; names and bits are those of
+ * Power management of BCM2835 to BCM2712, the watchdog's part. There is no manual; names and bits are those of
  * drivers/watchdog/bcm2835_wdt.c of Linux 6.12. Complete for what bcm2835_pm.c touches.
  */
 #pragma once
