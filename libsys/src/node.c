@@ -6,6 +6,7 @@
 #include <cambium/command.h>
 #include <cambium/driver.h>
 #include <cambium/proto/clock.h>
+#include <cambium/proto/reset.h>
 #include <cambium/start.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -206,22 +207,32 @@ static bool clock_is_fixed(struct node node, const struct tree_ref *clock)
     return tree_compatible(node.tree, clock->node, "fixed-clock") >= 0;
 }
 
-static status_t clock_ask(enum clock_op op, unsigned index, uint32_t hz, uint64_t *out)
+/* Asks the server behind reference `index` of a property; the answer is in *m. */
+static status_t provider_ask(const char *property, unsigned index, uint32_t op, struct msg *m)
 {
     char name[START_HANDLE_NAME];
+    struct msg request = *m;
     status_t err = E_DEAD;
-    struct msg m;
 
-    (void)snprintf(name, sizeof(name), "clocks %u", index); /* fits any unsigned */
+    (void)snprintf(name, sizeof(name), "%s %u", property, index); /* fits any unsigned */
     handle_t provider = start_handle(name);
     if (provider == 0) {
         return E_NOTFOUND; /* no server in the archive knows it, or it ranks above */
     }
+    request.info = msg_info(op, 0, 0);
     /* E_DEAD: it was restarted while we asked; its port lives on */
     for (unsigned i = 0; i < CALL_TRIES && err == E_DEAD; i++) {
-        m = (struct msg){ msg_info(op, 0, 0), { index, hz } };
-        err = msg_call(provider, &m);
+        *m = request;
+        err = msg_call(provider, m);
     }
+    return err;
+}
+
+static status_t clock_ask(enum clock_op op, unsigned index, uint32_t hz, uint64_t *out)
+{
+    struct msg m = { .w = { index, hz } };
+    status_t err = provider_ask("clocks", index, op, &m);
+
     if (err == E_OK) {
         *out = m.w[0];
     }
@@ -272,4 +283,48 @@ status_t node_clock_enable(struct node node, unsigned index)
 
     (void)node; /* the handle is the own node's: no other can be named */
     return clock_ask(CLOCK_OP_ENABLE, index, 0, &unused);
+}
+
+/* ---- resets ---- */
+
+static status_t reset_ask(struct node node, const char *name, enum reset_op op, uint64_t *out)
+{
+    unsigned index = 0;
+
+    if (node.tree == NULL || node.offset < 0 ||
+        (name != NULL &&
+         tree_name_index(node.tree, node.offset, "reset-names", name, &index) != E_OK)) {
+        return E_NOTFOUND;
+    }
+    struct msg m = { .w = { index } };
+    status_t err = provider_ask("resets", index, op, &m);
+    if (err == E_OK) {
+        *out = m.w[0];
+    }
+    return err;
+}
+
+status_t node_reset_set(struct node node, const char *name, bool is_asserted)
+{
+    uint64_t unused;
+
+    return reset_ask(node, name, is_asserted ? RESET_OP_ASSERT : RESET_OP_DEASSERT, &unused);
+}
+
+status_t node_reset_get(struct node node, const char *name, bool *out)
+{
+    uint64_t is_asserted = 0;
+    status_t err = reset_ask(node, name, RESET_OP_STATUS, &is_asserted);
+
+    if (err == E_OK) {
+        *out = is_asserted != 0;
+    }
+    return err;
+}
+
+status_t node_reset_pulse(struct node node, const char *name)
+{
+    uint64_t unused;
+
+    return reset_ask(node, name, RESET_OP_PULSE, &unused);
 }

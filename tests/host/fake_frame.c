@@ -5,6 +5,7 @@
 #include <cambium/client.h>
 #include <cambium/marker.h>
 #include <cambium/proto/init.h>
+#include <cambium/proto/reset.h>
 #include <cambium/thread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -191,6 +192,34 @@ status_t node_clock_enable(struct node node, unsigned index)
     (void)node;
     fake.clocks_enabled |= fake.clock_error == E_OK ? 1u << index : 0;
     return fake.clock_error;
+}
+
+static status_t reset_ask(const char *name, uint32_t op, bool *out)
+{
+    fake_trace_add(FAKE_RESET, op, 0, 0);
+    return fake.reset != NULL ? fake.reset(name, op, out) : E_NOTFOUND;
+}
+
+status_t node_reset_set(struct node node, const char *name, bool is_asserted)
+{
+    bool unused;
+
+    (void)node;
+    return reset_ask(name, is_asserted ? RESET_OP_ASSERT : RESET_OP_DEASSERT, &unused);
+}
+
+status_t node_reset_get(struct node node, const char *name, bool *out)
+{
+    (void)node;
+    return reset_ask(name, RESET_OP_STATUS, out);
+}
+
+status_t node_reset_pulse(struct node node, const char *name)
+{
+    bool unused;
+
+    (void)node;
+    return reset_ask(name, RESET_OP_PULSE, &unused);
 }
 
 status_t node_u32(struct node node, const char *name, uint32_t *out)
@@ -391,6 +420,12 @@ status_t sys_call_deadline(handle_t port, struct msg *m, uint64_t deadline)
     (void)deadline;
     m->info = msg_info((uint32_t)err, 0, 0);
     return err == E_HANDLE || err == E_TIMEOUT || err == E_DEAD ? err : E_OK;
+}
+
+void sleep_ns(uint64_t ns)
+{
+    fake_trace_add(FAKE_SLEEP, 0, ns, 0);
+    fake.now_ns += ns;
 }
 
 uint64_t time_now_ns(void)

@@ -19,6 +19,8 @@ struct fake_world {
     uint32_t clock_hz;      /* 0: not known */
     /* instead of clock_hz: gives the rate, and sets it before if `set_hz` is not 0 */
     status_t (*clock)(const char *name, uint32_t set_hz, uint32_t *out);
+    /* node_reset_*: RESET_OP_*, and what STATUS answers; NULL: the node has no such reset */
+    status_t (*reset)(const char *name, uint32_t op, bool *out);
     uint32_t current_speed; /* 0: no such property */
     struct fake_cell {
         const char *name;

@@ -26,6 +26,8 @@ enum fake_kind {
     FAKE_CALL,     /* sys_call: a = handle, b = op */
     FAKE_ACCESS,   /* sys_device_access: a = device, b = op, c = value */
     FAKE_PCI,      /* asked of a bus's server: a = PCI_OP_*, b = w0 */
+    FAKE_SLEEP,    /* b = nanoseconds */
+    FAKE_RESET,    /* node_reset_*: a = RESET_OP_* */
     FAKE_DONE      /* a = status, b = event kind */
 };
 

@@ -7,10 +7,11 @@
 #include <cambium/driver.h>
 #include <cambium/client.h>
 #include <cambium/proto/clock.h>
+#include <cambium/proto/reset.h>
 #include <cambium/start.h>
 #include <string.h>
 
-enum { DEVICE = 31, CLOCK = 32, RATES = 33, DERIVED = 34 };
+enum { DEVICE = 31, CLOCK = 32, RATES = 33, DERIVED = 34, RESETS = 35 };
 #define VA 0x40000000ull
 
 static struct start_info info;
@@ -33,7 +34,7 @@ status_t msg_call(handle_t port, struct msg *m)
         assert_int_equal(m->w[0], 1);
         return clock_answers[clock_asked++];
     }
-    assert_int_equal(port, RATES);
+    assert_true(port == RATES || port == RESETS);
     asked = *m;
     *m = answer;
     return call_status;
@@ -46,6 +47,9 @@ handle_t start_handle(const char *name)
     }
     if (strcmp(name, "clocks 0") == 0) {
         return RATES;
+    }
+    if (strcmp(name, "resets 0") == 0 || strcmp(name, "resets 1") == 0) {
+        return RESETS;
     }
     asked_name = strcmp(name, "device") == 0 ? "device" : "another";
     return strcmp(name, "device") == 0 ? DEVICE : 0;
@@ -278,6 +282,33 @@ static void a_clock_with_a_controller_is_asked_for_by_index(void **state)
     assert_int_equal(hz, 19200000);
 }
 
+static void a_reset_is_asked_for_by_its_place_in_the_nodes_list(void **state)
+{
+    (void)state;
+    struct node node = node_in(2, "/soc/serial");
+    bool is_asserted = false;
+
+    call_status = E_OK;
+    answer = (struct msg){ 0, { 1 } };
+    assert_int_equal(node_reset_get(node, "bridge", &is_asserted), E_OK);
+    assert_true(is_asserted && asked.info == RESET_OP_STATUS && asked.w[0] == 1);
+    answer.w[0] = 0;
+    assert_int_equal(node_reset_get(node, NULL, &is_asserted), E_OK);
+    assert_true(!is_asserted && asked.w[0] == 0);
+    assert_int_equal(node_reset_set(node, "bridge", true), E_OK);
+    assert_true(asked.info == RESET_OP_ASSERT && asked.w[0] == 1);
+    assert_int_equal(node_reset_set(node, "rescal", false), E_OK);
+    assert_true(asked.info == RESET_OP_DEASSERT && asked.w[0] == 0);
+    assert_int_equal(node_reset_pulse(node, "rescal"), E_OK);
+    assert_true(asked.info == RESET_OP_PULSE && asked.w[0] == 0);
+    assert_int_equal(node_reset_pulse(node, "nothing"), E_NOTFOUND);
+    assert_int_equal(node_reset_pulse((struct node){ NULL, -1 }, NULL), E_NOTFOUND);
+    is_asserted = true;
+    call_status = E_TIMEOUT;
+    assert_int_equal(node_reset_get(node, "bridge", &is_asserted), E_TIMEOUT);
+    assert_true(is_asserted); /* untouched */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +319,7 @@ int main(void)
         cmocka_unit_test(what_a_bus_hands_through_is_reached_by_parts),
         cmocka_unit_test(absent_and_small_windows_are_refused),
         cmocka_unit_test(clocks_and_properties_come_from_the_tree),
+        cmocka_unit_test(a_reset_is_asked_for_by_its_place_in_the_nodes_list),
         cmocka_unit_test(a_clock_is_enabled_by_its_server_if_it_has_one),
         cmocka_unit_test(a_clock_with_a_controller_is_asked_for_by_index),
     };

@@ -46,6 +46,13 @@ status_t node_clock_hz(struct node node, const char *name, uint32_t *out) WARN_U
 status_t node_clock_enable(struct node node, unsigned index) WARN_UNUSED;
 /* Has it set; *out is what it is now. Others may be fed by it. E_NOSYS: it is fixed; else as CLOCK_OP_SET and above. */
 status_t node_clock_set_hz(struct node node, const char *name, uint32_t hz, uint32_t *out) WARN_UNUSED;
+/* Puts the block behind a reset into it, or takes it out; by name in reset-names (NULL: the first). E_NOTFOUND: no such reset, or
+ * no server for it; else as RESET_OP_ASSERT (proto/reset.h), and E_DEAD, E_BROKEN. */
+status_t node_reset_set(struct node node, const char *name, bool is_asserted) WARN_UNUSED;
+/* Whether the block is in reset. Errors: likewise. */
+status_t node_reset_get(struct node node, const char *name, bool *out) WARN_UNUSED;
+/* Once through it. Errors: as RESET_OP_PULSE, and likewise. */
+status_t node_reset_pulse(struct node node, const char *name) WARN_UNUSED;
 /* A one-cell property. */
 status_t node_u32(struct node node, const char *name, uint32_t *out) WARN_UNUSED;
 uint32_t node_u32_or(struct node node, const char *name, uint32_t fallback);
