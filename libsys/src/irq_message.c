@@ -16,16 +16,29 @@
 
 /* ---- who may have what ---- */
 
-/* Whether the caller serves a frame: its node is one of this controller's, for messages. */
+enum { FRAME_RUNS_MAX = 8 }; /* of a frame's `msi-ranges` */
+
+/* Whether the caller serves a frame: its node is one of this controller's, for messages, or says that they raise its lines. */
 static bool is_frame(const struct irq_server *s, uint32_t node)
 {
     const void *tree = s->node.tree;
+    struct tree_ref ref;
+    uint32_t count;
     int len, depth = 0;
 
+    if (node >= tree_len(tree) || tree_prop(tree, (int)node, "msi-controller", &len) == NULL) {
+        return false;
+    }
     for (int child = tree_next(tree, s->node.offset, &depth); child >= 0 && depth > 0;
          child = tree_next(tree, child, &depth)) {
         if ((uint32_t)child == node) {
-            return depth == 1 && tree_prop(tree, child, "msi-controller", &len) != NULL;
+            return depth == 1;
+        }
+    }
+    for (unsigned i = 0;
+         i < FRAME_RUNS_MAX && tree_msi_lines(tree, (int)node, i, &ref, &count) == E_OK; i++) {
+        if (ref.node == s->node.offset) {
+            return true;
         }
     }
     return false;

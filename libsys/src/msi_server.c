@@ -92,7 +92,7 @@ static status_t run_room(const struct msi_server *s, uint32_t count, uint32_t *o
     while (align < count) {
         align *= 2;
     }
-    uint32_t skip = s->line_is_data ? (align - s->first_line % align) % align : 0;
+    uint32_t skip = (align - s->first_data % align) % align;
     for (uint32_t first = skip; first + count <= s->slot_count; first += align) {
         uint32_t n = 0;
         while (n < count && s->slots[first + n].caller == 0) {
@@ -254,6 +254,7 @@ static status_t msi_server_rebind(struct msi_server *s)
 status_t msi_server_open(struct msi_server *s)
 {
     s->parent = start_handle("parent");
+    s->parent = s->parent != 0 ? s->parent : start_handle("msi-ranges 0");
     if (s->parent == 0) {
         log_error("no handle to the server of the interrupt controller above");
         return E_NOTFOUND;

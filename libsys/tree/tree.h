@@ -94,6 +94,9 @@ size_t tree_used(const void *fdt);
  * E_FORMAT: bad length or cells; E_RANGE: wraps or does not lie in one ranges entry; E_NOSYS: below a node without
  * ranges (not addressable by the CPU); E_LIMIT: too deep. */
 status_t tree_reg(const void *fdt, int node, unsigned index, struct tree_range *out) WARN_UNUSED;
+/* The n-th reg entry as the node's own bus has it: for what is no window of the CPU's, like the address to which messages are
+ * written. E_NOTFOUND: no such entry; E_FORMAT: bad length or cells; E_RANGE: it needs more than 64 bits, or wraps. */
+status_t tree_reg_on_bus(const void *fdt, int node, unsigned index, struct tree_range *out) WARN_UNUSED;
 /* Translates [address, address + len) of `bus` (its children's address space) to CPU addresses; on a PCI bus memory is
  * meant. Errors as tree_reg's. */
 status_t tree_translate(const void *fdt, int bus, uint64_t address, uint64_t len, uint64_t *out) WARN_UNUSED;
@@ -214,6 +217,11 @@ status_t tree_interrupt_row(const void *fdt, int bridge, uint32_t phys_hi, uint3
  * the requester ID as it is. Disabled controllers are skipped. E_NOTFOUND: nowhere; E_FORMAT: the property, its mask or the row
  * makes no sense; E_RANGE: the DeviceID needs more than 32 bits. */
 status_t tree_msi(const void *fdt, int bus, uint32_t requester, struct tree_ref *out) WARN_UNUSED;
+/* The n-th run of interrupts that writes to a message controller raise: whose they are, the first one's specifier, and how many there
+ * are, one behind the other. From its `msi-ranges` (Linux' bindings interrupt-controller/msi-controller.yaml); of a
+ * brcm,bcm2712-mip-intc, which has none, lines of its interrupt parent: an SPI (arm,gic.yaml), by brcm,msi-base-spi and
+ * brcm,msi-num-spis. E_NOTFOUND: no more; E_FORMAT: the list is damaged from here on, or dangles. */
+status_t tree_msi_lines(const void *fdt, int node, unsigned index, struct tree_ref *out, uint32_t *out_count) WARN_UNUSED;
 /* The n-th controller that a bus names so, each once; disabled ones, and rows that lead nowhere, are left out. E_NOTFOUND
  * after the last; E_FORMAT: the list is damaged from here on. */
 status_t tree_msi_parent(const void *fdt, int bus, unsigned index, int *out) WARN_UNUSED;

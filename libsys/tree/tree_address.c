@@ -151,6 +151,39 @@ status_t tree_reg(const void *fdt, int node, unsigned index, struct tree_range *
     return err ? err : tree_chain_reg(fdt, &chain, index, out);
 }
 
+status_t tree_reg_on_bus(const void *fdt, int node, unsigned index, struct tree_range *out)
+{
+    struct tree_chain chain;
+    struct bus bus;
+    struct bus_address at;
+    uint64_t len;
+    int bytes = 0;
+    const fdt32_t *reg = tree_prop(fdt, node, "reg", &bytes);
+    status_t err = reg != NULL ? tree_chain_of(fdt, node, &chain) : E_NOTFOUND;
+
+    if (err != E_OK || chain.count < 2) {
+        return err ? err : E_NOTFOUND; /* nobody says how to read the root's */
+    }
+    if (bus_of(fdt, chain.node[chain.count - 2], &bus) != E_OK) {
+        return E_FORMAT;
+    }
+    unsigned tuple = bus.address_cells + bus.size_cells;
+    if ((unsigned)bytes % (tuple * 4) != 0) {
+        return E_FORMAT;
+    }
+    if (index >= (unsigned)bytes / (tuple * 4)) {
+        return E_NOTFOUND;
+    }
+    reg += index * tuple;
+    if (bus_address_read(&bus, reg, &at) != E_OK ||
+        tree_number(reg + bus.address_cells, bus.size_cells, &len) != E_OK ||
+        at.value > UINT64_MAX - len) {
+        return E_RANGE;
+    }
+    *out = (struct tree_range){ .base = at.value, .len = len };
+    return E_OK;
+}
+
 static const char assigned_addresses[] = "assigned-addresses";
 
 status_t tree_chain_reg(const void *fdt, const struct tree_chain *chain, unsigned index,

@@ -170,3 +170,59 @@ status_t tree_msi(const void *fdt, int bus, uint32_t requester, struct tree_ref 
     }
     return err;
 }
+
+/* ---- what a controller raises ---- */
+
+enum { SPI_CELLS = 3, SPI = 0, SPI_EDGE = 1 }; /* of a GIC: kind, number, trigger */
+
+/* The only run of a node of the binding that Raspberry Pi's kernels had first. */
+static status_t lines_of_spis(const void *fdt, int node, struct tree_ref *out, uint32_t *out_count)
+{
+    struct tree_ref ref = { .cell_count = SPI_CELLS, .cells = { SPI, 0, SPI_EDGE } };
+    uint32_t count = 0;
+
+    if (tree_u32(fdt, node, "brcm,msi-base-spi", &ref.cells[1]) != E_OK ||
+        tree_u32(fdt, node, "brcm,msi-num-spis", &count) != E_OK) {
+        return E_NOTFOUND;
+    }
+    status_t err = tree_interrupt_parent(fdt, node, &ref.node);
+    if (err == E_OK) {
+        *out = ref;
+        *out_count = count;
+    }
+    return err;
+}
+
+status_t tree_msi_lines(const void *fdt, int node, unsigned index, struct tree_ref *out,
+                        uint32_t *out_count)
+{
+    int len;
+    const fdt32_t *at = tree_prop(fdt, node, "msi-ranges", &len);
+    struct tree_ref ref = { .node = -1 };
+
+    if (at == NULL) {
+        return index == 0 ? lines_of_spis(fdt, node, out, out_count) : E_NOTFOUND;
+    }
+    for (unsigned left = (unsigned)len / 4;; index--) { /* each time there is less */
+        if (left == 0) {
+            return E_NOTFOUND;
+        }
+        if (tree_phandle(fdt, fdt32_ld(at), &ref.node) != E_OK ||
+            tree_cells(fdt, ref.node, "#interrupt-cells", 0, TREE_MAX_CELLS, &ref.cell_count) !=
+                E_OK ||
+            ref.cell_count == 0 || left < 1 + ref.cell_count + 1) {
+            return E_FORMAT;
+        }
+        if (index == 0) {
+            break;
+        }
+        at += 1 + ref.cell_count + 1;
+        left -= 1 + ref.cell_count + 1;
+    }
+    for (unsigned i = 0; i < ref.cell_count; i++) {
+        ref.cells[i] = fdt32_ld(at + 1 + i);
+    }
+    *out = ref;
+    *out_count = fdt32_ld(at + 1 + ref.cell_count);
+    return E_OK;
+}

@@ -435,6 +435,13 @@ static int plan_check_window(const struct plan *p, struct plan_window *w)
 /* Why this claimed node gets no windows; *out_other: who has one of them already. */
 static status_t plan_take(struct plan *p, struct plan_node *n, int *out_other)
 {
+    struct tree_range first;
+
+    if ((n->match->flags & MATCH_FIRST_REG) != 0 && n->window_count != 0 &&
+        plan_reg(p, (int)(n - p->nodes), 0, &first) == E_OK) {
+        n->window_count = 1;
+        n->error = E_OK;
+    }
     if (n->error) {
         return n->error;
     }

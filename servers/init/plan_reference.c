@@ -19,7 +19,7 @@ const char plan_service_property[] = "service";
 const char plan_parent_property[] = "parent";
 
 /* Bindings: the dt-schema repository, schemas/clock, reset, mbox, dma, phy, power-domain, iommu, gpio;
- * Linux' bindings pci/pci-msi.txt. */
+ * Linux' bindings pci/pci-msi.txt, interrupt-controller/msi-controller.yaml. */
 static const struct ref_kind {
     const char *property;
     const char *cells;
@@ -35,12 +35,14 @@ static const struct ref_kind {
     { "phys", "#phy-cells", "phy-names", "phy" },
     { "power-domains", "#power-domain-cells", "power-domain-names", "power-domain" },
     { "iommus", "#iommu-cells", NULL, "iommu" },
+    { "msi-ranges", "#interrupt-cells", NULL, "irq" },
     { "msi-parent", "#msi-cells", NULL, "msi" },
 };
 enum {
     REF_KINDS = sizeof(ref_kinds) / sizeof(ref_kinds[0]),
     REF_INTERRUPTS = 0,
     REF_GPIOS = 1,
+    REF_LINES = REF_KINDS - 2,   /* that a message controller raises: the controller of each run */
     REF_MESSAGES = REF_KINDS - 1 /* a bus' msi-map or msi-parent: the controllers, each once */
 };
 
@@ -167,6 +169,9 @@ static status_t ref_node(const struct plan *p, int offset, const struct ref_kind
     case REF_GPIOS:
         err = tree_gpio(p->fdt, offset, index, &ref, NULL);
         break;
+    case REF_LINES:
+        err = tree_msi_lines(p->fdt, offset, index, &ref, &(uint32_t){ 0 });
+        break;
     case REF_MESSAGES:
         err = tree_msi_parent(p->fdt, offset, index, &ref.node);
         break;
@@ -265,6 +270,7 @@ static bool has_references(const struct plan *p, int offset, unsigned kind)
            (kind == REF_INTERRUPTS &&
             (tree_prop(p->fdt, offset, "interrupts-extended", &len) != NULL ||
              tree_prop(p->fdt, offset, "interrupt-map", &len) != NULL)) ||
+           (kind == REF_LINES && tree_prop(p->fdt, offset, "brcm,msi-base-spi", &len) != NULL) ||
            (kind == REF_MESSAGES && tree_prop(p->fdt, offset, "msi-map", &len) != NULL);
 }
 

@@ -28,19 +28,22 @@ static const struct dev_match gpio[] = { DEV_MATCH("test,gpio", "gpio", "reg int
                                          DEV_MATCH("test,keys", "input", "gpios uses nobody", 0),
                                          DEV_MATCH("test,rival", "input", "gpios 1", 0) };
 static const struct dev_match bus[] = { DEV_MATCH("test,bus", "bus", "", 0) };
-static const struct dev_match gic[] = { DEV_MATCH("arm,cortex-a15-gic", "irq", "",
-                                                  MATCH_IRQ_ROOT) };
-static const struct dev_match pci[] = { DEV_MATCH("test,pci", "pci", "msi-parent", 0),
-                                        DEV_MATCH("test,msi", "msi", "", 0),
-                                        DEV_MATCH("test,lines", "pci", "", 0) };
+static const struct dev_match gic[] = { DEV_MATCH("arm,cortex-a15-gic", "irq", "", MATCH_IRQ_ROOT),
+                                        DEV_MATCH("arm,gic-400", "irq", "reg", MATCH_IRQ_ROOT) };
+static const struct dev_match pci[] = {
+    DEV_MATCH("test,pci", "pci", "msi-parent", 0), DEV_MATCH("test,msi", "msi", "", 0),
+    DEV_MATCH("test,lines", "pci", "", 0),
+    DEV_MATCH("brcm,bcm2712-mip", "msi", "reg msi-ranges", MATCH_FIRST_REG),
+    DEV_MATCH("brcm,bcm2712-mip-intc", "msi", "reg msi-ranges", MATCH_FIRST_REG)
+};
 static const struct dev_match mux[] = { DEV_MATCH("console", "serial", "stdout-path opens serial",
                                                   MATCH_SERVICE) };
 
 static const struct plan_image images[] = {
     { "mux/serial", mux, 1 },      { "drv/uart", uart, 2 },     { "drv/special", special, 1 },
     { "drv/clocked", clocked, 1 }, { "drv/clocks", clocks, 1 }, { "drv/intc", intc, 1 },
-    { "drv/bus", bus, 1 },         { "drv/gic", gic, 1 },       { "drv/classes", classes, 3 },
-    { "drv/gpio", gpio, 3 },       { "drv/pci", pci, 3 },
+    { "drv/bus", bus, 1 },         { "drv/gic", gic, 2 },       { "drv/classes", classes, 3 },
+    { "drv/gpio", gpio, 3 },       { "drv/pci", pci, 5 },
 };
 enum { IMAGES = sizeof(images) / sizeof(images[0]) };
 
@@ -264,6 +267,26 @@ static void check_window(const struct fixture *f, const char *path, unsigned ind
     plan_window_device(&f->plan, n, index, &got_base, &got_len);
     assert_int_equal(got_base, base);
     assert_int_equal(got_len, len);
+}
+
+static void a_message_controller_elsewhere_gets_the_controller_whose_lines_it_raises(void **state)
+{
+    static const char *const paths[] = { "/axi/msi-controller@1000130000",
+                                         "/axi/msi-controller@1000131000",
+                                         "/axi/msi-controller@1000132000" };
+    struct fixture f = plan_load("good-brcm");
+    char text[200];
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        const struct plan_service *s = &f.plan.services[rank_of(&f, paths[i]) - 1];
+        plan_references(&f.plan, s, text, sizeof(text));
+        assert_string_equal(text, "msi-ranges 0 -> /soc@107c000000/interrupt-controller@7fff9000");
+        assert_true(f.plan.refs[s->ref].is_required && s->class == PLAN_IRQ);
+        assert_int_equal(node_at(&f, paths[i])->window_count, 1); /* what devices see is none */
+        check_window(&f, paths[i], 0, 0x1000130000 + 0x1000 * i, 0x1000);
+    }
+    plan_unload(&f);
 }
 
 /* The console's UART after `path`'s property is gone, and by what it was found. */
@@ -576,6 +599,7 @@ int main(void)
         cmocka_unit_test(a_class_is_a_reference_that_the_tree_does_not_write_down),
         cmocka_unit_test(gpios_of_a_node_and_of_its_parts_are_counted_through),
         cmocka_unit_test(a_pci_bus_gets_its_message_controllers_and_the_lines_of_its_intx),
+        cmocka_unit_test(a_message_controller_elsewhere_gets_the_controller_whose_lines_it_raises),
         cmocka_unit_test(a_server_of_another_class_is_not_called),
         cmocka_unit_test(every_reference_with_a_server_gets_an_entry),
         cmocka_unit_test(the_console_stands_above_its_driver),

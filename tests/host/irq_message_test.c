@@ -132,7 +132,7 @@ static void toy_release(const void *hw, const struct irq_line *line)
 /* ---- the tree ---- */
 
 static uint8_t blob[4096] __attribute__((aligned(8)));
-static int node_frame, node_other, node_inner, node_plain, node_a, node_outside;
+static int node_frame, node_other, node_inner, node_plain, node_a, node_outside, node_ranges;
 
 static void node(const char *name, bool is_frame)
 {
@@ -140,6 +140,21 @@ static void node(const char *name, bool is_frame)
     if (is_frame) {
         (void)fdt_property(blob, "msi-controller", "", 0);
     }
+}
+
+/* A message controller elsewhere whose messages raise the controller's lines. */
+static void node_ranges_add(void)
+{
+    const uint32_t runs[] = { cpu_to_fdt32(2),  cpu_to_fdt32(1), cpu_to_fdt32(1), cpu_to_fdt32(1),
+                              cpu_to_fdt32(30), cpu_to_fdt32(1), cpu_to_fdt32(8) };
+
+    node("another", false);
+    (void)fdt_property_u32(blob, "#interrupt-cells", 1);
+    (void)fdt_property_u32(blob, "phandle", 2);
+    (void)fdt_end_node(blob);
+    node("ranges", true);
+    (void)fdt_property(blob, "msi-ranges", runs, sizeof(runs));
+    (void)fdt_end_node(blob);
 }
 
 static void node_outside_add(void)
@@ -184,6 +199,7 @@ static void build_tree(bool is_last)
         (void)fdt_property(blob, "interrupts", a, sizeof(a));
         (void)fdt_end_node(blob);
         node_outside_add();
+        node_ranges_add();
     }
     (void)fdt_end_node(blob);
     assert_int_equal(fdt_finish(blob), 0);
@@ -194,6 +210,7 @@ static void build_tree(bool is_last)
     node_plain = fdt_path_offset(blob, "/intc/plain");
     node_a = fdt_path_offset(blob, "/a");
     node_outside = fdt_path_offset(blob, "/outside");
+    node_ranges = fdt_path_offset(blob, "/ranges");
 }
 
 static int setup(void **state)
@@ -280,6 +297,21 @@ static void only_frames_below_the_controller_have_messages(void **state)
     toy.server.node.offset = fdt_path_offset(blob, "/intc");
     assert_int_equal(attach(node_outside, 31, 1, PORT_A), E_RIGHTS);
     assert_int_equal(attach(node_other, 31, 1, PORT_B), E_OK);
+}
+
+static void so_has_one_elsewhere_whose_tree_says_that_it_raises_its_lines(void **state)
+{
+    (void)state;
+    assert_int_equal(attach(node_ranges, 30, 0x10, PORT_A), E_OK); /* by its second run */
+    assert_int_equal(attach(node_frame, 30, 1, PORT_B), E_BUSY);
+    assert_int_equal(attach(node_ranges, 21, 1, PORT_B), E_BUSY); /* node a names it */
+    fake_trace_clear();
+    fire(30);
+    assert_int_equal(fake_count(FAKE_NOTIFY, PORT_A, 0x10), 1);
+    toy.server.node.offset = fdt_path_offset(blob, "/another");
+    assert_int_equal(attach(node_ranges, 31, 1, PORT_B), E_OK);
+    toy.server.node.offset = fdt_path_offset(blob, "/a");
+    assert_int_equal(attach(node_ranges, 32, 1, PORT_C), E_RIGHTS);
 }
 
 static void lines_of_others_are_no_messages(void **state)
@@ -540,6 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_message_is_told_released_and_needs_no_ack),
         T(only_frames_below_the_controller_have_messages),
+        T(so_has_one_elsewhere_whose_tree_says_that_it_raises_its_lines),
         T(lines_of_others_are_no_messages),
         T(nonsense_is_refused_and_changes_nothing),
         T(a_controller_that_does_not_react_leaves_what_was_there),

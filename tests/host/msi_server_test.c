@@ -62,7 +62,7 @@ static status_t map(struct msi_server *s, const struct msi_run *run, uint64_t *o
         frame.device[i] = run->device + 1;
         frame.is_shared[i] = run->is_shared;
     }
-    *out_data = s->line_is_data ? s->first_line + run->first : 0;
+    *out_data = s->first_data != 0 ? s->first_data + run->first : 0;
     return E_OK;
 }
 
@@ -264,7 +264,7 @@ static void a_handle_that_nobody_asked_for_is_closed(void **state)
 static void blocks_begin_where_msi_can_count_from(void **state)
 {
     (void)state;
-    msi.line_is_data = true; /* FIRST_LINE is a multiple of 4 */
+    msi.first_data = msi.first_line; /* FIRST_LINE is a multiple of 4 */
     assert_int_equal(alloc(bus, 1, 1), E_OK);
     assert_int_equal(answer.w[1], FIRST_LINE);
     for (uint32_t count = 1; count <= 16; count++) {

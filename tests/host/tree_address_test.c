@@ -2,6 +2,7 @@
  * reg entries come out as CPU addresses or as the right error, on dts/trees/good-address.dts and bad-address.dts.
  */
 #include "tree_test.h"
+#include <libfdt.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -227,6 +228,26 @@ static void what_a_device_sends_goes_through_dma_ranges(void **state)
     free(fdt);
 }
 
+static void an_entry_can_be_read_as_the_bus_has_it(void **state)
+{
+    void *fdt = tree_load("good-brcm");
+    int mip = tree_node(fdt, "/axi/msi-controller@1000130000");
+    int gic = tree_node(fdt, "/soc@107c000000/interrupt-controller@7fff9000");
+    struct tree_range r;
+
+    (void)state;
+    assert_int_equal(tree_reg(fdt, mip, 1, &r), E_RANGE); /* it is no address of the CPU's */
+    assert_int_equal(tree_reg_on_bus(fdt, mip, 1, &r), E_OK);
+    assert_true(r.base == 0xfffffff000 && r.len == 0x1000);
+    assert_int_equal(tree_reg_on_bus(fdt, gic, 1, &r), E_OK);
+    assert_true(r.base == 0x7fffa000 && r.len == 0x2000);
+    assert_int_equal(tree_reg_on_bus(fdt, mip, 2, &r), E_NOTFOUND);
+    assert_int_equal(tree_reg_on_bus(fdt, tree_node(fdt, "/axi"), 0, &r), E_NOTFOUND);
+    assert_int_equal(fdt_setprop_inplace_u32(fdt, tree_node(fdt, "/axi"), "#size-cells", 1), 0);
+    assert_int_equal(tree_reg_on_bus(fdt, mip, 0, &r), E_FORMAT); /* 8 cells by threes */
+    free(fdt);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_bar_is_found_by_its_register),
         cmocka_unit_test(apertures_of_a_bus_are_its_ranges),
         cmocka_unit_test(nonsense_gets_its_own_error),
+        cmocka_unit_test(an_entry_can_be_read_as_the_bus_has_it),
         cmocka_unit_test(bus_addresses_are_translated),
     };
 

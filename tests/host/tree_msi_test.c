@@ -266,6 +266,36 @@ static void rows_that_make_no_sense_end_the_list(void **state)
     free(fdt);
 }
 
+static void what_a_controller_raises_is_its_ranges_or_its_spis(void **state)
+{
+    void *fdt = tree_load("good-brcm");
+    int gic = tree_node(fdt, "/soc@107c000000/interrupt-controller@7fff9000");
+    static const struct {
+        const char *path;
+        uint32_t spi, count;
+    } expected[] = {
+        { "/axi/msi-controller@1000130000", 128, 64 },
+        { "/axi/msi-controller@1000131000", 247, 8 },
+        { "/axi/msi-controller@1000132000", 128, 64 }, /* the older binding */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        int node = tree_node(fdt, expected[i].path);
+        struct tree_ref ref = { .node = -1 };
+        uint32_t count = 0;
+
+        assert_int_equal(tree_msi_lines(fdt, node, 0, &ref, &count), E_OK);
+        assert_true(ref.node == gic && ref.cell_count == 3 && count == expected[i].count);
+        assert_true(ref.cells[0] == 0 && ref.cells[1] == expected[i].spi && ref.cells[2] == 1);
+        assert_int_equal(tree_msi_lines(fdt, node, 1, &ref, &count), E_NOTFOUND);
+    }
+    struct tree_ref ref;
+    uint32_t count;
+    assert_int_equal(tree_msi_lines(fdt, gic, 0, &ref, &count), E_NOTFOUND);
+    free(fdt);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +303,7 @@ int main(void)
         cmocka_unit_test(without_a_map_requesters_keep_their_names),
         cmocka_unit_test(controllers_are_counted_once),
         cmocka_unit_test(messages_that_lead_nowhere_are_refused),
+        cmocka_unit_test(what_a_controller_raises_is_its_ranges_or_its_spis),
         cmocka_unit_test(rows_are_interrupts_behind_the_own_ones),
         cmocka_unit_test(rows_go_on_through_further_maps),
         cmocka_unit_test(the_row_of_a_function_is_found_by_slot_and_pin),

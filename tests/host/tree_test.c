@@ -85,6 +85,7 @@ static void exercise_references(const void *fdt, int node)
     for (uint32_t i = 0; i < 4; i++) {
         (void)!tree_interrupt_row(fdt, node, i << 11, i, &line);
         (void)!tree_msi(fdt, node, i << 8, &ref);
+        (void)!tree_msi_lines(fdt, node, i, &ref, &(uint32_t){ 0 });
         (void)!tree_msi_parent(fdt, node, i, &parent);
     }
 }
@@ -111,6 +112,7 @@ static void exercise_node(const void *fdt, int node)
     (void)!tree_u64(fdt, node, "reg", &number);
     for (unsigned i = 0; i < 4; i++) {
         (void)!tree_reg(fdt, node, i, &range);
+        (void)!tree_reg_on_bus(fdt, node, i, &range);
         (void)!tree_dma(fdt, node, i, &dma);
         (void)!tree_aperture(fdt, node, i, &aperture);
         (void)!tree_pci_bar(fdt, node, i, &index);

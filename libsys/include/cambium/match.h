@@ -23,6 +23,7 @@ enum {
     MATCH_IRQ_ROOT = 1, /* an interrupt controller that can be the root */
     MATCH_SERVICE = 2,  /* no node: `compatible` is the name of the service ("console") */
     MATCH_EMPTY = 4,    /* a node like this is an empty socket: no server is started for it */
+    MATCH_FIRST_REG = 16, /* of `reg` only the first entry is the CPU's: the others say what devices see (message controllers) */
     MATCH_POWER_OFF = 8 /* may switch the machine off (INIT_OP_POWER with POWER_OFF, nothing else of that kind): a power
                          * button. Where the firmware cannot, "uses power" gives it the server that does */
 };

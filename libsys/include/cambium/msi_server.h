@@ -50,7 +50,7 @@ struct msi_server {
     uint64_t address;        /* where devices write */
     uint32_t first_line;     /* as the controller above calls it */
     uint32_t slot_count;     /* at most MSI_SLOTS_MAX */
-    bool line_is_data;       /* data is the line's number, so runs of slots are aligned by that */
+    uint32_t first_data;     /* what a device writes for slot 0, if that counts with the slots: runs are aligned by it */
 
     handle_t parent;         /* the controller's server */
     struct msi_slot slots[MSI_SLOTS_MAX];

@@ -60,7 +60,7 @@ static status_t gicv2m_set_up(struct gicv2m *f)
     f->msi.address = reg.base + MSI_SETSPI_NS;
     f->msi.first_line = base;
     f->msi.slot_count = count < MSI_SLOTS_MAX ? count : MSI_SLOTS_MAX;
-    f->msi.line_is_data = true;
+    f->msi.first_data = base;
     log_debug("implementer %x, product %x: SPIs %u to %u are messages",
               (unsigned)field_get(IIDR_IMPLEMENTER, iidr), (unsigned)field_get(IIDR_PRODUCT, iidr),
               (unsigned)base, (unsigned)(base + f->msi.slot_count - 1));

@@ -36,7 +36,7 @@ enum irq_op {
                         * others, whose every interrupt needs it. E_NOSYS: this line has none. E_NOTFOUND: not attached, or shared */
     IRQ_OP_MESSAGE,    /* w0 = the line, as the controller's manual counts (INTID), w1 = bits; handle: NOTIFY of the port of
                         * whoever is to be told. Only for servers of `msi-controller` nodes that are children of the
-                        * controller's node. Again: replaces; opens it after a storm. Tells once. w1 = 0, without a handle:
+                        * controller's node, or whose messages raise its lines (tree.h:tree_msi_lines). Again: replaces; opens it after a storm. Tells once. w1 = 0, without a handle:
                         * nobody any more. E_RIGHTS: no such server; E_NOSYS: this controller knows no messages; E_RANGE: no
                         * message can raise that line; E_BUSY: a node of the tree names it, or another frame has it; E_FULL:
                         * too many; E_NOTFOUND: nobody was to be told; E_INVAL: bits without a handle; E_IO */

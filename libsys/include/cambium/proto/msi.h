@@ -26,4 +26,4 @@ enum msi_op {
                        * bits, no handle; E_FULL, E_BUSY: the root of interrupts has no room, or the line is another's; E_IO */
     MSI_OP_DETACH     /* w0 = requester ID, w1 = vector. E_NOTFOUND */
 };
-enum { MSI_VECTORS_MAX = 32 };
+enum { MSI_VECTORS_MAX = 64 };
