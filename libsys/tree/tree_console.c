@@ -30,6 +30,7 @@ static bool over_ram(const void *fdt, struct tree_range reg)
     return false;
 }
 
+/* Nothing behind a PCI host bridge answers before its server has been there. */
 static bool console_node(const void *fdt, int node, uint64_t end, struct tree_console *out)
 {
     const unsigned count = sizeof(tree_consoles) / sizeof(tree_consoles[0]);
@@ -40,8 +41,10 @@ static bool console_node(const void *fdt, int node, uint64_t end, struct tree_co
     while (i < count && tree_compatible(fdt, node, tree_consoles[i].compatible) < 0) {
         i++;
     }
-    if (i == count || !tree_enabled(fdt, node) || tree_reg(fdt, node, 0, &c.reg) != E_OK ||
-        c.reg.len < 8 || c.reg.base + c.reg.len > end || over_ram(fdt, c.reg)) {
+    int host;
+    if (i == count || !tree_enabled(fdt, node) || tree_pci_host(fdt, node, &host) == E_OK ||
+        tree_reg(fdt, node, 0, &c.reg) != E_OK || c.reg.len < 8 || c.reg.base + c.reg.len > end ||
+        over_ram(fdt, c.reg)) {
         return false;
     }
     c.kind = tree_consoles[i].kind;

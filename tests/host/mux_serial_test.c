@@ -338,6 +338,137 @@ static void from_a_port_that_is_gone_the_console_comes_back(void **state)
     assert_true(early_console);
 }
 
+/* ---- the second port ---- */
+
+static uint64_t second_kind(void)
+{
+    struct msg m = { .info = SERIAL_OP_SECOND };
+
+    assert_int_equal(call(OTHER, &m), E_OK);
+    return m.w[6];
+}
+
+static void what_goes_out_is_shown_at_the_second_port_too(void **state)
+{
+    (void)state;
+    shell_owns();
+    assert_int_equal(second_kind(), SERIAL_NONE);
+    assert_int_equal(write_text(PROGRAM, "before\n"), 7);
+    assert_int_equal(add(SHELL, "/second", 0), E_OK);
+    assert_int_equal(second_kind(), SERIAL_PATH);
+    assert_int_equal(write_text(PROGRAM, "both\n"), 5);
+    assert_string_equal(driver.sent, "before\r\nboth\r\n");
+    assert_string_equal(second_driver.sent, "both\r\n");
+    assert_int_equal(add(SHELL, "", 0), E_OK);
+    assert_int_equal(closed, SECOND);
+    assert_int_equal(second_kind(), SERIAL_NONE);
+    assert_int_equal(write_text(PROGRAM, "one\n"), 4);
+    assert_string_equal(second_driver.sent, "both\r\n");
+    assert_int_equal(add(SHELL, "/second", 0), E_OK); /* again, in the same memory */
+    assert_int_equal(write_text(PROGRAM, "x\n"), 2);
+    assert_string_equal(second_driver.sent, "both\r\nx\r\n");
+}
+
+static void both_keyboards_are_input(void **state)
+{
+    (void)state;
+    shell_owns();
+    second_driver.typed_len = 0;
+    assert_int_equal(add(SHELL, "/second", 0), E_OK);
+    request(SHELL, SERIAL_OP_FOREGROUND, PROGRAM, 0, 0);
+    assert_int_equal(request(PROGRAM, SERIAL_OP_READ, 100, 0, 0), KEPT);
+    type_keys("ab");
+    type_there("cd\n");
+    assert_string_equal(last_answer(PROGRAM), "abcd\n");
+    assert_string_equal(driver.sent, "abcd\r\n"); /* the echo, on both */
+    assert_string_equal(second_driver.sent, "abcd\r\n");
+    type_there("\x03");
+    assert_true(notified[1] >> 32 != 0 || (notified[1] & SERIAL_EV_INTERRUPT) != 0);
+}
+
+static void more_than_the_ring_holds_waits_at_the_second_port(void **state)
+{
+    char much[2 * SERIAL_HALF + 1];
+
+    (void)state;
+    shell_owns();
+    assert_int_equal(add(SHELL, "/second", 0), E_OK);
+    memset(much, 'k', sizeof(much) - 1);
+    much[sizeof(much) - 1] = '\0';
+    request(SHELL, SERIAL_OP_FOREGROUND, PROGRAM, 0, 0);
+    request(PROGRAM, SERIAL_OP_MODE, SERIAL_RAW, 0, 0);
+    type_there(much);
+    type_there(much);
+    uint32_t got = 0;
+    for (int i = 0; i < 32 && got < 2 * (sizeof(much) - 1); i++) {
+        int n = request(PROGRAM, SERIAL_OP_READ, SERIAL_HALF, 0, 0);
+        assert_true(n > 0);
+        got += (uint32_t)n;
+    }
+    assert_int_equal(got, 2 * (sizeof(much) - 1));
+}
+
+static void a_slow_second_port_holds_nobody_up_and_says_what_it_lost(void **state)
+{
+    (void)state;
+    shell_owns();
+    assert_int_equal(add(SHELL, "/second", 0), E_OK);
+    second_driver.room = 2;
+    assert_int_equal(write_text(PROGRAM, "abcdef\n"), 7);
+    assert_string_equal(driver.sent, "abcdef\r\n");
+    assert_string_equal(second_driver.sent, "ab");
+    assert_int_equal(write_text(PROGRAM, "g\n"), 2);
+    second_driver.room = 1000;
+    assert_int_equal(write_text(PROGRAM, "h\n"), 2);
+    assert_string_equal(driver.sent, "abcdef\r\ng\r\nh\r\n");
+    assert_non_null(strstr(second_driver.sent, " bytes not shown here]\r\nh\r\n"));
+}
+
+static void a_second_port_that_dies_is_attached_again_and_left_if_that_fails(void **state)
+{
+    (void)state;
+    shell_owns();
+    assert_int_equal(add(SHELL, "/second", 0), E_OK);
+    second_driver.deaths = 2;
+    assert_int_equal(write_text(PROGRAM, "a\n"), 2);
+    assert_string_equal(second_driver.sent, "a\r\n");
+    second_driver.is_broken = true;
+    assert_int_equal(write_text(PROGRAM, "b\n"), 2);
+    assert_string_equal(driver.sent, "a\r\nb\r\n");
+    assert_int_equal(second_kind(), SERIAL_NONE);
+    assert_int_equal(closed, SECOND);
+    assert_int_equal(add(SHELL, "/second", 0), E_BROKEN);
+    assert_int_equal(second_kind(), SERIAL_NONE);
+}
+
+static void the_first_port_can_be_the_second_one(void **state)
+{
+    (void)state;
+    shell_owns();
+    assert_int_equal(add(SHELL, "", SERIAL_FIRST), E_BUSY); /* the console is there */
+    assert_int_equal(use(SHELL, "/second"), E_OK);
+    assert_int_equal(add(SHELL, "", SERIAL_FIRST), E_OK);
+    assert_int_equal(second_kind(), SERIAL_FIRST);
+    assert_int_equal(write_text(PROGRAM, "both\n"), 5);
+    assert_string_equal(driver.sent, "both\r\n");
+    assert_string_equal(second_driver.sent, "both\r\n");
+    assert_int_equal(use(SHELL, ""), E_OK); /* back, and then there is no second one */
+    assert_int_equal(second_kind(), SERIAL_NONE);
+    assert_int_equal(write_text(PROGRAM, "one\n"), 4);
+    assert_string_equal(driver.sent, "both\r\none\r\n");
+    assert_string_equal(second_driver.sent, "both\r\n");
+}
+
+static void not_everybody_adds_a_port(void **state)
+{
+    (void)state;
+    shell_owns();
+    assert_int_equal(add(OTHER, "/second", 0), E_RIGHTS);
+    assert_int_equal(add(SHELL, "/third", 0), E_NOTFOUND);
+    assert_int_equal(add(SHELL, "/0123456789/0123456789/0123456789/0123456789/012", 0), E_INVAL);
+    assert_int_equal(second_kind(), SERIAL_NONE);
+}
+
 static void bad_requests_are_refused(void **state)
 {
     struct msg memory_too_small = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0),
@@ -423,6 +554,14 @@ int main(void)
         cmocka_unit_test_setup(a_port_that_cannot_be_had_leaves_the_console_where_it_is, setup),
         cmocka_unit_test_setup(a_port_whose_driver_died_is_attached_again, setup),
         cmocka_unit_test_setup(from_a_port_that_is_gone_the_console_comes_back, setup),
+        cmocka_unit_test_setup(what_goes_out_is_shown_at_the_second_port_too, setup),
+        cmocka_unit_test_setup(both_keyboards_are_input, setup),
+        cmocka_unit_test_setup(more_than_the_ring_holds_waits_at_the_second_port, setup),
+        cmocka_unit_test_setup(a_slow_second_port_holds_nobody_up_and_says_what_it_lost, setup),
+        cmocka_unit_test_setup(a_second_port_that_dies_is_attached_again_and_left_if_that_fails,
+                               setup),
+        cmocka_unit_test_setup(the_first_port_can_be_the_second_one, setup),
+        cmocka_unit_test_setup(not_everybody_adds_a_port, setup),
         cmocka_unit_test_setup(bad_requests_are_refused, setup),
         cmocka_unit_test_setup(a_large_paste_loses_nothing, setup),
     };

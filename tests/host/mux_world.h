@@ -20,7 +20,8 @@ enum { DRIVER = 1, PORT, CHOSEN, SECOND, NOTIFY_OF = 1000, MEMORY_OF = 2000, INT
 /* ---- the world around the mux ---- */
 
 static struct mux mux;
-static uint8_t driver_buf[SERIAL_BUF_LEN];
+static uint8_t driver_buf[SERIAL_BUF_LEN], second_buf[SERIAL_BUF_LEN];
+enum { DRIVER_MEMORY = 1, SECOND_MEMORY };
 static uint8_t client_buf[4][SERIAL_BUF_LEN]; /* by badge / 0x100 */
 static struct driver_state {
     char sent[65536];
@@ -31,6 +32,7 @@ static struct driver_state {
     int deaths; /* calls that find the driver dead */
     unsigned calls;
     bool is_broken; /* given up, or its device is gone */
+    uint8_t *buf;   /* that we attached */
 } driver, second_driver;
 static handle_t closed; /* the last one */
 static struct {
@@ -55,10 +57,19 @@ handle_t start_handle(const char *name)
 
 status_t serial_attach(struct serial *s, handle_t service, handle_t port, uint64_t base_bit)
 {
-    *s = (struct serial){
-        .service = service, .notify = port, .memory = 1, .base_bit = base_bit, .buf = driver_buf
-    };
-    driver.known = true;
+    struct driver_state *const d = service == SECOND ? &second_driver : &driver;
+    bool is_first = base_bit == MUX_DRIVER_BASE;
+
+    d->buf = is_first ? driver_buf : second_buf;
+    *s = (struct serial){ .service = service,
+                          .notify = port,
+                          .memory = is_first ? DRIVER_MEMORY : SECOND_MEMORY,
+                          .base_bit = base_bit,
+                          .buf = d->buf };
+    if (d->is_broken) {
+        return E_BROKEN;
+    }
+    d->known = true;
     return E_OK;
 }
 
@@ -68,7 +79,7 @@ status_t service_open(const char *name, handle_t *out)
     return strcmp(name, "/second") == 0 ? E_OK : E_NOTFOUND;
 }
 
-/* driver, or the second port; the memory is the same. */
+/* driver, or the second port, each with the memory that was attached there last. */
 static status_t driver_call(handle_t port, struct msg *m)
 {
     struct driver_state *const d = port == SECOND ? &second_driver : &driver;
@@ -88,18 +99,19 @@ static status_t driver_call(handle_t port, struct msg *m)
     }
     if (op == SERIAL_OP_ATTACH) {
         d->known = true;
+        d->buf = m->w[7] == DRIVER_MEMORY ? driver_buf : second_buf;
     } else if (!d->known) {
         m->info = (uint32_t)E_NOTFOUND;
     } else if (op == SERIAL_OP_WRITE) {
         n = n < d->room ? n : d->room;
-        memcpy(d->sent + d->sent_len, driver_buf + SERIAL_TX_OFFSET + m->w[1], n);
+        memcpy(d->sent + d->sent_len, d->buf + SERIAL_TX_OFFSET + m->w[1], n);
         d->sent_len += n;
         d->sent[d->sent_len] = '\0';
         d->room -= n;
         m->w[0] = n;
     } else if (op == SERIAL_OP_READ) {
         n = n < d->typed_len - d->typed_at ? n : d->typed_len - d->typed_at;
-        memcpy(driver_buf + SERIAL_RX_OFFSET, d->typed + d->typed_at, n);
+        memcpy(d->buf + SERIAL_RX_OFFSET, d->typed + d->typed_at, n);
         d->typed_at += n;
         m->w[0] = n;
     } else {
@@ -195,6 +207,10 @@ enum log_level log_line_level(const char *line)
     return strncmp(line, "warn", 4) == 0 ? LOG_WARN : LOG_INFO;
 }
 void log_error(const char *format, ...)
+{
+    (void)format;
+}
+void log_info(const char *format, ...)
 {
     (void)format;
 }
@@ -318,6 +334,26 @@ static void type_keys(const char *keys)
     memcpy(driver.typed + driver.typed_len, keys, strlen(keys));
     driver.typed_len += (uint32_t)strlen(keys);
     turn(&ev);
+}
+
+/* The same at the second port. */
+static void type_there(const char *keys)
+{
+    struct event ev = { .kind = EV_NOTIFY, .bits = MUX_SECOND_BASE * SERIAL_EV_READABLE };
+
+    memcpy(second_driver.typed + second_driver.typed_len, keys, strlen(keys));
+    second_driver.typed_len += (uint32_t)strlen(keys);
+    turn(&ev);
+}
+
+/* Has the console be at a second port, too: a path, or SERIAL_FIRST. */
+static int add(uint32_t badge, const char *path, uint64_t which)
+{
+    struct msg m = { .info = SERIAL_OP_ADD };
+
+    memcpy(m.w, path, strlen(path));
+    m.w[6] = which;
+    return call(badge, &m);
 }
 
 /* Has the console go to a port. */

@@ -48,6 +48,35 @@ def listed(text):
     return dict(re.findall(r"^(/\S+) +(.*)$", text, re.M))
 
 
+def test_the_shell_is_at_a_second_port_too(boot, tmp_path):
+    port = Port(tmp_path)
+    machine = boot(extra=["-serial", f"unix:{port.path},server=on,wait=off"])
+    machine.prompt()
+    assert port.read() == ""
+    assert machine.run("console add pl011@9040000") == f"console: it is on {SECOND}, too\n"
+    port.wait("too\ncambium> ")
+    assert listed(machine.run("console")) == {FIRST: "pl011, the console, as at boot", SECOND: "pl011, the console, too"}
+    port.wait("too\ncambium> ")
+    assert machine.run("echo from here") == "from here\n"
+    port.wait("echo from here\nfrom here\ncambium> ")
+    assert port.run("echo from there") == "from there\n"
+    machine.expect("echo from there\r+\nfrom there\r+\n")
+    machine.prompt()
+    machine.send("kill pl011@9040000\r")  # its driver starts anew, and is attached to again
+    machine.prompt()
+    assert machine.run("echo still") == "still\n"
+    port.wait("still\ncambium> ")
+    assert port.run("echo here, too") == "here, too\n"
+    machine.prompt()
+    machine.run("console drop")
+    port.wait("console drop\n")
+    machine.run("echo alone")
+    assert "alone" not in port.read()
+    assert "console add PORT" in machine.run("console add") and machine.status() == 2
+    assert "is no serial port" in machine.run("console add /x") and machine.status() == 1
+    assert "console: /pl011@9000000" in machine.run(f"console add {FIRST}") and machine.status() == 1  # it is there
+
+
 def test_log_and_shell_go_to_another_port_and_back(boot, tmp_path):
     port = Port(tmp_path)
     machine = boot(extra=["-serial", f"unix:{port.path},server=on,wait=off"])

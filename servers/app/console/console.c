@@ -3,6 +3,8 @@
  *
  *     console              lists the serial ports that have a server
  *     console use PORT     the console goes there: a path of the device tree, or its last part
+ *     console add PORT     it is there, too: the same output, and input from both
+ *     console drop         only where it was before `add`
  *
  * It goes back by itself when that port's device is pulled out, or its server given up; and when mux/serial is restarted.
  */
@@ -87,21 +89,27 @@ static bool is_meant(const struct port *p, const char *name)
 
 static int list(handle_t console, int first)
 {
-    struct msg m = { .info = SERIAL_OP_PORT };
+    struct msg m = { .info = SERIAL_OP_PORT }, second = { .info = SERIAL_OP_SECOND };
     struct port p = { .server = "" };
-    char path[INIT_NAME_LEN];
+    char path[INIT_NAME_LEN], second_path[INIT_NAME_LEN];
     status_t err = msg_call(console, &m);
 
+    err = err ? err : msg_call(console, &second);
     if (err) {
         return fail("the console does not tell", err);
     }
     memcpy(path, m.w, sizeof(path));
+    memcpy(second_path, second.w, sizeof(second_path));
     for (uint64_t n = 0; port_next(&n, &p);) {
         bool is_here = path[0] != '\0' ? strcmp(p.path, path) == 0 : p.node == first;
+        bool is_second = second.w[6] == SERIAL_FIRST  ? p.node == first
+                         : second.w[6] == SERIAL_PATH ? strcmp(p.path, second_path) == 0
+                                                      : false;
         const char *name = strrchr(p.server, '/');
         printf("%-40s %s%s%s\n", p.path, name != NULL ? name + 1 : p.server,
                p.status != E_OK ? ", given up"
                : is_here        ? ", the console"
+               : is_second      ? ", the console, too"
                                 : "",
                p.node != first ? ""
                : is_here       ? ", as at boot"
@@ -110,9 +118,10 @@ static int list(handle_t console, int first)
     return 0;
 }
 
-static int use(handle_t console, int first, const char *name)
+/* USE or ADD, of the port that is meant. */
+static int go(handle_t console, uint32_t op, int first, const char *name)
 {
-    struct msg m = { .info = SERIAL_OP_USE };
+    struct msg m = { .info = op };
     struct port p = { .server = "" };
     uint64_t n = 0;
 
@@ -125,25 +134,39 @@ static int use(handle_t console, int first, const char *name)
                           INIT_NAME_LEN - 1);
             return 1;
         }
-        printf("console: it goes to %s\n", p.path);
-        (void)fflush(stdout); /* it is said here */
+        if (op == SERIAL_OP_USE) {
+            printf("console: it goes to %s\n", p.path);
+            (void)fflush(stdout); /* it is said here */
+        }
         if (p.node != first) {
             memcpy(m.w, p.path, strlen(p.path));
+        } else if (op == SERIAL_OP_ADD) {
+            m.w[6] = SERIAL_FIRST;
         }
         status_t err = msg_call(console, &m);
         if (err) {
             return fail(p.path, err);
         }
-        printf("console: it is on %s\n", p.path);
+        printf("console: it is on %s%s\n", p.path, op == SERIAL_OP_ADD ? ", too" : "");
         return 0;
     }
     (void)fprintf(stderr, "console: %s is no serial port; `console` lists them\n", name);
     return 1;
 }
 
+static int drop(handle_t console)
+{
+    struct msg m = { .info = SERIAL_OP_ADD };
+    status_t err = msg_call(console, &m);
+
+    return err ? fail("the second port stays", err) : 0;
+}
+
 static const char usage[] =
     "usage: console            lists the serial ports that have a server\n"
-    "       console use PORT   the console goes there: a path, or its last part\n";
+    "       console use PORT   the console goes there: a path, or its last part\n"
+    "       console add PORT   it is there, too\n"
+    "       console drop       it is there no more\n";
 
 int main(int argc, char *argv[])
 {
@@ -154,7 +177,13 @@ int main(int argc, char *argv[])
         return list(console, first);
     }
     if (argc == 3 && strcmp(argv[1], "use") == 0) {
-        return use(console, first, argv[2]);
+        return go(console, SERIAL_OP_USE, first, argv[2]);
+    }
+    if (argc == 3 && strcmp(argv[1], "add") == 0) {
+        return go(console, SERIAL_OP_ADD, first, argv[2]);
+    }
+    if (argc == 2 && strcmp(argv[1], "drop") == 0) {
+        return drop(console);
     }
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         printf("%s", usage);

@@ -53,7 +53,8 @@ bool input_take(struct mux *m, struct session *s, uint8_t *to, uint32_t len, uin
         }
         len = s->badge == m->master ? to_line_end(&m->input, len) : len;
         *out_len = ring_read(&m->input, to, len);
-        if (m->stage < m->stage_end || m->driver_has_more) {
+        if (m->stage < m->stage_end || m->driver_has_more ||
+            m->second.stage < m->second.stage_end || m->second.has_more) {
             upstream_fetch(m);
         }
         return true;

@@ -21,6 +21,7 @@ enum {
 #define MUX_DRIVER_BASE 0x10000ull /* the driver's SERIAL_EV_* */
 #define MUX_EVENT_LOG 0x100000ull
 #define MUX_EVENT_TIMER 0x200000ull
+#define MUX_SECOND_BASE (1ull << 24) /* the second port's driver's SERIAL_EV_* */
 
 /* A client: a badge. It lives from its first request until *closed*. */
 struct session {
@@ -38,7 +39,17 @@ struct session {
     uint8_t text[SHORT_LEN]; /* of a kept WRITE_SHORT */
 };
 
+/* Where all that goes out is shown, too, and input comes from (second.c). */
+struct second {
+    struct serial port; /* service 0: there is none */
+    char path[INIT_NAME_LEN]; /* empty: the one that init chose */
+    bool has_more;
+    uint32_t stage, stage_end; /* as struct mux's */
+    uint32_t lost; /* bytes that it did not take, and does not know of */
+};
+
 struct mux {
+    struct second second;
     /* the driver */
     struct serial driver; /* buf NULL: not attached yet */
     handle_t first;       /* the port that init chose */
@@ -78,6 +89,16 @@ status_t upstream_use(struct mux *m, const char *path) WARN_UNUSED;
 void upstream_flush(struct mux *m);
 /* Fetches input as far as there is room. */
 void upstream_fetch(struct mux *m);
+
+/* second.c */
+/* Another one in the place of the former: the port of that path, or the one that init chose; "" and false: none. Errors: as
+ * SERIAL_OP_ADD. */
+status_t second_add(struct mux *m, const char *path, bool is_first) WARN_UNUSED;
+void second_leave(struct mux *m);
+/* What went out at the first port. */
+void second_write(struct mux *m, const uint8_t *data, uint32_t len);
+/* Fetches input as far as there is room. */
+void second_fetch(struct mux *m);
 
 /* input.c: who reads what. */
 /* Gives the reader what there is; call after anything that may have changed it. */

@@ -11,6 +11,7 @@
 #include <cambium/command.h>
 #include <cambium/start.h>
 #include <string.h>
+#include <tree.h>
 
 DEV_MATCH_TABLE struct dev_match serial_match[] = {
     DEV_MATCH("console", "serial", "stdout-path opens serial", MATCH_SERVICE),
@@ -133,9 +134,29 @@ static status_t serial_use(struct mux *m, const struct session *s, const struct 
         return E_INVAL;
     }
     upstream_flush(m); /* what was said before is said there */
+    if (m->second.port.service != 0 && strcmp(m->second.path, path) == 0) {
+        second_leave(m); /* it was shown there already */
+    }
     status_t err = upstream_use(m, path);
     upstream_flush(m);
     upstream_fetch(m);
+    return err;
+}
+
+/* The same for a second port. */
+static status_t serial_add(struct mux *m, const struct session *s, const struct msg *msg)
+{
+    char path[INIT_NAME_LEN];
+
+    if (s->badge != m->master && s->badge != m->reader) {
+        return E_RIGHTS;
+    }
+    memcpy(path, msg->w, sizeof(path));
+    if (path[sizeof(path) - 1] != '\0') {
+        return E_INVAL;
+    }
+    status_t err = second_add(m, path, msg->w[6] == SERIAL_FIRST);
+    second_fetch(m);
     return err;
 }
 
@@ -199,6 +220,14 @@ static int serial_serve(struct mux *m, struct session *s, struct event *ev)
         return E_OK;
     case SERIAL_OP_USE:
         return serial_use(m, s, &ev->msg);
+    case SERIAL_OP_ADD:
+        return serial_add(m, s, &ev->msg);
+    case SERIAL_OP_SECOND:
+        memcpy(w, m->second.path, sizeof(m->second.path));
+        w[6] = m->second.port.service == 0          ? SERIAL_NONE
+               : m->second.port.service == m->first ? SERIAL_FIRST
+                                                    : SERIAL_PATH;
+        return E_OK;
     default:
         return E_NOSYS;
     }
@@ -225,6 +254,31 @@ static void serial_call(struct mux *m, struct event *ev)
     }
 }
 
+/* The port that the tree names first, if it is one that init could not choose, because a bus finds it later. `node`: which serial
+ * port is there now; -1: perhaps that one is. */
+static void use_named(struct mux *m, int node)
+{
+    const void *tree = (const void *)start_info->tree_va;
+    struct tree_console_walk walk = { 0 };
+    char path[TREE_PATH_LEN];
+    int host;
+
+    if (tree == NULL || m->port_path[0] != '\0') {
+        return; /* somebody has taken it elsewhere */
+    }
+    int named = tree_console_next(tree, &walk);
+    if (named < 0 || walk.from == NULL || (node >= 0 && node != named) ||
+        tree_pci_host(tree, named, &host) != E_OK) {
+        return;
+    }
+    tree_path(tree, named, path, sizeof(path));
+    if (strlen(path) < INIT_NAME_LEN && upstream_use(m, path) == E_OK) {
+        log_info("the console is on %s, as %s says", path, walk.from);
+        m->log_seq = 0; /* what the former port has shown is shown here, too */
+        m->log_more = true;
+    }
+}
+
 /* One event, then whatever became possible by it. */
 static void serial_event(struct mux *m, struct event *ev)
 {
@@ -246,6 +300,9 @@ static void serial_event(struct mux *m, struct event *ev)
         upstream_flush(m); /* the line may be free for others now */
         break;
     case EV_COMMAND:
+        if (ev->msg.info == COMMAND_REBIND) {
+            use_named(m, (int)(int64_t)ev->msg.w[0]);
+        }
         event_done(ev, ev->msg.info == COMMAND_REBIND ? upstream_attach(m) : E_NOSYS);
         upstream_flush(m);
         upstream_fetch(m);
@@ -270,6 +327,7 @@ int main(void)
     /* After a restart somebody is at the prompt already. */
     mux.log_level = start_info->incarnation > 1 ? LOG_WARN : LOG_INFO;
     klog_start(&mux);
+    use_named(&mux, -1);
     event_accept(2); /* ATTACH */
     upstream_fetch(&mux);
     klog_pump(&mux);

@@ -148,6 +148,7 @@ void upstream_flush(struct mux *m)
             m->driver_full = took < ready;
             m->sent += took;
         }
+        second_write(m, m->driver.buf + SERIAL_TX_OFFSET + m->out.sent, took);
         out_took(&m->out, took);
     }
     if (m->writers != 0) {
@@ -155,7 +156,7 @@ void upstream_flush(struct mux *m)
     }
 }
 
-void upstream_fetch(struct mux *m)
+static void fetch_first(struct mux *m)
 {
     const uint8_t *rx = m->driver.buf + SERIAL_RX_OFFSET;
 
@@ -177,6 +178,12 @@ void upstream_fetch(struct mux *m)
             return; /* no room: it stays there until somebody reads */
         }
     }
+}
+
+void upstream_fetch(struct mux *m)
+{
+    fetch_first(m);
+    second_fetch(m);
 }
 
 /* Sessions whose last write was cut short may go on. */
@@ -203,6 +210,11 @@ void upstream_event(struct mux *m, uint64_t bits)
     if ((bits & MUX_DRIVER_BASE * SERIAL_EV_READABLE) != 0) {
         m->driver_has_more = true;
         upstream_fetch(m);
+        input_serve(m);
+    }
+    if ((bits & MUX_SECOND_BASE * SERIAL_EV_READABLE) != 0) {
+        m->second.has_more = true;
+        second_fetch(m);
         input_serve(m);
     }
 }

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * mux/serial's second port: what goes out at the first goes out there, too, and what is typed there is input as well. The first one
+ * sets the pace: what the second does not take at once is not shown there, which it says as soon as it can. It holds nobody up, and
+ * one that does not answer is left.
+ */
+#include "mux.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { ATTEMPTS = 8 }; /* to reach a driver that dies under us */
+
+static status_t bind(const struct serial *s)
+{
+    struct msg m = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0),
+                     .w = { s->base_bit, 2, [6] = s->notify, s->memory } };
+
+    return msg_call(s->service, &m);
+}
+
+/* Memory and the way back are kept for the next one. */
+void second_leave(struct mux *m)
+{
+    struct second *s = &m->second;
+
+    if (s->port.service != 0 && s->port.service != m->first) {
+        (void)sys_handle_close(s->port.service); /* so its driver forgets us */
+    }
+    s->port.service = 0;
+    s->has_more = false;
+    s->stage = s->stage_end = s->lost = 0;
+}
+
+/* One request; the port is left if that cannot be. */
+static status_t ask(struct mux *m, uint32_t op, uint32_t len, uint32_t *out)
+{
+    struct second *s = &m->second;
+    status_t err = E_DEAD;
+
+    *out = 0;
+    for (int i = 0; i < ATTEMPTS && (err == E_DEAD || err == E_NOTFOUND); i++) {
+        struct msg msg = { .info = msg_info(op, 0, 0), .w = { len, 0 } };
+        err = msg_call(s->port.service, &msg);
+        if (err == E_OK) {
+            *out = msg.w[0] < len ? (uint32_t)msg.w[0] : len; /* never trust more */
+            return E_OK;
+        }
+        if (err == E_NOTFOUND && bind(&s->port) != E_OK) {
+            break; /* a new incarnation does not know us */
+        }
+    }
+    second_leave(m);
+    log_warn("%s does not answer (%s): the console is there no more",
+             s->path[0] != '\0' ? s->path : "the port of the boot", err_name(err));
+    return err;
+}
+
+status_t second_add(struct mux *m, const char *path, bool is_first)
+{
+    struct second *s = &m->second;
+    handle_t service = 0;
+    status_t err = E_OK;
+
+    second_leave(m);
+    if (!is_first && path[0] == '\0') {
+        return E_OK;
+    }
+    if (is_first && m->port_path[0] == '\0') {
+        return E_BUSY;
+    }
+    if (is_first) {
+        service = m->first;
+    } else {
+        err = service_open(path, &service);
+    }
+    if (err) {
+        return err;
+    }
+    s->port.service = service;
+    if (s->port.buf == NULL) {
+        err = serial_attach(&s->port, service, m->port, MUX_SECOND_BASE);
+    } else {
+        err = E_DEAD;
+        for (int i = 0; i < ATTEMPTS && err == E_DEAD; i++) {
+            err = bind(&s->port);
+        }
+    }
+    if (err) {
+        second_leave(m);
+        return err;
+    }
+    memset(s->path, 0, sizeof(s->path));
+    memcpy(s->path, path, strlen(path)); /* it fits: serial_add looked */
+    s->has_more = true;
+    return E_OK;
+}
+
+static bool put(struct mux *m, const void *data, uint32_t len)
+{
+    uint32_t took;
+
+    memcpy(m->second.port.buf + SERIAL_TX_OFFSET, data, len);
+    if (ask(m, SERIAL_OP_WRITE, len, &took) != E_OK) {
+        return false;
+    }
+    m->second.lost += len - took;
+    return took == len;
+}
+
+void second_write(struct mux *m, const uint8_t *data, uint32_t len)
+{
+    char gap[48];
+
+    if (m->second.port.service == 0) {
+        return;
+    }
+    if (m->second.lost != 0) {
+        int n = snprintf(gap, sizeof(gap), "\r\n[%u bytes not shown here]\r\n", /* fits */
+                         m->second.lost);
+        m->second.lost = 0;
+        if (!put(m, gap, (uint32_t)n)) {
+            m->second.lost += len;
+            return;
+        }
+    }
+    (void)put(m, data, len); /* what is lost is counted */
+}
+
+void second_fetch(struct mux *m)
+{
+    struct second *s = &m->second;
+    const uint8_t *rx = s->port.buf + SERIAL_RX_OFFSET;
+
+    while (s->port.service != 0) {
+        if (s->stage == s->stage_end) {
+            uint32_t got;
+            if (!s->has_more || ask(m, SERIAL_OP_READ, SERIAL_HALF, &got) != E_OK || got == 0) {
+                s->has_more = false;
+                return;
+            }
+            s->has_more = got == SERIAL_HALF;
+            m->received += got;
+            s->stage = input_interrupt(m, rx, got);
+            s->stage_end = got;
+        }
+        s->stage += ring_write(&m->input, rx + s->stage, s->stage_end - s->stage);
+        if (s->stage < s->stage_end) {
+            return; /* no room: it stays there until somebody reads */
+        }
+    }
+}
