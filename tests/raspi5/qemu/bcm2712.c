@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * BCM2712, the SoC of the Raspberry Pi 5: cores, interrupt controller,
- * UART10, mailbox, PM, RNG, SD host
+ * UART10, mailbox, PM, RNG, SD host, PCIe
  *
  * What each block is modelled after, and what is left out, is in the README
  * beside this file's folder.  An access to an address that is not listed
@@ -16,6 +16,7 @@
 #include "hw/irq.h"
 #include "hw/misc/bcm2835_mbox_defs.h"
 #include "hw/misc/unimp.h"
+#include "hw/pci/msi.h"
 #include "hw/qdev-properties.h"
 #include "system/system.h"
 #include "target/arm/cpregs.h"
@@ -49,6 +50,9 @@ enum {
 #define SDIO1_BASE      0x1000fff000ULL
 #define SDIO1_CFG_BASE  0x1000fff400ULL
 #define STEPPING_BASE   0x1001504004ULL
+#define RESETS_BASE     0x1001504318ULL
+#define RESCAL_BASE     0x1000119500ULL
+#define MIP_BASE(n)     (0x1000130000ULL + 0x1000 * (n))
 
 enum {
     SPI_PMU = 16,           /* one per core */
@@ -57,7 +61,18 @@ enum {
     SPI_UART10_D0 = 120,
     SPI_UART10_C1 = 121,
     SPI_SDIO1 = 273,
+    SPI_MIP0 = 128,         /* input 0's */
+    SPI_PCIE0 = 209,        /* INTA's */
+    SPI_PCIE_STRIDE = 10,   /* to the next root complex's */
+    SPI_MIP1 = 247,         /* of input 0, which has none */
 };
+
+/* MIP1's first input that has an SPI, and how many there are */
+#define MIP1_FIRST      8
+#define MIP1_COUNT      8
+
+/* Ids of the reset controller: a root complex's bridge */
+#define RESET_PCIE(n)   (42 + (n))
 
 /* The SoC stepping word; only its low byte is known. */
 #define STEPPING_C1     0x21
@@ -81,18 +96,11 @@ static const struct {
     { "iommuc", 0x1000005b00, 0x80 },
     { "dma32", 0x1000010000, 0x600 },
     { "dma40", 0x1000010600, 0x600 },
-    { "pcie0", 0x1000100000, 0x9310 },
-    { "pcie1", 0x1000110000, 0x9310 },
-    { "pcie-rescal", 0x1000119500, 0x10 },
-    { "pcie2", 0x1000120000, 0x9310 },
-    { "mip0", 0x1000130000, 0xc0 },
-    { "mip1", 0x1000131000, 0xc0 },
     { "syscon-piarbctl", 0x1000400018, 0x18 },
     { "codec", 0x1000800000, 0x10000 },
     { "codec-intc", 0x1000840000, 0x1000 },
     { "pisp-be", 0x1000880000, 0x4000 },
     { "sdio2", 0x1001100000, 0x600 },
-    { "bcm-reset", 0x1001504318, 0x30 },
     { "v3d", 0x1002000000, 0x4000 },
     { "v3d-core0", 0x1002008000, 0x6000 },
     { "v3d-sms", 0x1002030800, 0x700 },
@@ -319,6 +327,70 @@ static bool realize_mbox(BCM2712State *s, Error **errp)
     return true;
 }
 
+/*
+ * The root complexes, who resets them, and the blocks that make interrupts of
+ * the messages from behind them
+ */
+static bool realize_pcie(BCM2712State *s, Error **errp)
+{
+    static const int lanes[BCM2712_PCIES] = { 1, 1, 4 };
+    DeviceState *rescal = DEVICE(&s->rescal);
+
+    msi_nonbroken = true;
+
+    if (!sysbus_realize(SYS_BUS_DEVICE(&s->resets), errp)) {
+        return false;
+    }
+    sysbus_mmio_map(SYS_BUS_DEVICE(&s->resets), 0, RESETS_BASE);
+
+    object_property_set_link(OBJECT(rescal), "resets", OBJECT(&s->resets),
+                             &error_abort);
+    qdev_prop_set_uint32(rescal, "reset-id", RESET_PCIE(BCM2712_PCIE_SLOT));
+    if (!sysbus_realize(SYS_BUS_DEVICE(rescal), errp)) {
+        return false;
+    }
+    sysbus_mmio_map(SYS_BUS_DEVICE(rescal), 0, RESCAL_BASE);
+
+    for (int n = 0; n < BCM2712_PCIES; n++) {
+        DeviceState *pcie = DEVICE(&s->pcie[n]);
+        SysBusDevice *bus = SYS_BUS_DEVICE(pcie);
+
+        qdev_prop_set_uint32(pcie, "domain", n);
+        qdev_prop_set_uint32(pcie, "lanes", lanes[n]);
+        qdev_prop_set_uint64(pcie, "outbound-base", BCM2712_OUTBOUND_BASE(n));
+        qdev_prop_set_bit(pcie, "slot", n == BCM2712_PCIE_SLOT);
+        qdev_prop_set_bit(pcie, "d0", s->d0);
+        if (!sysbus_realize(bus, errp)) {
+            return false;
+        }
+        sysbus_mmio_map(bus, 0, BCM2712_PCIE_BASE(n));
+        sysbus_mmio_map(bus, 1, BCM2712_OUTBOUND_BASE(n));
+        for (int i = 0; i < BRCMSTB_PCIE_IRQS; i++) {
+            sysbus_connect_irq(bus, i,
+                               spi(s, SPI_PCIE0 + n * SPI_PCIE_STRIDE + i));
+        }
+        qdev_connect_gpio_out(DEVICE(&s->resets), RESET_PCIE(n),
+                              qdev_get_gpio_in_named(pcie, "bridge-reset",
+                                                     0));
+    }
+
+    for (int n = 0; n < BCM2712_MIPS; n++) {
+        int first = n ? MIP1_FIRST : 0;
+        int end = n ? MIP1_FIRST + MIP1_COUNT : BCM2712_MIP_INPUTS;
+        SysBusDevice *bus = SYS_BUS_DEVICE(&s->mip[n]);
+
+        qdev_prop_set_uint8(DEVICE(bus), "inputs", end);
+        if (!sysbus_realize(bus, errp)) {
+            return false;
+        }
+        sysbus_mmio_map(bus, 0, MIP_BASE(n));
+        for (int i = first; i < end; i++) {
+            sysbus_connect_irq(bus, i, spi(s, (n ? SPI_MIP1 : SPI_MIP0) + i));
+        }
+    }
+    return true;
+}
+
 static void bcm2712_realize(DeviceState *dev, Error **errp)
 {
     BCM2712State *s = BCM2712(dev);
@@ -370,6 +442,10 @@ static void bcm2712_realize(DeviceState *dev, Error **errp)
     sysbus_mmio_map(SYS_BUS_DEVICE(&s->sdio1), 1, SDIO1_CFG_BASE);
     sysbus_connect_irq(SYS_BUS_DEVICE(&s->sdio1), 0, spi(s, SPI_SDIO1));
 
+    if (!realize_pcie(s, errp)) {
+        return;
+    }
+
     memory_region_init_io(&s->stepping, OBJECT(s), &stepping_ops, s,
                           "bcm2712-stepping", 4);
     memory_region_add_subregion(get_system_memory(), STEPPING_BASE,
@@ -401,6 +477,15 @@ static void bcm2712_init(Object *obj)
     object_initialize_child(obj, "rng", &s->rng, TYPE_IPROC_RNG200);
     object_initialize_child(obj, "gio-aon", &s->gio_aon, TYPE_BRCMSTB_GIO);
     object_initialize_child(obj, "sdio1", &s->sdio1, TYPE_BCM2712_SDHCI);
+    object_initialize_child(obj, "resets", &s->resets, TYPE_BRCMSTB_RESET);
+    object_initialize_child(obj, "rescal", &s->rescal, TYPE_BRCM_RESCAL);
+    for (int n = 0; n < BCM2712_PCIES; n++) {
+        object_initialize_child(obj, "pcie[*]", &s->pcie[n],
+                                TYPE_BRCMSTB_PCIE);
+    }
+    for (int n = 0; n < BCM2712_MIPS; n++) {
+        object_initialize_child(obj, "mip[*]", &s->mip[n], TYPE_BCM2712_MIP);
+    }
 }
 
 static const Property bcm2712_props[] = {

@@ -9,6 +9,9 @@
 #include "bcm2712_pm.h"
 #include "bcm2712_sdhci.h"
 #include "brcmstb_gio.h"
+#include "bcm2712_mip.h"
+#include "brcmstb_pcie.h"
+#include "brcmstb_reset.h"
 #include "hw/char/pl011.h"
 #include "hw/display/bcm2835_fb.h"
 #include "hw/intc/arm_gic.h"
@@ -24,6 +27,16 @@
 OBJECT_DECLARE_SIMPLE_TYPE(BCM2712State, BCM2712)
 
 #define BCM2712_CPUS 4
+#define BCM2712_PCIES 3
+#define BCM2712_MIPS 2
+
+/* Root complexes: the slot's, and RP1's */
+#define BCM2712_PCIE_SLOT 1
+#define BCM2712_PCIE_RP1 2
+
+#define BCM2712_PCIE_BASE(n) (0x1000100000ULL + 0x10000 * (n))
+#define BCM2712_OUTBOUND_BASE(n) (0x1400000000ULL + \
+                                  BRCMSTB_PCIE_OUTBOUND_SIZE * (n))
 
 /*
  * The 4 MiB below the end of the first GiB belong to VideoCore; the system
@@ -59,6 +72,10 @@ struct BCM2712State {
     RNG200State rng;
     BrcmstbGIOState gio_aon;
     BCM2712SDHCIState sdio1; /* the card's */
+    BrcmstbResetState resets;
+    BrcmRescalState rescal;
+    BrcmstbPCIEState pcie[BCM2712_PCIES];
+    BCM2712MIPState mip[BCM2712_MIPS];
     MemoryRegion stepping;  /* the word that tells C1 from D0 */
 };
 

@@ -11,6 +11,7 @@
 #include "qemu/osdep.h"
 #include <libfdt.h>
 #include "qapi/error.h"
+#include "qapi/visitor.h"
 #include "qemu/error-report.h"
 #include "qemu/guest-random.h"
 #include "qemu/module.h"
@@ -21,6 +22,7 @@
 #include "hw/boards.h"
 #include "hw/irq.h"
 #include "hw/loader.h"
+#include "hw/pci/pci.h"
 #include "hw/qdev-properties.h"
 #include "hw/qdev-properties-system.h"
 #include "hw/sd/sd.h"
@@ -38,6 +40,12 @@ struct Raspi5bState {
     BCM2712State soc;
     struct arm_boot_info boot;
     bool d0;                /* stepping of the SoC: C1, or D0 */
+
+    bool rp1;               /* RP1 is there, and answers */
+    bool link_down[BCM2712_PCIES];
+    bool pciex1;            /* dtparam=pciex1 */
+    bool pciex4_reset;      /* config.txt's pciex4_reset */
+    bool rp1_1c;            /* where newer firmware leaves RP1 */
 };
 
 #define UART_LCRH_8N1_FIFO  0x70
@@ -58,6 +66,9 @@ static uint32_t board_revision(Raspi5bState *s)
     return REVISION_NEW | REVISION_MEMORY(ctz64(size / (256 * MiB))) |
            REVISION_BCM2712 | REVISION_5B | (s->d0 ? 1 : 0);
 }
+
+/* RP1's type of device, which is found by name */
+#define TYPE_RP1 "rp1"
 
 static void G_NORETURN die(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
@@ -175,6 +186,26 @@ static void tree_set_identity(void *fdt, Raspi5bState *s)
     }
 }
 
+/* What dtparam=pciex1 does. */
+static void tree_enable_slot(void *fdt)
+{
+    uint64_t base = BCM2712_PCIE_BASE(BCM2712_PCIE_SLOT);
+    int node = -1;
+
+    while ((node = fdt_node_offset_by_compatible(fdt, node,
+                                                 "brcm,bcm2712-pcie")) >= 0) {
+        int len;
+        const void *reg = fdt_getprop(fdt, node, "reg", &len);
+
+        if (reg && len >= 8 && ldq_be_p(reg) == base) {
+            must(fdt_setprop_string(fdt, node, "status", "okay"), "pciex1");
+            return;
+        }
+    }
+    die("raspi5b: pciex1=on: the device tree has no root complex at 0x%"
+        PRIx64, base);
+}
+
 /* Completes the tree as the EEPROM does, and puts it where x0 will point. */
 static void load_tree(Raspi5bState *s)
 {
@@ -192,6 +223,9 @@ static void load_tree(Raspi5bState *s)
     tree_set_memory(fdt, ms->ram_size);
     tree_set_chosen(fdt, ms, &s->boot);
     tree_set_identity(fdt, s);
+    if (s->pciex1) {
+        tree_enable_slot(fdt);
+    }
     must(fdt_pack(fdt), "packing");
 
     size = fdt_totalsize(fdt);
@@ -241,6 +275,64 @@ static void plug_card(Raspi5bState *s)
                                   BCM2712_AON_SD_ABSENT), !drive);
 }
 
+static void rc_write(hwaddr offset, uint32_t value)
+{
+    address_space_stl_le(&address_space_memory,
+                         BCM2712_PCIE_BASE(BCM2712_PCIE_RP1) + offset, value,
+                         MEMTXATTRS_UNSPECIFIED, NULL);
+}
+
+static void rp1_config_write(hwaddr offset, uint32_t value)
+{
+    rc_write(0x9000, 1 << 20);
+    rc_write(0x8000 + offset, value);
+}
+
+/*
+ * pciex4_reset=0: the link to RP1 is left as the firmware used it.  Published
+ * are where RP1 is, that accesses which fail do not abort, and the pattern
+ * they read.  The bus numbers were seen to be 0.  How the inbound windows are
+ * is not known: here, none is for messages.
+ */
+static void leave_rp1_trained(Raspi5bState *s)
+{
+    BrcmstbPCIEState *pcie = &s->soc.pcie[BCM2712_PCIE_RP1];
+    uint32_t cpu_hi = s->rp1_1c ? 0x1c : 0x1f;
+    uint32_t pci = s->rp1_1c ? 0x80000000 : 0;
+    uint32_t size = s->rp1_1c ? 0x80000000 : 0xfffffffc;
+
+    if (!brcmstb_pcie_train_now(pcie)) {
+        return;
+    }
+    rc_write(0x4008, 0x203480);     /* MISC_CTRL */
+    rc_write(0x40a4, 0x82000);      /* UBUS_CTRL */
+    rc_write(0x43c, 0x060400);      /* class */
+    /* outbound window 0 */
+    rc_write(0x400c, pci);
+    rc_write(0x4010, 0);
+    rc_write(0x4070, (size - 1) & 0xfff00000);
+    rc_write(0x4080, cpu_hi);
+    rc_write(0x4084, cpu_hi);
+    /* inbound window 1: RP1 itself; window 2: RAM */
+    rc_write(0x402c, 0x7);
+    rc_write(0x4030, 0);
+    rc_write(0x40ac, 0x1);
+    rc_write(0x40b0, cpu_hi);
+    rc_write(0x4034, 0x15);
+    rc_write(0x4038, 0x10);
+    rc_write(0x40b4, 0x1);
+    rc_write(0x40b8, 0);
+
+    rc_write(0x18, 0x00010100);
+    rp1_config_write(0x14, pci);
+    rp1_config_write(0x18, pci + 0x400000);
+    rp1_config_write(0x10, pci + 0x410000);
+    rp1_config_write(0x04, 0x6);
+    rc_write(0x20, ((pci + 0x400000) & 0xfff00000) | pci >> 16);
+    rc_write(0x04, 0x6);
+    rc_write(0x18, 0);
+}
+
 static void raspi5b_init(MachineState *ms)
 {
     Raspi5bState *s = RASPI5B_MACHINE(ms);
@@ -254,7 +346,14 @@ static void raspi5b_init(MachineState *ms)
     object_initialize_child(OBJECT(ms), "soc", &s->soc, TYPE_BCM2712);
     qdev_prop_set_uint32(DEVICE(&s->soc), "board-rev", board_revision(s));
     qdev_prop_set_bit(DEVICE(&s->soc), "d0", s->d0);
+    for (int n = 0; n < BCM2712_PCIES; n++) {
+        qdev_prop_set_bit(DEVICE(&s->soc.pcie[n]), "link", !s->link_down[n]);
+    }
     sysbus_realize(SYS_BUS_DEVICE(&s->soc), &error_fatal);
+    if (s->rp1 && module_object_class_by_name(TYPE_RP1)) {
+        pci_create_simple(brcmstb_pcie_bus(&s->soc.pcie[BCM2712_PCIE_RP1]),
+                          PCI_DEVFN(0, 0), TYPE_RP1);
+    }
 
     plug_card(s);
 
@@ -286,6 +385,9 @@ static void raspi5b_reset(MachineState *ms, ResetType type)
         leave_uart_enabled(&s->soc.uart10);
         leave_pins_set(&s->soc.gio_aon);
     }
+    if (!s->pciex4_reset) {
+        leave_rp1_trained(s);
+    }
 }
 
 static char *raspi5b_get_stepping(Object *obj, Error **errp)
@@ -306,6 +408,97 @@ static void raspi5b_set_stepping(Object *obj, const char *value, Error **errp)
     }
 }
 
+static bool raspi5b_get_rp1(Object *obj, Error **errp)
+{
+    return RASPI5B_MACHINE(obj)->rp1;
+}
+
+static void raspi5b_set_rp1(Object *obj, bool value, Error **errp)
+{
+    RASPI5B_MACHINE(obj)->rp1 = value;
+}
+
+static bool raspi5b_get_pciex1(Object *obj, Error **errp)
+{
+    return RASPI5B_MACHINE(obj)->pciex1;
+}
+
+static void raspi5b_set_pciex1(Object *obj, bool value, Error **errp)
+{
+    RASPI5B_MACHINE(obj)->pciex1 = value;
+}
+
+static bool raspi5b_get_pciex4_reset(Object *obj, Error **errp)
+{
+    return RASPI5B_MACHINE(obj)->pciex4_reset;
+}
+
+static void raspi5b_set_pciex4_reset(Object *obj, bool value, Error **errp)
+{
+    RASPI5B_MACHINE(obj)->pciex4_reset = value;
+}
+
+static char *raspi5b_get_rp1_window(Object *obj, Error **errp)
+{
+    return g_strdup(RASPI5B_MACHINE(obj)->rp1_1c ? "1c" : "1f");
+}
+
+static void raspi5b_set_rp1_window(Object *obj, const char *value,
+                                   Error **errp)
+{
+    Raspi5bState *s = RASPI5B_MACHINE(obj);
+
+    if (!strcmp(value, "1f")) {
+        s->rp1_1c = false;
+    } else if (!strcmp(value, "1c")) {
+        s->rp1_1c = true;
+    } else {
+        error_setg(errp, "rp1-window is 1f or 1c, not '%s'", value);
+    }
+}
+
+static void get_link(Object *obj, Visitor *v, const char *name, void *opaque,
+                     Error **errp)
+{
+    bool *down = (void *)((char *)obj + (uintptr_t)opaque);
+    const char *text = *down ? "down" : "up";
+
+    visit_type_str(v, name, (char **)&text, errp);
+}
+
+static void set_link(Object *obj, Visitor *v, const char *name, void *opaque,
+                     Error **errp)
+{
+    bool *down = (void *)((char *)obj + (uintptr_t)opaque);
+    g_autofree char *text = NULL;
+
+    if (!visit_type_str(v, name, &text, errp)) {
+        return;
+    }
+    if (strcmp(text, "up") && strcmp(text, "down")) {
+        error_setg(errp, "%s is up or down, not '%s'", name, text);
+        return;
+    }
+    *down = !strcmp(text, "down");
+}
+
+static void add_link(ObjectClass *oc, const char *name, int n)
+{
+    object_class_property_add(oc, name, "str", get_link, set_link, NULL,
+        (void *)(offsetof(Raspi5bState, link_down) + n * sizeof(bool)));
+    object_class_property_set_description(oc, name,
+        "Whether the link of this root complex comes up (default) or stays "
+        "down, as if nobody were there");
+}
+
+static void raspi5b_instance_init(Object *obj)
+{
+    Raspi5bState *s = RASPI5B_MACHINE(obj);
+
+    s->rp1 = true;
+    s->pciex4_reset = true;
+}
+
 static void raspi5b_class_init(ObjectClass *oc, void *data)
 {
     MachineClass *mc = MACHINE_CLASS(oc);
@@ -318,6 +511,7 @@ static void raspi5b_class_init(ObjectClass *oc, void *data)
     mc->default_ram_size = 4 * GiB;
     mc->default_ram_id = "ram";
     mc->block_default_type = IF_SD;
+    mc->pci_allow_0_address = true; /* Linux gives it to RP1 */
     mc->no_parallel = 1;
     mc->no_floppy = 1;
     mc->no_cdrom = 1;
@@ -326,12 +520,35 @@ static void raspi5b_class_init(ObjectClass *oc, void *data)
     object_class_property_set_description(oc, "stepping",
         "Stepping of the SoC, c1 (default) or d0: UART10's interrupt is "
         "another, and the tree must be that stepping's");
+    object_class_property_add_bool(oc, "rp1", raspi5b_get_rp1,
+                                   raspi5b_set_rp1);
+    object_class_property_set_description(oc, "rp1",
+        "Whether RP1 answers behind the third root complex");
+    add_link(oc, "pcie1-link", BCM2712_PCIE_SLOT);
+    add_link(oc, "pcie2-link", BCM2712_PCIE_RP1);
+    object_class_property_add_bool(oc, "pciex1", raspi5b_get_pciex1,
+                                   raspi5b_set_pciex1);
+    object_class_property_set_description(oc, "pciex1",
+        "As dtparam=pciex1: the tree says that the slot's root complex is to "
+        "be used");
+    object_class_property_add_bool(oc, "pciex4-reset",
+                                   raspi5b_get_pciex4_reset,
+                                   raspi5b_set_pciex4_reset);
+    object_class_property_set_description(oc, "pciex4-reset",
+        "As in config.txt: off leaves the link to RP1 as the firmware used "
+        "it");
+    object_class_property_add_str(oc, "rp1-window", raspi5b_get_rp1_window,
+                                  raspi5b_set_rp1_window);
+    object_class_property_set_description(oc, "rp1-window",
+        "Where RP1 is left with pciex4-reset=off: 1f (default), as firmware "
+        "did until autumn 2024, or 1c");
 }
 
 static const TypeInfo raspi5b_type = {
     .name = TYPE_RASPI5B_MACHINE,
     .parent = TYPE_MACHINE,
     .instance_size = sizeof(Raspi5bState),
+    .instance_init = raspi5b_instance_init,
     .class_init = raspi5b_class_init,
 };
 
