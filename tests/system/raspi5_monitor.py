@@ -106,7 +106,8 @@ class Core:
 
 
 def start(boot, tree=None, **options):
-    """A Core on a new machine, with the options of boot.start(). Time is counted in instructions, so waits are exact."""
+    """A Core on a new machine, with the options of boot.start(). Time is counted in instructions, and goes on while a command is
+    on its way: a wait is never too short, and may be much longer than asked for."""
     if not raspi5_qemu.find():
         pytest.skip(raspi5_qemu.MISSING)
     options.setdefault("icount", True)

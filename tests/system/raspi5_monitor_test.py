@@ -29,13 +29,14 @@ def test_it_reads_writes_faults_waits_and_takes_interrupts(core):
 
     start = core.now()
     core.wait(1000)
-    assert 1000 <= core.now() - start < 5000
+    assert 1000 <= core.now() - start
 
     # the system timer's channel 1: a level line that stays until its status bit is cleared
     core.enable_spi(SPI_SYSTMR1, edge=False)
     assert core.taken() == []
-    core.write(SYSTMR + 0x10, core.read(SYSTMR + 0x04) + 500)
-    assert core.poll(SYSTMR, 1 << 1, 1 << 1, 5000) is not None
+    soon = 500000  # the core counts on while the host sends the next command
+    core.write(SYSTMR + 0x10, core.read(SYSTMR + 0x04) + soon)
+    assert core.poll(SYSTMR, 1 << 1, 1 << 1, 10 * soon) is not None
     assert core.taken() == [SPI_SYSTMR1] * 8
     core.write(SYSTMR, 1 << 1)
     assert core.taken() == []

@@ -92,7 +92,7 @@ def test_what_is_there_answers_and_what_is_not_aborts(boot, tmp_path):
     boot(board="raspi5b", dtb=tree_of(BOARD), extra=[*monitor.options, "-S"])
     for address in (0x1f00030000, 0x1c00030000, 0x1800000000, 0x1040000000, 0x107fff8000, 0x400000000):
         assert "Cannot access memory" in monitor.ask(f"xp /1wx {address:#x}"), hex(address)
-    for address, value in ((0x1000120000, 0), (0x1000130000, 0), (0x107d208000, 0), (0x1001504004, 0x21), (0x107d20001c, 0x102),
+    for address, value in ((0x1000120000, 0x271214e4), (0x1002000000, 0), (0x107d004000, 0), (0x1001504004, 0x21), (0x107d20001c, 0x102),
                            (0x107c013898, 0x40000000)):
         assert monitor.ask(f"xp /1wx {address:#x}").split()[-1] == f"{value:#010x}", hex(address)
 
