@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """tools/sdcard: what is on the card, when none is made, and a boot from that very image: U-Boot, in the firmware's place,
 loads kernel, archive and tree from it on QEMU's Raspberry Pis, and starts the kernel. U-Boot comes out of Debian's u-boot-rpi
-(tools/lib/debian.py); where it or a tree cannot be had the boots are skipped."""
+(tools/lib/debian.py); where it or a tree cannot be had the boots are skipped. A Raspberry Pi 5's files are given to the model of
+its firmware (tests/raspi5)."""
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 import debian
 import firmware
+import raspi5_qemu
 import sdcard
 import trees
 
@@ -55,7 +57,7 @@ def cards(tmp_path_factory):
         if board not in made:
             path = str(tmp_path_factory.mktemp("cards") / f"{board}.img")
             code, _, err = make(path, board, "--without-firmware", "--bootargs", "a=1")
-            assert code == 0 and "WITHOUT THE FIRMWARE" in err, err
+            assert code == 0 and ("WITHOUT THE FIRMWARE" in err) == (board != "rpi5"), err
             made[board] = path
         return made[board]
     return card
@@ -84,7 +86,7 @@ def fake_firmware(folder, board):
     return str(folder)
 
 
-@pytest.mark.parametrize("board", MODEL)
+@pytest.mark.parametrize("board", sdcard.BOARDS)
 def test_the_card_has_exactly_its_files_byte_for_byte_and_is_the_same_each_time(tmp_path, board):
     tree = tree_for(board)
     folder = os.path.dirname(tree)
@@ -93,12 +95,14 @@ def test_the_card_has_exactly_its_files_byte_for_byte_and_is_the_same_each_time(
         code, out, err = make(tmp_path / name, board, XDG_CACHE_HOME=cache, CAMBIUM_DTB_DIR=folder, TZ=f"UTC+{name}")
         assert code == 0 and not err, err
     assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
-    files = {"kernel8.img": library.machine.IMAGE, "archive.cpio": library.machine.ARCHIVE, sdcard.BOARDS[board][0][0][0]: tree}
-    files.update({n: f"{cache}/cambium/firmware/{n}" for n in [*sdcard.BOARDS[board][1], "LICENCE.broadcom"]})
+    files = {sdcard.KERNELS[board]: library.machine.IMAGE, "archive.cpio": library.machine.ARCHIVE,
+             sdcard.BOARDS[board][0][0][0]: tree}
+    boot = sdcard.BOARDS[board][1]
+    files.update({n: f"{cache}/cambium/firmware/{n}" for n in (boot and [*boot, "LICENCE.broadcom"])})
     for name, path in files.items():
         with open(path, "rb") as f:
             assert content(tmp_path / "1", name) == f.read(), name
-    more = {"config.txt", "overlays/disable-bt.dtbo", "overlays/miniuart-bt.dtbo"}
+    more = {"config.txt", *(["overlays/disable-bt.dtbo", "overlays/miniuart-bt.dtbo"] if boot else [])}
     assert {n for n in names_on(tmp_path / "1") if not n.endswith(".dtb")} | {tree and sdcard.BOARDS[board][0][0][0]} \
         == set(files) | more
     assert os.path.getsize(tmp_path / "1") == 64 << 20
@@ -115,6 +119,13 @@ def test_config_says_what_the_firmware_must_know(cards, tmp_path):
     code, _, err = make(tmp_path / "c", "rpi3", "--without-firmware", "--disable-bt")
     assert code == 0, err
     assert b"\ndtoverlay=disable-bt\n" in content(tmp_path / "c", "config.txt") and "cmdline.txt" not in names_on(tmp_path / "c")
+
+
+def test_config_of_a_raspberry_pi_5_has_its_names(cards):
+    text = content(cards("rpi5"), "config.txt").decode("ascii")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert lines == ["kernel=kernel_2712.img", "initramfs archive.cpio 0x08000000", "os_check=0", "uart_2ndstage=1"]
+    assert "\n#pciex4_reset=0\n#enable_rp1_uart=1\n" in text and max(map(len, text.splitlines())) <= 102
 
 
 def test_without_firmware_or_tree_no_card_is_made_and_the_way_out_is_said(tmp_path):
@@ -146,7 +157,8 @@ def test_firmware_without_its_licence_or_of_two_releases_is_not_taken(tmp_path, 
 
 @pytest.mark.parametrize("arguments, reason", [
     (["-o", "/dev/null"], "not a regular file"), (["-o", "/no/such/folder/c.img"], "no such folder"),
-    (["--bootargs", "a\nb"], "one line"), (["--board", "rpi5"], "invalid choice")])
+    (["--bootargs", "a\nb"], "one line"), (["--board", "rpi6"], "invalid choice"),
+    (["--board", "rpi5", "--disable-bt"], "Bluetooth has no UART")])
 def test_what_cannot_be_is_refused(tmp_path, arguments, reason):
     code, _, err = make(tmp_path / "c", "rpi3", *arguments)
     assert code == 2 and reason in err and not os.path.exists(tmp_path / "c")
@@ -223,6 +235,21 @@ def test_the_prompt_comes_with_all_three_files_from_the_card(keep, cards, uboot,
     if "cambium> " in machine.child.before:
         machine.prompt()
         assert machine.run("echo from the card") == "from the card\n"
+
+
+def test_a_raspberry_pi_5_starts_from_the_cards_files(keep, cards, tmp_path):
+    """Its firmware is not on the card: the model's firmware part takes what is."""
+    if not raspi5_qemu.find():
+        pytest.skip(raspi5_qemu.MISSING)
+    card = cards("rpi5")
+    for name in ("kernel_2712.img", "archive.cpio", "bcm2712-rpi-5-b.dtb"):
+        (tmp_path / name).write_bytes(content(card, name))
+    machine = library.start(board="raspi5b", image=str(tmp_path / "kernel_2712.img"), dtb=str(tmp_path / "bcm2712-rpi-5-b.dtb"),
+                            initrd=str(tmp_path / "archive.cpio"), extra=["-drive", f"if=sd,format=raw,snapshot=on,file={card}"])
+    keep(machine)
+    machine.prompt(timeout=60)
+    assert re.search(FIRST_LINES.format(model="Raspberry Pi 5 Model B", kib=os.path.getsize(library.machine.ARCHIVE) >> 10),
+                     machine.text.replace("\r", ""))
 
 
 def test_the_overlay_on_the_card_moves_the_prompt_to_the_pl011(keep, cards, tmp_path):
