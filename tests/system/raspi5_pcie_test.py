@@ -21,6 +21,8 @@ TO_RAM = 2
 BAR = 0x100000
 RAM = 0x10000000
 SPI_INTA, SPI_MSI = 219, 224
+RP1_ID, CHIP_ID = 0x00011de4, 0x20001927
+MSIX_CFG_25, ENABLE, TEST, IACK, IACK_EN = 0x10806c, 1, 2, 4, 8
 
 
 @pytest.fixture
@@ -221,6 +223,7 @@ def test_a_bridge_in_reset_aborts_and_only_its_own_id_helps(core):
     core.wait(100)
     assert rescal(core) is not None
     # all that was set is gone
+    assert rc.read(0x20) == 0xbff08000  # what one board's log shows
     assert rc.read(PCIE_STATUS) == RC_MODE and rc.read(MISC_CTRL) == 0 and rc.read(0x18) == 0 and rc.read(COMMAND, 2) == 0
     assert rc.read(HARD_DEBUG) & IDDQ and not rc.read(PCIE_CTRL) & PERSTB and rc.read(8) >> 8 != 0x060400
     assert rc.mdio_read(0x16) == 0
@@ -305,6 +308,61 @@ def test_dma_reaches_ram_only_through_an_inbound_window(core):
     assert edu.carried(RAM_ON_BUS) and not edu.carried(RAM_ON_BUS + 4096)
     rc.change(MISC_CTRL, clear=SCB_ACCESS_EN)
     assert not edu.carried(RAM_ON_BUS)
+
+
+@pytest.mark.parametrize("options, window", [([], 0x1f00000000), (["rp1-window=1c"], 0x1c00000000)], ids=["1f", "1c"])
+def test_a_link_that_the_firmware_leaves_has_rp1_and_no_way_for_messages(boot, options, window):
+    core = raspi5_monitor.start(boot, icount=False, properties=["pciex4-reset=off", *options])
+    rc, mip = RootComplex(core, 2), Mip(core, 0)
+    assert core.read(window) == CHIP_ID
+    assert core.read(window ^ 0x300000000) == 0xdeaddead  # where other firmware has it: no abort, and writes vanish
+    core.write(window ^ 0x300000000, 0)
+    assert rc.read(PCIE_STATUS) == RC_MODE | PHY_UP | LINK_ACTIVE
+    assert rc.read(LNKSTA, 2) & 0x3ff == 0x42
+    assert rc.read(0x18) == 0 and rc.config_read(0) == 0xffffffff  # no bus numbers
+    pci = 0x80000000 if options else 0
+    rc.write(0x18, 0x00010100)
+    assert rc.config_read(0) == RP1_ID and rc.config_read(COMMAND, 2) == MEMORY | MASTER
+    assert [rc.config_read(bar) for bar in (0x14, 0x18, 0x10)] == [pci, pci + 0x400000, pci + 0x410000]
+
+    def spis_of_a_message():
+        core.write(window + MSIX_CFG_25 + 0x800, TEST)
+        spis = core.taken()
+        core.write(window + MSIX_CFG_25 + 0xc00, TEST)
+        return spis
+    core.enable_spi(128 + 25, edge=True)
+    mip.init()
+    for offset, value in ((0, MESSAGE & 0xffffffff), (4, MESSAGE >> 32), (8, 25), (12, 0)):
+        core.write(window + 0x410000 + 16 * 25 + offset, value)
+    at = rc.capability(0x11)
+    rc.config_write(at + 2, 0x8000, 2)
+    core.write(window + MSIX_CFG_25, ENABLE | IACK_EN)
+    core.write(window + MSIX_CFG_25 + 0x800, IACK)
+    assert spis_of_a_message() == []
+    rc.set_inbound(3, MESSAGE, 0x1000130000, 4096)
+    core.write(window + MSIX_CFG_25 + 0x800, IACK)
+    assert spis_of_a_message() == [128 + 25]
+
+    rc.reset_bridge()
+    assert core.aborts(window)
+
+
+def test_by_default_the_firmware_leaves_rp1_in_reset(boot):
+    core = raspi5_monitor.start(boot, icount=False)
+    rc = RootComplex(core, 2)
+    assert core.aborts(0x1f00000000) and core.aborts(0x1c00000000) and rc.read(PCIE_STATUS) == RC_MODE
+    assert rc.bring_up() is not None
+    assert rc.config_read(0) == RP1_ID and rc.read(LNKSTA, 2) & 0x3ff == 0x42
+    assert [rc.config_read(bar) for bar in (0x10, 0x14, 0x18)] == [0xffffc000, 0xffc00000, 0xffff0000]
+    rc.config_write(0x14, 0)
+    rc.config_write(COMMAND, MEMORY | MASTER, 2)
+    assert core.read(rc.window()) == CHIP_ID
+    assert core.aborts(rc.window(0x410000))  # the table, while BAR 0 is unassigned
+    rc.config_write(0x10, 0x410000)
+    assert core.read(rc.window(0x410000) + 12) == 1
+    assert core.aborts(rc.window(), 2) and core.aborts(rc.window(), 1)  # words only
+    rc.write(UBUS_CTRL, SUPPRESS)
+    assert core.read(rc.window() + 2, 2) == 0xdead
 
 
 def test_a_link_without_anybody_stays_down(boot):

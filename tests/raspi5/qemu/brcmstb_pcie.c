@@ -33,6 +33,7 @@
 #define VENDOR_BROADCOM         0x14e4
 #define DEVICE_BCM2712          0x2712
 #define CONFIG_SIZE             PCIE_CONFIG_SPACE_SIZE
+#define PM_CAP                  0x048
 #define EXP_CAP                 0x0ac
 #define AER_CAP                 0x100
 #define VENDOR_CAP              0x180
@@ -50,7 +51,11 @@
 #define LINK_CAP_MASK           (PCI_EXP_LNKCAP_SLS | PCI_EXP_LNKCAP_MLW | \
                                  PCI_EXP_LNKCAP_ASPMS)
 #define LNKCAP_WIDTH(cap)       (((cap) & PCI_EXP_LNKCAP_MLW) >> 4)
-#define PAYLOAD_256             1
+#define PAYLOAD_512             2
+/* what a published log shows after a bridge's reset: 0x80000000..0xbfffffff */
+#define MEMORY_BASE_RESET       0x8000
+#define MEMORY_LIMIT_RESET      0xbff0
+#define PREF_BASE_OFF           0xfff0
 #define SPEED_MAX               3   /* 8 GT/s */
 
 enum {
@@ -1023,6 +1028,12 @@ static void root_reset_hold(Object *obj, ResetType type)
     pcie_cap_deverr_reset(dev);
     pcie_aer_root_reset(dev);
     pci_bridge_reset(DEVICE(obj));
+    pci_set_word(dev->config + PCI_MEMORY_BASE, MEMORY_BASE_RESET);
+    pci_set_word(dev->config + PCI_MEMORY_LIMIT, MEMORY_LIMIT_RESET);
+    pci_word_test_and_set_mask(dev->config + PCI_PREF_MEMORY_BASE,
+                               PREF_BASE_OFF);
+    pci_set_word(dev->config + PM_CAP + PCI_PM_CTRL,
+                 PCI_PM_CTRL_NO_SOFT_RESET);
     for (int i = 0; i < ARRAY_SIZE(zeroed); i++) {
         pci_set_long(dev->config + zeroed[i], 0);
     }
@@ -1052,10 +1063,20 @@ static void root_realize(PCIDevice *dev, Error **errp)
     memset(dev->wmask + PCI_IO_BASE_UPPER16, 0, 4);
     pci_set_word(dev->config + PCI_IO_BASE, 0);
 
+    dev->cap_present &= ~QEMU_PCIE_EXT_TAG;
     if (pcie_cap_init(dev, EXP_CAP, PCI_EXP_TYPE_ROOT_PORT, 0, errp) < 0 ||
+        pci_add_capability(dev, PCI_CAP_ID_PM, PM_CAP, PCI_PM_SIZEOF,
+                           errp) < 0 ||
         pcie_aer_init(dev, PCI_ERR_VER, AER_CAP, PCI_ERR_SIZEOF, errp) < 0) {
         return;
     }
+    pci_set_word(dev->config + PM_CAP + PCI_PM_PMC,
+                 PCI_PM_CAP_VER_1_2 | PCI_PM_CAP_PME_D0 |
+                 PCI_PM_CAP_PME_D3hot);
+    pci_set_word(dev->config + PM_CAP + PCI_PM_CTRL,
+                 PCI_PM_CTRL_NO_SOFT_RESET);
+    pci_set_word(dev->wmask + PM_CAP + PCI_PM_CTRL,
+                 PCI_PM_CTRL_STATE_MASK | PCI_PM_CTRL_PME_ENABLE);
     pcie_cap_deverr_init(dev);
     pcie_cap_root_init(dev);
     pcie_aer_root_init(dev);
@@ -1063,7 +1084,7 @@ static void root_realize(PCIDevice *dev, Error **errp)
                         VENDOR_CAP_SIZE);
     pci_set_long(dev->config + VENDOR_CAP + 4, VENDOR_CAP_SIZE << 20);
     pci_long_test_and_set_mask(dev->config + EXP_CAP + PCI_EXP_DEVCAP,
-                               PAYLOAD_256);
+                               PAYLOAD_512);
     pci_word_test_and_set_mask(dev->wmask + EXP_CAP + PCI_EXP_DEVCTL,
                                PCI_EXP_DEVCTL_PAYLOAD |
                                PCI_EXP_DEVCTL_READRQ);

@@ -328,7 +328,7 @@ static void leave_rp1_trained(Raspi5bState *s)
     rp1_config_write(0x18, pci + 0x400000);
     rp1_config_write(0x10, pci + 0x410000);
     rp1_config_write(0x04, 0x6);
-    rc_write(0x20, ((pci + 0x400000) & 0xfff00000) | pci >> 16);
+    rc_write(0x20, s->rp1_1c ? 0xbff08000 : 0x00400000);
     rc_write(0x04, 0x6);
     rc_write(0x18, 0);
 }

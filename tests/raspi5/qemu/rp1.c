@@ -626,6 +626,17 @@ static void rp1_reset(DeviceState *dev)
     update_intx(s);
 }
 
+/* Base addresses are all ones until they are assigned, as logs show. */
+static void rp1_reset_exit(Object *obj, ResetType type)
+{
+    PCIDevice *pci = PCI_DEVICE(obj);
+
+    for (int n = 0; n <= 2; n++) {
+        pci_set_long(pci->config + PCI_BASE_ADDRESS_0 + 4 * n,
+                     -pci->io_regions[n].size);
+    }
+}
+
 static void rp1_init(Object *obj)
 {
     RP1State *s = RP1(obj);
@@ -659,6 +670,7 @@ static void rp1_class_init(ObjectClass *oc, void *data)
     pc->class_id = PCI_CLASS_NETWORK_ETHERNET;
     dc->user_creatable = false; /* it takes the serial lines */
     device_class_set_legacy_reset(dc, rp1_reset);
+    RESETTABLE_CLASS(oc)->phases.exit = rp1_reset_exit;
     device_class_set_props(dc, rp1_props);
 }
 
