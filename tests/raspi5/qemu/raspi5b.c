@@ -17,6 +17,7 @@
 #include "qemu/module.h"
 #include "qemu/units.h"
 #include "bcm2712.h"
+#include "rp1.h"
 #include "exec/address-spaces.h"
 #include "hw/arm/boot.h"
 #include "hw/boards.h"
@@ -46,6 +47,8 @@ struct Raspi5bState {
     bool pciex1;            /* dtparam=pciex1 */
     bool pciex4_reset;      /* config.txt's pciex4_reset */
     bool rp1_1c;            /* where newer firmware leaves RP1 */
+    bool rp1_uart;          /* enable_rp1_uart */
+    RP1State *rp1_state;    /* NULL without RP1 */
 };
 
 #define UART_LCRH_8N1_FIFO  0x70
@@ -66,9 +69,6 @@ static uint32_t board_revision(Raspi5bState *s)
     return REVISION_NEW | REVISION_MEMORY(ctz64(size / (256 * MiB))) |
            REVISION_BCM2712 | REVISION_5B | (s->d0 ? 1 : 0);
 }
-
-/* RP1's type of device, which is found by name */
-#define TYPE_RP1 "rp1"
 
 static void G_NORETURN die(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
@@ -350,9 +350,10 @@ static void raspi5b_init(MachineState *ms)
         qdev_prop_set_bit(DEVICE(&s->soc.pcie[n]), "link", !s->link_down[n]);
     }
     sysbus_realize(SYS_BUS_DEVICE(&s->soc), &error_fatal);
-    if (s->rp1 && module_object_class_by_name(TYPE_RP1)) {
-        pci_create_simple(brcmstb_pcie_bus(&s->soc.pcie[BCM2712_PCIE_RP1]),
-                          PCI_DEVFN(0, 0), TYPE_RP1);
+    if (s->rp1) {
+        PCIBus *bus = brcmstb_pcie_bus(&s->soc.pcie[BCM2712_PCIE_RP1]);
+
+        s->rp1_state = RP1(pci_create_simple(bus, PCI_DEVFN(0, 0), TYPE_RP1));
     }
 
     plug_card(s);
@@ -387,6 +388,9 @@ static void raspi5b_reset(MachineState *ms, ResetType type)
     }
     if (!s->pciex4_reset) {
         leave_rp1_trained(s);
+        if (s->rp1_state && s->rp1_uart) {
+            rp1_leave_uart0(s->rp1_state);
+        }
     }
 }
 
@@ -436,6 +440,16 @@ static bool raspi5b_get_pciex4_reset(Object *obj, Error **errp)
 static void raspi5b_set_pciex4_reset(Object *obj, bool value, Error **errp)
 {
     RASPI5B_MACHINE(obj)->pciex4_reset = value;
+}
+
+static bool raspi5b_get_rp1_uart(Object *obj, Error **errp)
+{
+    return RASPI5B_MACHINE(obj)->rp1_uart;
+}
+
+static void raspi5b_set_rp1_uart(Object *obj, bool value, Error **errp)
+{
+    RASPI5B_MACHINE(obj)->rp1_uart = value;
 }
 
 static char *raspi5b_get_rp1_window(Object *obj, Error **errp)
@@ -537,6 +551,11 @@ static void raspi5b_class_init(ObjectClass *oc, void *data)
     object_class_property_set_description(oc, "pciex4-reset",
         "As in config.txt: off leaves the link to RP1 as the firmware used "
         "it");
+    object_class_property_add_bool(oc, "rp1-uart", raspi5b_get_rp1_uart,
+                                   raspi5b_set_rp1_uart);
+    object_class_property_set_description(oc, "rp1-uart",
+        "As enable_rp1_uart in config.txt: with pciex4-reset=off, RP1's UART0 "
+        "is left ready on GPIO14 and 15");
     object_class_property_add_str(oc, "rp1-window", raspi5b_get_rp1_window,
                                   raspi5b_set_rp1_window);
     object_class_property_set_description(oc, "rp1-window",

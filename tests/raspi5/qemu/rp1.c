@@ -19,7 +19,6 @@
 #include "hw/qdev-properties.h"
 #include "hw/registerfields.h"
 #include "net/net.h"
-#include "system/reset.h"
 
 #define RP1_VENDOR      0x1de4
 #define RP1_DEVICE      0x0001
@@ -228,6 +227,10 @@ static MemTxResult apbs_read(void *opaque, hwaddr offset, uint64_t *value,
     RP1State *s = opaque;
     unsigned reg = offset & (APBS_REGS - 1);
 
+    if (offset - reg != 0 && offset - reg != APBS_SET &&
+        offset - reg != APBS_CLR) {
+        return MEMTX_ERROR;
+    }
     if (reg >= MSIX_CFG && reg < MSIX_CFG + RP1_INTS * 4) {
         *value = s->cfg[(reg - MSIX_CFG) / 4];
     } else if (reg == INTSTATL || reg == INTSTATH) {
@@ -420,7 +423,7 @@ static ssize_t no_cable(NetClientState *nc, const uint8_t *buf, size_t size)
     return size;
 }
 
-static void plug_cable(RP1State *s)
+static bool plug_cable(RP1State *s)
 {
     static NetClientInfo info = {
         .type = NET_CLIENT_DRIVER_NONE,
@@ -428,11 +431,13 @@ static void plug_cable(RP1State *s)
         .receive = no_cable,
     };
 
-    if (!qemu_configure_nic_device(DEVICE(&s->gem), true, NULL)) {
-        qdev_prop_set_netdev(DEVICE(&s->gem), "netdev",
-                             qemu_new_net_client(&info, NULL, TYPE_RP1,
-                                                 "no-cable"));
+    if (qemu_configure_nic_device(DEVICE(&s->gem), true, NULL)) {
+        return true;
     }
+    qdev_prop_set_netdev(DEVICE(&s->gem), "netdev",
+                         qemu_new_net_client(&info, NULL, TYPE_RP1,
+                                             "no-cable"));
+    return false;
 }
 
 static bool realize_children(RP1State *s, Error **errp)
@@ -440,6 +445,7 @@ static bool realize_children(RP1State *s, Error **errp)
     MemoryRegion *bar = &s->bar[BAR_PERIPHERALS];
     DeviceState *dev = DEVICE(s);
     SysBusDevice *bus = SYS_BUS_DEVICE(&s->gpio);
+    bool cable;
 
     if (!sysbus_realize(bus, errp)) {
         return false;
@@ -478,10 +484,11 @@ static bool realize_children(RP1State *s, Error **errp)
     qdev_prop_set_uint8(DEVICE(&s->gem), "phy-addr", GEM_PHY);
     object_property_set_link(OBJECT(&s->gem), "dma", OBJECT(&s->dma),
                              &error_abort);
-    plug_cable(s);
+    cable = plug_cable(s);
     if (!sysbus_realize(bus, errp)) {
         return false;
     }
+    qemu_get_queue(s->gem.nic)->link_down = !cable;
     memory_region_init_io(&s->gem_words, OBJECT(s), &gem_ops, s, "rp1-eth",
                           memory_region_size(&s->gem.iomem));
     memory_region_add_subregion(bar, ETH, &s->gem_words);
@@ -578,10 +585,8 @@ static bool init_capabilities(RP1State *s, Error **errp)
     return pci_pm_init(dev, CAP_PM, errp) >= 0;
 }
 
-static void leave_uart0(void *opaque)
+void rp1_leave_uart0(RP1State *s)
 {
-    RP1State *s = opaque;
-
     rp1_gpio_leave_uart0(&s->gpio);
     rp1_uart_leave_enabled(&s->uart[0]);
 }
@@ -600,9 +605,6 @@ static void rp1_realize(PCIDevice *dev, Error **errp)
     if (!init_bars(s, errp) || !init_capabilities(s, errp) ||
         !realize_children(s, errp)) {
         return;
-    }
-    if (s->firmware_uart) {
-        qemu_register_reset(leave_uart0, s);
     }
     /* where one finds the pins from outside */
     object_property_add_const_link(qdev_get_machine(), "pins",
@@ -653,7 +655,6 @@ static const Property rp1_props[] = {
     DEFINE_PROP_UINT16("vendor-id", RP1State, vendor_id, RP1_VENDOR),
     DEFINE_PROP_UINT16("device-id", RP1State, device_id, RP1_DEVICE),
     DEFINE_PROP_BOOL("msix", RP1State, msix, true),
-    DEFINE_PROP_BOOL("uart0", RP1State, firmware_uart, false),
     DEFINE_PROP_UINT32("baud", RP1State, baud, 115200),
 };
 

@@ -85,7 +85,7 @@ struct RP1GPIOState {
 bool rp1_gpio_carries_txd(RP1GPIOState *s, unsigned uart);
 bool rp1_gpio_leads_to_rxd(RP1GPIOState *s, unsigned uart);
 
-/* As the firmware leaves GPIO14 and 15 with enable_rp1_uart=1 */
+/* For rp1_leave_uart0() */
 void rp1_gpio_leave_uart0(RP1GPIOState *s);
 
 /* CLOCKS main and video, PLLs sys, audio and video, one block each */
@@ -119,7 +119,7 @@ struct RP1UARTState {
 /* Sends what had to wait for a clock. */
 void rp1_uart_clock_changed(RP1UARTState *s);
 
-/* As the firmware leaves UART0 with enable_rp1_uart=1 */
+/* For rp1_leave_uart0() */
 void rp1_uart_leave_enabled(RP1UARTState *s);
 
 struct RP1State {
@@ -129,7 +129,6 @@ struct RP1State {
     uint16_t device_id;
     uint32_t baud;
     bool msix;              /* whether it has that capability */
-    bool firmware_uart;     /* enable_rp1_uart=1 */
 
     MemoryRegion bar[3];
     MemoryRegion rest;      /* BAR1, where nothing is modelled */
@@ -151,5 +150,8 @@ struct RP1State {
     bool sent[RP1_INTS];        /* not acknowledged since */
     QEMUTimer storm;
 };
+
+/* The firmware's part with enable_rp1_uart=1: UART0 ready, 115200 8N1 */
+void rp1_leave_uart0(RP1State *s);
 
 #endif
