@@ -81,7 +81,7 @@ static void buses_beyond_the_window_have_nobody(void **state)
     static struct ecam e;
 
     (void)state;
-    e = (struct ecam){ .config = fake_mmio_window(0, FAKE_WINDOW_LEN), .last_id = PCI_NONE };
+    e = (struct ecam){ .config = fake_mmio_window(0, PCI_BUS_CONFIG_LEN), .last_id = PCI_NONE };
     e.host.bridge = &e;
     fake.derive_error = E_BUDGET;
     fake_mmio_set(0, 0x1004, 7);

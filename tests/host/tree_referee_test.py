@@ -250,6 +250,8 @@ class Tree:
         def usable(node):
             if node is None or not UARTS & set(node.text("compatible").split("\0")) or not all(n.okay for n in node.line()):
                 return False
+            if any(n.text("device_type").startswith("pci") for n in node.line() if n is not node):
+                return False  # before the bridge's server has been there, nothing answers
             status, *window = self.reg(node)[0]
             return status == E_OK and window[1] >= 8 and sum(window) <= 1 << 48 and not any(
                 window[0] < base + length and base < sum(window) for _, base, length in self.memory())
