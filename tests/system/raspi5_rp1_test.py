@@ -195,7 +195,7 @@ def test_rp1_is_what_the_board_has_and_takes_32_bits_only(core):
     # PERST#: RP1 is as after power-on, without an address
     rc.change(0x4064, clear=1 << 2)
     assert rc.release() is not None
-    assert rc.config_read(0x10) == 0 and rc.config_read(COMMAND, 2) == 0
+    assert rc.config_read(0x10) == 0xffffc000 and rc.config_read(COMMAND, 2) == 0
 
 
 def test_clocks_are_as_rp1s_firmware_left_them_and_plls_lock(core):
