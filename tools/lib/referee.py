@@ -19,14 +19,14 @@ import trees
 PINNED = "7.2.12+deb14"
 SUITE, SUITES_LATEST = "forky", ["sid", "experimental"]
 # Modules for the parts of the board, with all that they need. What is not here is built into the kernel, or not used.
-MODULES = ["bcm2835_wdt", "clk_rp1", "fixed", "gpio_brcmstb", "gpio_regulator", "iproc_rng200", "irq_bcm2712_mip", "macb",
-           "pinctrl_brcmstb_bcm2712", "pinctrl_rp1", "rp1_pci", "sdhci_brcmstb"]
+MODULES = ["bcm2835_wdt", "clk_rp1", "fixed", "gpio_brcmstb", "gpio_keys", "gpio_regulator", "iproc_rng200", "irq_bcm2712_mip",
+           "macb", "pinctrl_brcmstb_bcm2712", "pinctrl_rp1", "rp1_pci", "sdhci_brcmstb"]
 # The files, and the SHA-256 of those on which the model's judgement hangs.
 FILES = {
     "vmlinuz": "f548ea83c575043a80986eeba9ae32a53b27b896b2d90075d4217377f4d2cd3b",
     "bcm2712-rpi-5-b.dtb": "8aec5f3681e9c0745e3b4cd90fd77a2542ca49d90149bacee5c484fed0869d3f",
     "bcm2712-d-rpi-5-b.dtb": "4ff6c1aa8a515c5229385e919138bce77f0610ab71187d5f1da0d900c0b7119b",
-    "modules.cpio": "73571a35e81044681fcaf96b5a3659ca4adbd828429b3fd5a50b3bba85fce8dc",
+    "modules.cpio": "c187c0428e6d26e672b1613c9dc8f4845cc27dcf50daef60eddb4dc4e9cd6b37",
     "busybox": None}
 MISSING = ("Debian's kernel, which judges the model, is not here: tools/raspi5-qemu --referee fetches it "
            "(with CAMBIUM_REFEREE=latest: tools/test --referee-latest)")
