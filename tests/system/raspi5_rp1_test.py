@@ -175,16 +175,16 @@ def test_rp1_is_what_the_board_has_and_takes_32_bits_only(core):
     assert rp1.read(CONFIG, 2) == 0x1de4
     for size in (1, 2):
         assert core.aborts(rp1.base + CONFIG + 2, size)
-    for offset in (0, CLOCKS + 0x54, PLL_SYS, UART0 + FR, IO + 4, RIO, PADS, ETH + 0xfc, APBS + 8, 0x014000):
+    for offset in (0, CLOCKS + 0x58, PLL_SYS, UART0 + FR, IO, RIO, PADS, ETH + 0xf8, APBS + 8, 0x014000):
         assert not core.aborts(rp1.base + offset), hex(offset)
-        for size in (1, 2):
+        for size in (1, 2, 8):
             assert core.aborts(rp1.base + offset, size) and core.aborts(rp1.base + offset, size, value=0), hex(offset)
     for offset in (0x002000, 0x048000, IO + 8 * 28, APBS, APBS + 0x400 + 8, 0x160000):  # nobody knows of anything there
         assert core.aborts(rp1.base + offset) and core.aborts(rp1.base + offset, value=0), hex(offset)
 
-    for size in (1, 2, 4):  # memory takes all
-        core.write(rc.window(BAR2) + 0xfff8, 0x89abcdef, size)
-        assert core.read(rc.window(BAR2) + 0xfff8, size) == 0x89abcdef & (1 << 8 * size) - 1
+    for size in (1, 2, 4, 8):  # memory takes all
+        core.write(rc.window(BAR2) + 0xfff8, 0x0123456789abcdef, size)
+        assert core.read(rc.window(BAR2) + 0xfff8, size) == 0x0123456789abcdef & (1 << 8 * size) - 1
 
     # RP1's own copy of failed reads: the root complex' pattern, when errors are suppressed
     rc.change(0x40a4, set=1 << 13 | 1 << 19)
