@@ -41,7 +41,9 @@ static handle_t node_device(unsigned index)
     return start_handle(name);
 }
 
-status_t node_mmio_checked(struct node node, unsigned index, uint64_t len, struct mmio *out)
+/* Window `index` by checked accesses, if it is not rounded to pages; *out_base: where its registers are. */
+static status_t window_find(struct node node, unsigned index, uint64_t len, struct mmio *out,
+                            uint64_t *out_base)
 {
     struct tree_range reg;
     handle_t device = node_device(index);
@@ -57,7 +59,16 @@ status_t node_mmio_checked(struct node node, unsigned index, uint64_t len, struc
         return E_RANGE;
     }
     *out = (struct mmio){ 0, reg.len, device, index % DEVICE_WINDOWS };
+    *out_base = reg.base;
     return E_OK;
+}
+
+status_t node_mmio_checked(struct node node, unsigned index, uint64_t len, struct mmio *out)
+{
+    uint64_t base;
+    status_t err = window_find(node, index, len, out, &base);
+
+    return err == E_OK && base % PAGE_SIZE != 0 ? E_NOSYS : err; /* it may be rounded down to its page */
 }
 
 /* Tells init where a window is, so that it can say of a fault what register that was. */
@@ -98,14 +109,13 @@ static status_t window_map(struct mmio *m, unsigned index, uint64_t pa, uint64_t
 status_t node_mmio(struct node node, unsigned index, uint64_t len, struct mmio *out)
 {
     struct mmio m;
-    struct tree_range reg;
-    status_t err = node_mmio_checked(node, index, len, &m);
+    uint64_t base;
+    status_t err = window_find(node, index, len, &m, &base);
 
-    err = err ? err : tree_reg(node.tree, node.offset, index, &reg);
     if (err) {
         return err;
     }
-    err = window_map(&m, index, reg.base, 0);
+    err = window_map(&m, index, base, 0);
     if (err != E_OK && err != E_NOSYS) {
         return err;
     }
@@ -117,10 +127,9 @@ status_t node_mmio_part(struct node node, unsigned index, uint64_t offset, uint6
                         struct mmio *out)
 {
     struct mmio m;
-    struct tree_range reg;
-    status_t err = node_mmio_checked(node, index, len, &m);
+    uint64_t base;
+    status_t err = window_find(node, index, len, &m, &base);
 
-    err = err ? err : tree_reg(node.tree, node.offset, index, &reg);
     if (!err && offset > m.len - len) {
         err = E_RANGE;
     }
@@ -128,7 +137,7 @@ status_t node_mmio_part(struct node node, unsigned index, uint64_t offset, uint6
         return err;
     }
     m.len = len;
-    err = window_map(&m, index, reg.base, offset);
+    err = window_map(&m, index, base, offset);
     if (!err) {
         *out = m;
     }

@@ -26,7 +26,8 @@ const char *driver_path(void);
 /* Window `index` of reg: mapped, or checked access if it shares its page. E_NOTFOUND: no such window; E_RANGE: it is
  * smaller than `len` bytes. */
 status_t node_mmio(struct node node, unsigned index, uint64_t len, struct mmio *out) WARN_UNUSED;
-/* The same, never mapped: every access is a checked one. For a window that is long and looked at once. */
+/* The same, never mapped: every access is a checked one. For a window that is long and looked at once. E_NOSYS: it does not begin
+ * with a page, so that others' registers, or the rest of its page, may lie before it. */
 status_t node_mmio_checked(struct node node, unsigned index, uint64_t len, struct mmio *out) WARN_UNUSED;
 /* [offset, offset + len) of window `index`, mapped; once for each window. Errors as node_mmio's; E_NOSYS: the window
  * shares its page. */

@@ -54,7 +54,7 @@ int main(void)
 {
     static struct brcm_rescal rescal;
     struct node node = driver_node();
-    status_t err = node_mmio_checked(node, 0, BRCM_RESCAL_REGS_LEN, &rescal.regs);
+    status_t err = node_mmio(node, 0, BRCM_RESCAL_REGS_LEN, &rescal.regs);
 
     if (err) {
         return err; /* init reports it against the node's path */

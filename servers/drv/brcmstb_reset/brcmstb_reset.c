@@ -69,7 +69,7 @@ int main(void)
 {
     static struct brcmstb_reset reset;
     struct node node = driver_node();
-    status_t err = node_mmio_checked(node, 0, SW_INIT_BANK_LEN, &reset.regs);
+    status_t err = node_mmio(node, 0, SW_INIT_BANK_LEN, &reset.regs);
 
     if (err) {
         return err; /* init reports it against the node's path */

@@ -305,7 +305,20 @@ static int bus_find(struct node own)
     return -1;
 }
 
-/* Whether all that the tree has below `bus` is in BAR 1. The tree says where it is before anybody knows where the BAR will be. */
+/* Whether an address is in one of the BARs. */
+static bool is_in_bar(struct node own, uint64_t address)
+{
+    struct tree_range bar;
+
+    for (unsigned i = 0; tree_reg(own.tree, own.offset, i, &bar) == E_OK; i++) {
+        if (address >= bar.base && address - bar.base < bar.len) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether all that the tree has below `bus` is in a BAR. The tree says where it is before anybody knows where those will be. */
 static status_t bus_check(struct node own, int bus, const struct tree_range *bar)
 {
     char path[TREE_PATH_LEN];
@@ -314,11 +327,10 @@ static status_t bus_check(struct node own, int bus, const struct tree_range *bar
 
     for (int node = tree_next(own.tree, bus, &depth); node >= 0 && depth > 0;
          node = tree_next(own.tree, node, &depth)) {
-        if (tree_reg(own.tree, node, 0, &r) == E_OK &&
-            (r.base < bar->base || r.base - bar->base >= bar->len)) {
+        if (tree_reg(own.tree, node, 0, &r) == E_OK && !is_in_bar(own, r.base)) {
             tree_path(own.tree, node, path, sizeof(path));
-            log_error("%s is at 0x%llx by the tree, and BAR 1 is at 0x%llx: nothing on its bus is "
-                      "started",
+            log_error("%s is at 0x%llx by the tree, in none of its BARs (BAR 1 is at 0x%llx): "
+                      "nothing on its bus is started",
                       path, (unsigned long long)r.base, (unsigned long long)bar->base);
             return E_RANGE;
         }
