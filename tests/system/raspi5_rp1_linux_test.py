@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Debian's Linux judges the model of RP1: it enumerates it behind root complex 2 with the board's addresses, binds all its drivers
-of RP1, takes interrupts of pins that are driven from QEMU's side - edges and levels, through MSI-X, MIP and GIC - and speaks over
-its Ethernet, whose DMA goes through RP1's map. Skipped where QEMU or Linux are not there (tools/raspi5-qemu --referee)."""
+of RP1, takes interrupts of pins that are driven from QEMU's side - edges and levels, through MSI-X, MIP and GIC -, hears and is heard by
+UART0, and speaks over its Ethernet, whose DMA goes through RP1's map. Skipped where QEMU or Linux are not there (tools/raspi5-qemu --referee)."""
 import re
 import socket
 import struct
@@ -16,7 +16,7 @@ from raspi5_linux_test import PROMPT, interrupts, said
 import raspi5_qemu
 import referee
 
-INIT = [*raspi5_linux_test.INIT[:-1], "sh /modules/load", raspi5_linux_test.INIT[-1]]
+INIT = [*raspi5_linux_test.INIT[:-1], "mount -t devtmpfs dev /dev", "sh /modules/load", raspi5_linux_test.INIT[-1]]
 EDGE, LEVEL = 17, 22  # GPIOs, of bank 0
 KEY_EDGE, KEY_LEVEL = 30, 31
 RC2 = "/axi/pcie@1000120000"
@@ -60,6 +60,14 @@ class Tree:
             code = bytes(self.fdt.getprop(node, "linux-code"))
             self.fdt.delprop(node, "linux-code")
             self.fdt.setprop(self.fdt.path_offset(f"{keys}/{key}"), "linux,code", code)
+
+    def add_uart0(self):
+        """The UART of the header, which upstream's tree of RP1 leaves out, as one whose rate others have set: as a PL011 proper it
+        would want a range that is not PCI's."""
+        self.add(OWN_BUS + "/" + PINS, "uart0-state", function="uart0", pins=b"gpio14\0gpio15\0", bias_pull_up=b"",
+                 phandle=[PHANDLE + 3])
+        self.add(OWN_BUS, "serial@40030000", compatible="arm,sbsa-uart", reg=[0, 0x40030000, 0, 0x1000], interrupts=[25, 4],
+                 current_speed=[115200], pinctrl_names="default", pinctrl_0=[PHANDLE + 3])
 
     def add_function(self):
         """RP1's function in the shape in which Linux's driver looks for it, with clocks and pins; stock trees have another."""
@@ -110,7 +118,7 @@ def linux(boot, tmp_path, pins):
     def start(tree, extra=()):
         machine = boot(board="raspi5b", image=referee.find()["vmlinuz"], initrd=referee.initramfs(tmp_path, INIT), icount=True,
                        dtb=library.save(tmp_path, "linux.dtb", library.blob(tree.fdt)),
-                       extra=["-append", "console=ttyAMA10,115200", *pins.monitor.options, *extra])
+                       extra=["-append", "console=ttyAMA10,115200 iomem=relaxed", *pins.monitor.options, *extra])
         machine.expect(PROMPT, timeout=300)
         said(machine, "until [ -e /sys/bus/platform/drivers/pinctrl-rp1/*.pinctrl ]; do sleep 0.1; done")
         said(machine, "echo keys > /sys/bus/platform/drivers/gpio-keys/bind")  # it does not wait for interrupt controllers
@@ -149,6 +157,24 @@ def check_pins(pins):
     assert sum(interrupts(pins.machine).get("PCIe PME, aerdrv", (0, [0]))[1]) == 0  # nothing came by INTA
 
 
+def check_uart(machine, line):
+    """Linux' pinctrl gives the pins the function, and what is typed comes back. The rate, which this driver leaves to a firmware,
+    is set by hand."""
+    assert re.findall(r"0x[0-9A-F]{8}", said(machine, "devmem 0x1f000d0074; devmem 0x1f000d007c")) == ["0x00000084"] * 2
+    said(machine, "; ".join(f"devmem {0x1f00030000 + offset:#x} 32 {value:#x}"
+                            for offset, value in ((0x30, 0), (0x24, 27), (0x28, 8), (0x2c, 0x70), (0x30, 0x301))))
+    said(machine, "exec 3<>/dev/ttyAMA0")
+    line.sendall(b"typed\n")
+    line.settimeout(60)
+    heard = b""
+    while len(heard) < 7:
+        heard += line.recv(100)
+    assert heard == b"typed\r\n"
+    row = re.search(r"^ *\d+: +((?:\d+ +){4})rp1_irq_chip +25 Level +uart-pl011", said(machine, "cat /proc/interrupts"), re.M)
+    assert row and sum(map(int, row[1].split())) >= 1
+    said(machine, "exec 3>&-")
+
+
 def arp(reply, sender, target, source=b"\x02\0\0\0\0\1"):
     """A frame that asks for an address, or answers."""
     head = (b"\xff" * 6 if not reply else reply) + source + b"\x08\x06" + struct.pack(">HHBBH", 1, 0x800, 6, 4, 2 if reply else 1)
@@ -180,15 +206,19 @@ def test_linux_binds_rp1s_drivers_and_takes_its_interrupts_with_its_own_tree(lin
         pytest.skip(referee.MISSING)
     tree = Tree(referee.find()["bcm2712-rpi-5-b.dtb"])
     tree.add_keys(OWN_BUS + "/" + PINS)
+    tree.add_uart0()
+    uart = str(tmp_path / "uart0")
     here, there = str(tmp_path / "cable"), str(tmp_path / "rp1-eth")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as cable:
         cable.bind(here)
         machine = linux(tree, ["-netdev", f"dgram,id=cable,local.type=unix,local.path={there},remote.type=unix,remote.path={here}",
-                               "-net", "nic,netdev=cable"])
+                               "-net", "nic,netdev=cable", "-chardev", f"socket,id=uart0,path={uart},server=on,wait=off",
+                               "-serial", "chardev:uart0"])
         cable.connect(there)
         check_enumeration(machine)
         assert "eth0: Cadence GEM rev 0x00070109 at 0x1f00100000" in machine.text
         check_pins(pins)
+        check_uart(machine, library.connected(uart))
         check_ethernet(machine, cable)
         machine.send("poweroff -f\n")
         machine.expect("reboot: Power down")
