@@ -415,6 +415,7 @@ def test_pins_latch_edges_follow_levels_and_raise_their_banks_interrupt(core, li
         # edges: latched whatever is enabled, one message per IACK
         line.drive(pin, "low")
         line.drive(pin, "high")
+        rp1.write(ctrl + SET_ALIAS, 0)  # they stay, whatever else is done
         assert rp1.status(pin) & (ROSE | FELL) == ROSE | FELL and core.taken() == []
         rp1.write(ctrl + SET_ALIAS, IRQRESET | FELL)
         assert core.taken() == []
