@@ -32,6 +32,7 @@ def linux(boot, tmp_path):
                        initrd=referee.initramfs(tmp_path, INIT), icount=True,
                        extra=["-append", "console=ttyAMA10,115200", *extra])
         machine.expect(PROMPT, timeout=300)
+        said(machine, "sleep 2; dmesg -n 1")  # drivers probe meanwhile; what they say later shall not come between
         return machine
     return start
 
@@ -56,7 +57,7 @@ def card(tmp_path):
 
 def test_linux_reads_the_random_generator_and_the_card_and_is_reset_by_the_watchdog(linux, card):
     machine = linux("-drive", f"if=sd,format=raw,file={card}")
-    machine.expect("mmcblk0: mmc0:[0-9a-f]+ QEMU! 64.0 MiB")
+    assert re.search("mmcblk0: mmc0:[0-9a-f]+ QEMU! 64.0 MiB", machine.text)
     assert "iproc-rng200 107d208000.rng: hwrng registered" in machine.text
     assert "mmc0: SDHCI controller on 1000fff000.mmc [1000fff000.mmc] using ADMA 64-bit" in machine.text
     assert not re.search("Internal error|Oops|BUG:|synchronous external abort", machine.text)
@@ -89,7 +90,6 @@ def test_linux_reads_the_random_generator_and_the_card_and_is_reset_by_the_watch
 
 def test_linux_sees_that_no_card_is_there(linux):
     machine = linux()
-    said(machine, "sleep 1")
     assert "mmc0: SDHCI controller on 1000fff000.mmc" in machine.text
     assert "mmcblk0" not in machine.text.replace("mmcblk0*", "")
     assert said(machine, "ls /dev/mmcblk0").startswith("ls: /dev/mmcblk0: No such file")
