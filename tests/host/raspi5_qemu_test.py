@@ -269,5 +269,8 @@ def test_the_latest_kernel_is_not_pinned_and_lies_apart(referee_cache, monkeypat
     (referee_cache / "referee-latest" / "version").write_text("7.3\n")
     (referee_cache / "referee-latest" / "vmlinuz").write_bytes(b"whatever came")
     assert referee.version() == "7.3"
+    assert referee.find() is None  # its modules are those of another list
+    (referee_cache / "referee-latest" / "modules.cpio").write_bytes(b"".join(b"modules/%s.ko\0" % name.encode()
+                                                                             for name in referee.MODULES))
     assert referee.find()["vmlinuz"] == str(referee_cache / "referee-latest" / "vmlinuz")
     referee.fetch(may_fetch=False)  # what is there is taken

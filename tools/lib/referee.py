@@ -52,9 +52,11 @@ def version():
 
 
 @functools.cache
-def digest(path, _stamp):
+def examined(path, _stamp):
+    """The SHA-256 of a file, and whether all MODULES are in it."""
     with open(path, "rb") as f:
-        return hashlib.sha256(f.read()).hexdigest()
+        data = f.read()
+    return hashlib.sha256(data).hexdigest(), all(f"modules/{name}.ko\0".encode() in data for name in MODULES)
 
 
 def good(name):
@@ -62,10 +64,12 @@ def good(name):
     path = os.path.join(cache(), name)
     try:
         stamp = os.stat(path)
-        wanted = None if is_latest() else FILES[name]
-        return path if wanted in (None, digest(path, (stamp.st_mtime_ns, stamp.st_size))) else None
+        sha256, has_modules = examined(path, (stamp.st_mtime_ns, stamp.st_size))
     except OSError:
         return None
+    if is_latest():  # not pinned; but an archive of before MODULES grew is no good
+        return path if has_modules or name != "modules.cpio" else None
+    return path if FILES[name] in (None, sha256) else None
 
 
 def find():
