@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Debian's Linux judges our model of a Raspberry Pi 5 (tests/raspi5): its drivers were proven on the board, so where it and the
 model disagree, the model is wrong. With its own trees and with Raspberry Pi's it must find four cores, the banks of RAM, UART10
-and the mailbox, and take their interrupts. Skipped where QEMU or Linux are not there (tools/raspi5-qemu --referee)."""
+and the mailbox, and take their interrupts, and bring up both links of PCIe as on the board. Skipped where QEMU or Linux are not there (tools/raspi5-qemu --referee)."""
 import re
 
 import pytest
@@ -17,15 +17,16 @@ INIT = ["/bin/busybox --install -s /bin", "mount -t proc proc /proc", "mount -t 
 
 @pytest.fixture
 def linux(boot, tmp_path):
-    """linux(tree, stepping) -> a machine at the shell of the initial RAM disk."""
+    """linux(tree, stepping, options of -M, other options) -> a machine at the shell of the initial RAM disk."""
     if not raspi5_qemu.find():
         pytest.skip(raspi5_qemu.MISSING)
     if not referee.find():
         pytest.skip(referee.MISSING)
 
-    def start(tree, stepping):
-        machine = boot(board="raspi5b", image=referee.find()["vmlinuz"], dtb=tree, properties=[f"stepping={stepping}"],
-                       initrd=referee.initramfs(tmp_path, INIT), icount=True, extra=["-append", "console=ttyAMA10,115200"])
+    def start(tree, stepping, properties=(), extra=()):
+        machine = boot(board="raspi5b", image=referee.find()["vmlinuz"], dtb=tree, properties=[f"stepping={stepping}", *properties],
+                       initrd=referee.initramfs(tmp_path, INIT), icount=True,
+                       extra=["-append", "console=ttyAMA10,115200", *extra])
         machine.expect(PROMPT, timeout=300)
         return machine
     return start
@@ -45,12 +46,56 @@ def interrupts(machine):
     return {name: (int(intid), [int(n) for n in counts.split()]) for counts, intid, name in rows}
 
 
-@pytest.mark.parametrize("tree, is_own, stepping, uart", [
-    ("bcm2712-rpi-5-b", True, "c1", 153), ("bcm2712-rpi-5-b", False, "c1", 153), ("bcm2712-d-rpi-5-b", True, "d0", 152),
-], ids=["own tree", "stock tree", "own tree of a D0"])
-def test_linux_finds_the_board_with_its(linux, tree, is_own, stepping, uart):
+def said_of(log, name):
+    """What the kernel said of a device, without the time."""
+    return re.findall(rf"^\[ *[\d.]+\] (?:\S+ )?{re.escape(name)}: (.*)$", log, re.M)
+
+
+# As logs of boards have it.
+RP1_LINES = ["[1de4:0001] type 00 class 0x020000 PCIe Endpoint",
+             "BAR 0 [mem 0xffffc000-0xffffffff]", "BAR 1 [mem 0xffc00000-0xffffffff]", "BAR 2 [mem 0xffff0000-0xffffffff]",
+             "BAR 1 [mem 0x1f00000000-0x1f003fffff]: assigned", "BAR 2 [mem 0x1f00400000-0x1f0040ffff]: assigned",
+             "BAR 0 [mem 0x1f00410000-0x1f00413fff]: assigned"]
+PORT_LINES = ["[14e4:2712] type 01 class 0x060400 PCIe Root Port", "PME# supported from D0 D3hot",
+              "bridge configuration invalid ([bus 00-00]), reconfiguring", "PCI bridge to [bus 01]", "enabling device (0000 -> 0002)"]
+
+def check_pcie(machine, is_own, has_card):
+    """Both root complexes, RP1, and what is in the slot. Ends with the modules loaded."""
+    said(machine, "sh /modules/load")
+    said(machine, "sleep 2")  # meanwhile the console tells what dmesg will
+    log = said(machine, "dmesg")
+    assert not re.search("Internal error|Oops|BUG:|abort", log)
+    memory = said(machine, "cat /proc/iomem")
+    for name in ("1000119500.reset-controller", "1001504318.reset-controller", "  1f00000000-1f004fffff : PCI Bus 0002:01"):
+        assert name in memory, memory
+
+    assert "link up, 5.0 GT/s PCIe x4 (!SSC)" in said_of(log, "1000120000.pcie")
+    rp1, port = said_of(log, "0002:01:00.0"), said_of(log, "0002:00:00.0")
+    assert [line for line in rp1 if line in RP1_LINES] == RP1_LINES
+    assert all(line in port for line in PORT_LINES), port
+    if not is_own:  # the stock tree's bootargs ask for it
+        assert "Max Payload Size set to  256/ 512 (was  128), Max Read Rq  512" in port
+        assert "Max Payload Size set to  256/ 256 (was  128), Max Read Rq  512" in rp1
+    pme = re.findall(r"GICv2 +(\d+) Level +PCIe PME, aerdrv", said(machine, "cat /proc/interrupts"))
+    assert "261" in pme
+
+    slot, card = said_of(log, "1000110000.pcie"), said_of(log, "0001:01:00.0")
+    if has_card:
+        assert "link up, 2.5 GT/s PCIe x1 (!SSC)" in slot and "251" in pme
+        assert "[1234:11e8] type 00 class 0x00ff00 conventional PCI endpoint" in card
+        assert "BAR 0 [mem 0x1b80000000-0x1b800fffff]: assigned" in card
+    else:
+        assert "link down" in slot and not card
+
+
+@pytest.mark.parametrize("tree, is_own, stepping, uart, properties", [
+    ("bcm2712-rpi-5-b", True, "c1", 153, []), ("bcm2712-rpi-5-b", False, "c1", 153, ["pciex1=on"]),
+    ("bcm2712-d-rpi-5-b", True, "d0", 152, ["pciex4-reset=off", "rp1-window=1c"]),
+], ids=["own tree", "stock tree, a card in the slot", "own tree of a D0, RP1's link left trained"])
+def test_linux_finds_the_board_with_its(linux, tree, is_own, stepping, uart, properties):
     path = referee.find() and referee.find()[tree + ".dtb"] if is_own else tree_of(tree)
-    machine = linux(path, stepping)
+    has_card = "pciex1=on" in properties
+    machine = linux(path, stepping, properties, ["-device", "edu"] if has_card else [])
     boot = machine.text
     assert f"Linux version {referee.version()}" in boot
     assert f"Machine model: Raspberry Pi 5 Model B Rev 1.{int(stepping == 'd0')}" in boot
@@ -74,6 +119,7 @@ def test_linux_finds_the_board_with_its(linux, tree, is_own, stepping, uart):
         assert before["107c013880.mailbox"][0] == 65 and sum(before["107c013880.mailbox"][1]) > 0
     assert "\n4\n" in said(machine, "nproc")
     assert sum(interrupts(machine)["uart-pl011"][1]) > sum(before["uart-pl011"][1])  # what was typed
+    check_pcie(machine, is_own, has_card)
     machine.send("poweroff -f\n")
     machine.expect("reboot: Power down")
     assert machine.ended() == 0

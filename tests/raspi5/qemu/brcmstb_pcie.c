@@ -1041,6 +1041,8 @@ static void root_reset_hold(Object *obj, ResetType type)
     pci_set_long(dev->config + PRIV_LINK_CAP,
                  SPEED_MAX | QEMU_PCI_EXP_LNKCAP_MLW(s->lanes) |
                  PCI_EXP_LNKCAP_ASPMS);
+    pci_set_word(dev->config + EXP_CAP + PCI_EXP_DEVCTL,
+                 PCI_EXP_DEVCTL_READRQ_512B);
     pci_set_word(dev->config + EXP_CAP + PCI_EXP_LNKCTL, 0);
     pci_set_word(dev->config + EXP_CAP + PCI_EXP_LNKCTL2, SPEED_MAX);
     root_update(dev);

@@ -29,8 +29,8 @@ enum {
 };
 
 #define RESCAL_BIT      1
-/* Drivers look every 100 us, at most for 1 ms. */
-#define RESCAL_TIME     (250 * SCALE_US)
+/* U-Boot waits for 100 us at most. */
+#define RESCAL_TIME     (50 * SCALE_US)
 
 bool brcmstb_reset_asserted(BrcmstbResetState *s, int id)
 {

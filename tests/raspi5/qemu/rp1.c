@@ -568,6 +568,7 @@ static bool init_capabilities(RP1State *s, Error **errp)
             msix_vector_use(dev, n);
         }
     }
+    dev->cap_present &= ~QEMU_PCIE_EXT_TAG;
     if (pcie_endpoint_cap_init(dev, CAP_PCIE) < 0) {
         error_setg(errp, "rp1 must be behind a PCI Express port");
         return false;
@@ -575,6 +576,9 @@ static bool init_capabilities(RP1State *s, Error **errp)
     /* 5.0 GT/s, 4 lanes, payloads of up to 256 bytes */
     exp = dev->config + CAP_PCIE;
     pci_long_test_and_set_mask(exp + PCI_EXP_DEVCAP, 1);
+    pci_word_test_and_set_mask(dev->wmask + CAP_PCIE + PCI_EXP_DEVCTL,
+                               PCI_EXP_DEVCTL_PAYLOAD |
+                               PCI_EXP_DEVCTL_READRQ);
     pci_set_long(exp + PCI_EXP_LNKCAP,
                  PCI_EXP_LNKCAP_ASPMS_0S |
                  QEMU_PCI_EXP_LNKCAP_MLW(QEMU_PCI_EXP_LNK_X4) |
@@ -637,6 +641,8 @@ static void rp1_reset_exit(Object *obj, ResetType type)
         pci_set_long(pci->config + PCI_BASE_ADDRESS_0 + 4 * n,
                      -pci->io_regions[n].size);
     }
+    pci_set_word(pci->config + CAP_PCIE + PCI_EXP_DEVCTL,
+                 PCI_EXP_DEVCTL_READRQ_512B);
 }
 
 static void rp1_init(Object *obj)
