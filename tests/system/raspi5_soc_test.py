@@ -17,6 +17,7 @@ PROMPT = r"~ # "
 INIT = ["/bin/busybox --install -s /bin", "mount -t proc proc /proc", "mount -t sysfs sysfs /sys", "mount -t devtmpfs dev /dev",
         "cd /", "export HOME=/", "sh /modules/load", "exec setsid cttyhack sh"]
 CARD_LEN = 64 << 20
+MBOX = 0x107c013880
 
 
 @pytest.fixture
@@ -210,6 +211,20 @@ def test_a_failed_test_of_the_random_generator_takes_the_whole_reset(boot):
 def test_the_firmware_leaves_uart10_enabled(boot):
     core = raspi5_monitor.start(boot)
     assert core.read(UART10 + 0x30) == 0x301 and core.read(UART10 + 0x2c) == 0x70  # UARTCR, UARTLCR_H: 8N1, FIFOs
+
+
+@pytest.mark.parametrize("at, answered", [(0x10000000, True), (0xd0000000, True), (0x50000000, False)],
+                         ids=["the CPU's", "those plus 0xc0000000", "beyond the first GiB"])
+def test_videocore_reaches_the_first_gib_by_addresses_that_are(boot, at, answered):
+    core = raspi5_monitor.start(boot)
+    message = at & 0x3fffffff if answered else at
+    for offset, word in enumerate((32, 0, 0x00010005, 8, 0, 0, 0, 0)):  # how much RAM is the CPU's?
+        core.write(message + 4 * offset, word)
+    core.write(MBOX + 0x20, at | 8)  # to the property channel
+    assert core.poll(MBOX + 0x18, 1 << 30, 0, 1000000) is not None  # not empty
+    assert core.read(MBOX) == at | 8
+    assert (core.read(message + 4) == 0x80000000) == answered
+    assert (core.read(message + 24) != 0) == answered
 
 
 def test_the_card_is_seen_on_its_pin_and_by_its_host(boot, card):

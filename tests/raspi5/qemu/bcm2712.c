@@ -11,6 +11,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/module.h"
+#include "qemu/units.h"
 #include "bcm2712.h"
 #include "exec/address-spaces.h"
 #include "hw/irq.h"
@@ -77,6 +78,9 @@ enum {
 /* The SoC stepping word; only its low byte is known. */
 #define STEPPING_C1     0x21
 #define STEPPING_D0     0x30
+
+/* Where VideoCore has RAM once more, as messages to it may say. */
+#define VC_UNCACHED     0xc0000000ULL
 
 /* QEMU's mailbox decodes its registers 0x80 above the start of a page. */
 #define MBOX_REGS       0x80
@@ -312,8 +316,16 @@ static bool realize_mbox(BCM2712State *s, Error **errp)
     object_property_add_const_link(OBJECT(&s->property), "fb", OBJECT(&s->fb));
     object_property_add_const_link(OBJECT(&s->property), "otp",
                                    OBJECT(&s->otp));
+    /* what VideoCore reaches: the first GiB, under two addresses */
+    memory_region_init(&s->vc_view, OBJECT(s), "bcm2712-vc-view", 4 * GiB);
+    for (int n = 0; n < ARRAY_SIZE(s->vc_ram); n++) {
+        memory_region_init_alias(&s->vc_ram[n], OBJECT(s), "bcm2712-vc-ram",
+                                 get_system_memory(), 0, 1 * GiB);
+        memory_region_add_subregion(&s->vc_view, n * VC_UNCACHED,
+                                    &s->vc_ram[n]);
+    }
     object_property_add_const_link(OBJECT(&s->property), "dma-mr",
-                                   OBJECT(get_system_memory()));
+                                   OBJECT(&s->vc_view));
     qdev_prop_set_uint32(DEVICE(&s->property), "board-rev", s->board_rev);
     bus = SYS_BUS_DEVICE(&s->property);
     if (!sysbus_realize(bus, errp)) {

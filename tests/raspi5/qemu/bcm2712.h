@@ -65,6 +65,7 @@ struct BCM2712State {
     BCM2835SystemTimerState systmr;
     BCM2835MboxState mbox;
     MemoryRegion mbox_mr;   /* how the mailbox reaches those behind it */
+    MemoryRegion vc_view, vc_ram[2];
     BCM2835FBState fb;
     BCM2835OTPState otp;
     BCM2835PropertyState property;
