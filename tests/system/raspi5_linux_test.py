@@ -2,7 +2,9 @@
 """Debian's Linux judges our model of a Raspberry Pi 5 (tests/raspi5): its drivers were proven on the board, so where it and the
 model disagree, the model is wrong. With its own trees and with Raspberry Pi's it must find four cores, the banks of RAM, UART10
 and the mailbox, and take their interrupts, and bring up both links of PCIe as on the board. Skipped where QEMU or Linux are not there (tools/raspi5-qemu --referee)."""
+import os
 import re
+import struct
 
 import pytest
 from raspi import tree_of
@@ -123,3 +125,34 @@ def test_linux_finds_the_board_with_its(linux, tree, is_own, stepping, uart, pro
     machine.send("poweroff -f\n")
     machine.expect("reboot: Power down")
     assert machine.ended() == 0
+
+
+def with_header(folder, path):
+    """The path of an Image that is this program, which has no header of its own and must begin on a page."""
+    with open(path, "rb") as f:
+        program = f.read()
+    header = struct.pack("<IIQQQ24xII", 0x14000000 | 4096 // 4, 0, 0x200000, 4096 + len(program) + (1 << 20), 0xa, 0x644d5241, 0)
+    image = os.path.join(str(folder), "Image")
+    with open(image, "wb") as f:
+        f.write(header.ljust(4096, b"\0") + program)
+    return image
+
+
+def test_u_boot_brings_up_both_links_of_pcie(boot, tmp_path):
+    if not raspi5_qemu.find():
+        pytest.skip(raspi5_qemu.MISSING)
+    u_boot = referee.u_boot()
+    if not u_boot:
+        pytest.skip("U-Boot with a driver for BCM2712's PCIe is not here: tools/test --referee-latest fetches it, if Debian has one")
+    machine = boot(board="raspi5b", image=with_header(tmp_path, u_boot), dtb=tree_of("bcm2712-rpi-5-b"), icount=True,
+                   properties=["pciex1=on"], extra=["-device", "edu"])
+    machine.expect("DRAM:  4 GiB")
+    machine.expect("RPI 5 Model B")
+    machine.expect("autoboot", timeout=120)
+    machine.send("\n")
+    machine.expect("U-Boot> ")
+    assert machine.text.count("PCIe BRCM: link up, 2.5 Gbps x1 (!SSC)") == 1, machine.text
+    assert machine.text.count("PCIe BRCM: link up, 5.0 Gbps x4 (!SSC)") == 1, machine.text
+    assert "time out" not in machine.text and "abort" not in machine.text, machine.text
+    machine.send("md.l 1f00400000 1\n")  # it gives RP1's BAR 1 PCI address 0x400000
+    machine.expect("1f00400000: 20001927")

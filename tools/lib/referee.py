@@ -78,6 +78,31 @@ def find():
     return paths if all(paths.values()) and version() else None
 
 
+def u_boot():
+    """The path of U-Boot, the second judge, if --referee-latest brought one that has the root complex's driver; else None.
+    (None is pinned: Debian's released ones have not.)"""
+    path = os.path.join(cache(), "u-boot.bin")
+    try:
+        with open(path, "rb") as f:
+            return path if b"brcm,bcm2712-pcie\0" in f.read() else None
+    except OSError:
+        return None
+
+
+def fetch_u_boot(say):
+    """Brings the newest, once; that there is none is no error, but said. (A suite of its own each: apt prefers the older.)"""
+    for suite in reversed(SUITES_LATEST):
+        if u_boot():
+            return
+        try:
+            with debian.Apt(say, [("deb", suite)]) as apt:
+                apt.fetch("u-boot-rpi", r".*/rpi_arm64/u-boot\.bin", firmware.store, cache())
+        except debian.Failed as what:
+            say(f"No U-Boot from {suite}: {what}")
+    if not u_boot():
+        say("Debian has no U-Boot with a driver for BCM2712's PCIe; it does not judge.")
+
+
 def newest(apt):
     """The version of the newest kernel in apt's lists."""
     apt.lists()
@@ -115,6 +140,8 @@ def fetch(may_fetch=True, say=build.say):
         if modules:
             firmware.store(cache(), "modules.cpio", archive(modules))
         firmware.store(cache(), "version", wanted.encode())
+    if is_latest():
+        fetch_u_boot(say)
     if not find():
         raise debian.Failed(f"what Debian has as Linux {wanted} is not what is pinned in tools/lib/referee.py")
 
