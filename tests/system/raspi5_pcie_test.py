@@ -21,6 +21,7 @@ TO_RAM = 2
 BAR = 0x100000
 RAM = 0x10000000
 SPI_INTA, SPI_MSI = 219, 224
+PM_RSTC, PM_WDOG = 0x107d20001c, 0x107d200024
 RP1_ID, CHIP_ID = 0x00011de4, 0x20001927
 MSIX_CFG_25, ENABLE, TEST, IACK, IACK_EN = 0x10806c, 1, 2, 4, 8
 
@@ -345,6 +346,11 @@ def test_a_link_that_the_firmware_leaves_has_rp1_and_no_way_for_messages(boot, o
 
     rc.reset_bridge()
     assert core.aborts(window)
+    # the watchdog's reset brings it back
+    core.write(PM_WDOG, 0x5a000010)
+    core.machine.send(f"w 4 {PM_RSTC:x} 5a000020\n")
+    core.machine.expect("= 0+\r?\n")
+    assert core.read(window) == CHIP_ID
 
 
 def test_by_default_the_firmware_leaves_rp1_in_reset(boot):
