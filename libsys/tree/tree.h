@@ -125,6 +125,8 @@ struct tree_dma {
  * through those above. No bus has: one window, in which both sides are equal. E_NOTFOUND after the last; E_FORMAT;
  * E_RANGE: that one wraps or does not reach the CPU's addresses - ask for the next; E_LIMIT. */
 status_t tree_dma(const void *fdt, int node, unsigned index, struct tree_dma *out) WARN_UNUSED;
+/* The same as a bus itself has to provide it for what is on it: its own dma-ranges alone. Errors: likewise. */
+status_t tree_inbound(const void *fdt, int bus, unsigned index, struct tree_dma *out) WARN_UNUSED;
 
 /* ---- the console ---- */
 

@@ -340,6 +340,22 @@ static status_t dma_row(const void *fdt, const struct tree_chain *chain, unsigne
     return E_OK;
 }
 
+/* That row, the other side as the CPU has it. */
+static status_t dma_find(const void *fdt, const struct tree_chain *chain, unsigned count,
+                         const fdt32_t *row, unsigned bytes, unsigned index, struct tree_dma *out)
+{
+    struct tree_dma dma = { 0 };
+    struct bus_address up = { 0 };
+    status_t err = dma_row(fdt, chain, count, row, bytes, index, &dma, &up);
+
+    err = err ? err : bus_to_cpu(fdt, chain, count - 1, dma_ranges, dma.len, &up);
+    if (err == E_OK) {
+        dma.cpu = up.value;
+        *out = dma;
+    }
+    return err;
+}
+
 status_t tree_dma(const void *fdt, int node, unsigned index, struct tree_dma *out)
 {
     struct tree_chain chain;
@@ -364,13 +380,18 @@ status_t tree_dma(const void *fdt, int node, unsigned index, struct tree_dma *ou
         *out = (struct tree_dma){ .len = UINT64_MAX };
         return E_OK;
     }
-    struct tree_dma dma = { 0 };
-    struct bus_address up = { 0 };
-    err = dma_row(fdt, &chain, count, row, (unsigned)bytes, index, &dma, &up);
-    err = err ? err : bus_to_cpu(fdt, &chain, count - 1, dma_ranges, dma.len, &up);
-    if (err == E_OK) {
-        dma.cpu = up.value;
-        *out = dma;
+    return dma_find(fdt, &chain, count, row, (unsigned)bytes, index, out);
+}
+
+status_t tree_inbound(const void *fdt, int bus, unsigned index, struct tree_dma *out)
+{
+    struct tree_chain chain;
+    int bytes = 0;
+    const fdt32_t *row = tree_prop(fdt, bus, dma_ranges, &bytes);
+    status_t err = row != NULL ? tree_chain_of(fdt, bus, &chain) : E_NOTFOUND;
+
+    if (err != E_OK || chain.count < 2) {
+        return err ? err : E_NOTFOUND; /* the root has no other side */
     }
-    return err;
+    return dma_find(fdt, &chain, chain.count, row, (unsigned)bytes, index, out);
 }

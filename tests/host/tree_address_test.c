@@ -228,6 +228,28 @@ static void what_a_device_sends_goes_through_dma_ranges(void **state)
     free(fdt);
 }
 
+static void what_a_bus_has_to_let_in_are_its_own_dma_ranges(void **state)
+{
+    void *fdt = tree_load("good-brcm");
+    int pcie = tree_node(fdt, "/axi/pcie@1000120000");
+    static const struct tree_dma expected[] = {
+        { 0, 0x1f00000000, 0x400000 },
+        { 0x1000000000, 0, 0x1000000000 },
+        { 0xfffffff000, 0x1000130000, 0x1000 },
+    };
+    struct tree_dma dma;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(tree_inbound(fdt, pcie, i, &dma), E_OK);
+        assert_true(dma.bus == expected[i].bus && dma.cpu == expected[i].cpu &&
+                    dma.len == expected[i].len);
+    }
+    assert_int_equal(tree_inbound(fdt, pcie, 3, &dma), E_NOTFOUND);
+    assert_int_equal(tree_inbound(fdt, tree_node(fdt, "/axi"), 0, &dma), E_NOTFOUND);
+    free(fdt);
+}
+
 static void an_entry_can_be_read_as_the_bus_has_it(void **state)
 {
     void *fdt = tree_load("good-brcm");
@@ -257,6 +279,7 @@ int main(void)
         cmocka_unit_test(a_bar_is_found_by_its_register),
         cmocka_unit_test(apertures_of_a_bus_are_its_ranges),
         cmocka_unit_test(nonsense_gets_its_own_error),
+        cmocka_unit_test(what_a_bus_has_to_let_in_are_its_own_dma_ranges),
         cmocka_unit_test(an_entry_can_be_read_as_the_bus_has_it),
         cmocka_unit_test(bus_addresses_are_translated),
     };

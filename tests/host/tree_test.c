@@ -114,6 +114,7 @@ static void exercise_node(const void *fdt, int node)
         (void)!tree_reg(fdt, node, i, &range);
         (void)!tree_reg_on_bus(fdt, node, i, &range);
         (void)!tree_dma(fdt, node, i, &dma);
+        (void)!tree_inbound(fdt, node, i, &dma);
         (void)!tree_aperture(fdt, node, i, &aperture);
         (void)!tree_pci_bar(fdt, node, i, &index);
     }
