@@ -87,6 +87,28 @@ static status_t apertures_read(struct pci_host *h)
     return h->aperture_count != 0 ? E_OK : E_NOTFOUND;
 }
 
+/* The place of the first node below the bridge that is no bus of PCI's and yet hands on addresses of it. */
+static void wanted_find(struct pci_host *h)
+{
+    const void *tree = h->node.tree;
+    struct tree_aperture t;
+    int depth = 0;
+
+    for (int node = tree_next(tree, h->node.offset, &depth); node >= 0 && depth > 0;
+         node = tree_next(tree, node, &depth)) {
+        if (tree_is_pci(tree, node) || tree_aperture(tree, node, 0, &t) != E_OK) {
+            continue;
+        }
+        for (unsigned i = 0; i < h->aperture_count; i++) {
+            const struct pci_aperture *a = &h->apertures[i];
+            if (!a->is_io && t.cpu - a->cpu < a->len) {
+                h->wanted = (struct pci_wanted){ true, node, t.cpu - a->cpu + a->bus };
+                return;
+            }
+        }
+    }
+}
+
 static status_t buses_read(struct pci_host *h)
 {
     int len = 0;
@@ -136,6 +158,7 @@ status_t pci_host_open(struct pci_host *h, struct node node, const struct pci_ho
         log_error("ranges has no window that could be used");
     }
     h->is_probe_only = probe_only_read(node.tree);
+    wanted_find(h);
     return err;
 }
 

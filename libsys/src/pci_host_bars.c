@@ -89,6 +89,23 @@ static void rom_size(struct pci_host *h, struct pci_function *f)
     }
 }
 
+/* A BAR that holds 0 was placed there only if the tree says that there is something, and then it is the longest. */
+static void zero_find(struct pci_host *h, struct pci_function *f)
+{
+    struct pci_range *longest = NULL;
+
+    for (unsigned n = 0; n < bar_count(f); n++) {
+        struct pci_range *r = &f->ranges[n];
+        bool may_be = r->len != 0 && !r->is_set && r->space == PCI_SPACE_MEMORY;
+        if (may_be && (longest == NULL || r->len > longest->len)) {
+            longest = r;
+        }
+    }
+    if (longest != NULL && f->is_running && pci_is_zero_good(h)) {
+        longest->is_set = true;
+    }
+}
+
 /* Sizes all; whatever was in them is there again. */
 static void bars_size(struct pci_host *h, struct pci_function *f)
 {
@@ -114,6 +131,7 @@ static void bars_size(struct pci_host *h, struct pci_function *f)
         }
         n += registers;
     }
+    zero_find(h, f);
     rom_size(h, f);
     if (f->is_running) {
         pci_config_write(h, f, PCI_COMMAND, f->command);

@@ -52,7 +52,7 @@ static status_t controller_find(struct pci_host *h, const struct pci_function *f
 }
 
 /* Up to `count` vectors, fewer if so many are not free. Of functions that write as one the controller tells the vectors apart. */
-static status_t messages_get(struct pci_function *f, unsigned count)
+static status_t messages_get(struct pci_host *h, struct pci_function *f, unsigned count)
 {
     struct msg m;
     status_t err;
@@ -75,6 +75,13 @@ static status_t messages_get(struct pci_function *f, unsigned count)
     f->msi_address = m.w[0];
     f->msi_data = (uint32_t)m.w[1];
     f->msi_line = (uint32_t)m.w[2];
+    if (h->ops->is_let_in != NULL && !h->ops->is_let_in(h, f->msi_address)) {
+        log_error("%s: dma-ranges let no messages out of the bus to 0x%lx", pci_function_name(h, f),
+                  f->msi_address);
+        (void)msi_call(f, MSI_OP_FREE, 0, 0, 0, &m);
+        f->vector_count = 0;
+        return E_NOTFOUND;
+    }
     return E_OK;
 }
 
@@ -180,7 +187,7 @@ static status_t msix_open(struct pci_host *h, struct pci_function *f, unsigned w
     if (err) {
         return err;
     }
-    err = messages_get(f, count);
+    err = messages_get(h, f, count);
     if (err) {
         vectors_forget(f);
         table_close(f);
@@ -220,7 +227,7 @@ static status_t msi_open(struct pci_host *h, struct pci_function *f, unsigned wa
     while (count > wanted) {
         count /= 2; /* a power of two is all that can be enabled */
     }
-    status_t err = messages_get(f, count);
+    status_t err = messages_get(h, f, count);
     if (err) {
         vectors_forget(f);
         return err;
@@ -317,7 +324,7 @@ static status_t function_renew(struct pci_host *h, struct pci_function *f)
 {
     struct msg m;
     unsigned count = f->vector_count;
-    status_t err = messages_get(f, count);
+    status_t err = messages_get(h, f, count);
     bool is_fewer = f->vector_count != count; /* the table keeps its length */
 
     f->vector_count = (uint8_t)count;

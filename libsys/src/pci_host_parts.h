@@ -49,6 +49,11 @@ void pci_windows_write(struct pci_host *h, struct pci_function *f);
 
 /* pci_host_place.c: gives everything without a fixed address one, as far as there is room. */
 void pci_place(struct pci_host *h);
+/* Whether the tree wants something of memory to lie at address 0, which else nothing gets. */
+static inline bool pci_is_zero_good(const struct pci_host *h)
+{
+    return h->wanted.is_there && h->wanted.address == 0;
+}
 /* Whether addresses go to this aperture by themselves, in this space of the root bus. */
 bool pci_aperture_has(const struct pci_aperture *a, enum pci_space space);
 /* The CPU's address for a range that is placed. */

@@ -182,11 +182,26 @@ static bool range_fix(struct pci_host *h, struct pci_function *f, struct pci_ran
     return r->is_fixed;
 }
 
+/* A root port that forwards no I/O may read as if a window for it were open. */
+static bool has_space(const struct pci_host *h, const struct pci_range *r)
+{
+    for (unsigned i = 0; i < h->aperture_count; i++) {
+        if (h->apertures[i].is_io == (r->space == PCI_SPACE_IO)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void function_fix(struct pci_host *h, struct pci_function *f)
 {
     for (unsigned n = 0; n < PCI_RANGES; n++) {
         struct pci_range *r = &f->ranges[n];
         if (r->len == 0 || !r->is_set || n == PCI_ROM || range_fix(h, f, r)) {
+            continue;
+        }
+        if (n >= PCI_WINDOW && !has_space(h, r)) {
+            r->len = 0;
             continue;
         }
         log_warn("%s: %s %u at 0x%lx is outside of the bus, or on another: it moves",
@@ -263,7 +278,8 @@ static void free_add(struct tree_ranges *list, uint64_t base, uint64_t len)
     }
 }
 
-/* The addresses of a bus for a space. On the root bus nothing is put at address 0, which some devices take for none. */
+/* The addresses of a bus for a space. On the root bus nothing is put at address 0, which some devices take for none, unless the
+ * tree wants it there; where the tree wants something, the first that is placed gets that. */
 static void free_begin(struct pci_host *h, const struct pci_function *bridge, enum pci_space space,
                        struct tree_ranges *list)
 {
@@ -278,7 +294,10 @@ static void free_begin(struct pci_host *h, const struct pci_function *bridge, en
         if (pci_aperture_has(a, space)) {
             uint64_t end =
                 a->bus < FOUR_GIB && a->len > FOUR_GIB - a->bus ? FOUR_GIB : a->bus + a->len;
-            uint64_t base = a->bus < PAGE ? PAGE : a->bus;
+            uint64_t base = a->bus < PAGE && !pci_is_zero_good(h) ? PAGE : a->bus;
+            if (h->wanted.is_there && h->wanted.address - a->bus < a->len) {
+                base = h->wanted.address;
+            }
             free_add(list, base, base < end ? end - base : 0);
         }
     }
@@ -428,8 +447,62 @@ static bool is_wanted(const struct pci_host *h, enum pci_space space)
     return false;
 }
 
+/* ---- what the tree wants ---- */
+
+static bool is_wanted_there(const struct pci_host *h)
+{
+    for (unsigned i = 0; i < h->function_count; i++) {
+        const struct pci_function *f = &h->functions[i];
+        for (unsigned n = 0; !f->is_bridge && n < PCI_BARS; n++) {
+            const struct pci_range *r = &f->ranges[n];
+            if (pci_range_is_placed(r) && (r->flags & PCI_BAR_IO) == 0 &&
+                (r->is_set || r->is_fixed) && r->address == h->wanted.address) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Firmware put the function elsewhere: then everything is placed anew, but for what init knows already. */
+static void wanted_make_room(struct pci_host *h)
+{
+    char path[TREE_PATH_LEN];
+
+    if (!h->wanted.is_there || h->is_probe_only || is_wanted_there(h)) {
+        return;
+    }
+    tree_path(h->node.tree, h->wanted.node, path, sizeof(path));
+    for (unsigned i = 0; i < h->function_count; i++) {
+        struct pci_function *f = &h->functions[i];
+        for (unsigned n = 0; !f->is_known && n < PCI_RANGES; n++) {
+            struct pci_range *r = &f->ranges[n];
+            if (n < PCI_BARS && r->is_set) {
+                log_info("%s: BAR %u found at 0x%lx: moves, since %s is at 0x%lx",
+                         pci_function_name(h, f), n, r->address, path, h->wanted.address);
+            }
+            r->is_set = false;
+            r->is_kept = false;
+            r->len = n >= PCI_WINDOW ? 0 : r->len;
+            r->align = 0;
+        }
+    }
+}
+
+static void wanted_check(struct pci_host *h)
+{
+    char path[TREE_PATH_LEN];
+
+    if (h->wanted.is_there && h->function_count > h->root_count && !is_wanted_there(h)) {
+        tree_path(h->node.tree, h->wanted.node, path, sizeof(path));
+        log_warn("%s is at 0x%lx of the bus, where no BAR is: what is in it is not reached", path,
+                 h->wanted.address);
+    }
+}
+
 void pci_place(struct pci_host *h)
 {
+    wanted_make_room(h);
     for (unsigned i = 0; i < h->function_count; i++) {
         spaces_choose(h, &h->functions[i]);
         function_fix(h, &h->functions[i]);
@@ -446,4 +519,5 @@ void pci_place(struct pci_host *h)
             }
         }
     }
+    wanted_check(h);
 }

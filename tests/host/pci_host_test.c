@@ -355,6 +355,95 @@ static void init_that_takes_nothing_is_said_once(void **state)
     assert_int_equal(fake.log_lines, 2); /* the warning, and what was found */
 }
 
+/* The Raspberry Pi 5's: what the tree has inside of RP1 is at address 0. */
+static int rp1_reset(int *out_port)
+{
+    static const struct pci_world_aperture apertures[] = { { 0x02000000, 0, 1ull << 40,
+                                                             0xfffffffc } };
+
+    pci_world_reset(apertures, 1, 0, 255, NULL);
+    *out_port = fake_config_add_bridge(FAKE_CONFIG_ROOT, 0, 4);
+    int n = fake_config_add(*out_port, 0, 0, 0x00011de4, 0x020000);
+    fake_config_bar(n, 0, 0, 0x4000);
+    fake_config_bar(n, 1, 0, 0x400000);
+    fake_config_bar(n, 2, 0, 0x10000);
+    return n;
+}
+
+static void starts_with_wanted(void)
+{
+    assert_int_equal(pci_host_open(&world.host, fake.node, &fake_config_ops, NULL), E_OK);
+    world.host.wanted = (struct pci_wanted){ true, fake.node.offset, 0 };
+    assert_int_equal(pci_host_start(&world.host), E_OK);
+    assert_null(pci_world_check());
+}
+
+static void bars_are_at(int n, uint64_t bar0, uint64_t bar1, uint64_t bar2)
+{
+    assert_int_equal(fake_config_bar_address(n, 0), bar0);
+    assert_int_equal(fake_config_bar_address(n, 1), bar1);
+    assert_int_equal(fake_config_bar_address(n, 2), bar2);
+}
+
+static void where_the_tree_has_something_a_bar_is_put_even_at_address_0(void **state)
+{
+    int port, n = rp1_reset(&port);
+
+    (void)state;
+    starts_with_wanted();
+    bars_are_at(n, 0x410000, 0, 0x400000); /* as Linux does it */
+    assert_int_equal(fake_config.functions[port].regs[8], 0x00400000);
+    n = rp1_reset(&port);
+    starts_well();
+    assert_true(fake_config_bar_address(n, 1) != 0); /* which nobody else gets */
+}
+
+/* As firmware leaves it: all on, the BARs behind one another from `at` on. */
+static void rp1_place(int port, int n, uint32_t at)
+{
+    struct fake_config_function *f = fake_config.functions;
+
+    f[port].regs[1] |= 6;
+    f[port].regs[8] = at >> 16 | ((at + 0x400000) & 0xfff00000);
+    f[port].regs[9] |= 0x0000fff0; /* closed */
+    f[n].regs[1] |= 6;
+    f[n].regs[4] = at + 0x410000;
+    f[n].regs[5] = at;
+    f[n].regs[6] = at + 0x400000;
+}
+
+static void what_firmware_put_there_stays_and_what_it_put_elsewhere_moves(void **state)
+{
+    int port, n = rp1_reset(&port);
+
+    (void)state;
+    rp1_place(port, n, 0);
+    starts_with_wanted();
+    bars_are_at(n, 0x410000, 0, 0x400000);
+    assert_int_equal(fake.log_lines, 1); /* what was found: nothing moved */
+    n = rp1_reset(&port);
+    rp1_place(port, n, 0x80000000);
+    starts_with_wanted();
+    bars_are_at(n, 0x410000, 0, 0x400000);
+    assert_int_equal(
+        fake_said("1:0.0: BAR 1 found at 0x80000000: moves, since /pcie@10000000 is at 0x0"), 1);
+}
+
+static void a_place_that_no_bar_can_have_is_said(void **state)
+{
+    int port, n = rp1_reset(&port);
+
+    (void)state;
+    (void)n;
+    assert_int_equal(pci_host_open(&world.host, fake.node, &fake_config_ops, NULL), E_OK);
+    world.host.wanted = (struct pci_wanted){ true, fake.node.offset, 0x1234000 };
+    assert_int_equal(pci_host_start(&world.host), E_OK);
+    assert_null(pci_world_check());
+    assert_int_equal(fake_said("/pcie@10000000 is at 0x1234000 of the bus, where no BAR is: what "
+                               "is in it is not reached"),
+                     1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +463,10 @@ int main(void)
         cmocka_unit_test_setup(where_the_tree_forbids_it_nothing_is_moved, setup),
         cmocka_unit_test_setup(nodes_say_what_was_found_and_lead_to_the_registers, setup),
         cmocka_unit_test_setup(init_that_takes_nothing_is_said_once, setup),
+        cmocka_unit_test_setup(where_the_tree_has_something_a_bar_is_put_even_at_address_0, setup),
+        cmocka_unit_test_setup(what_firmware_put_there_stays_and_what_it_put_elsewhere_moves,
+                               setup),
+        cmocka_unit_test_setup(a_place_that_no_bar_can_have_is_said, setup),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

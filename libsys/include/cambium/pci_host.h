@@ -40,6 +40,8 @@ struct pci_host_ops {
     void (*write)(struct pci_host *h, unsigned id, unsigned offset, uint32_t value);
     /* Whether there can be such a device on a bus, and it may be asked. NULL: anywhere. */
     bool (*may_exist)(struct pci_host *h, unsigned bus, unsigned device);
+    /* Whether what a function writes to that address of the bus leaves it. NULL: all does. */
+    bool (*is_let_in)(struct pci_host *h, uint64_t address);
 };
 
 /* What a range of addresses is for: each bridge has one window of each. */
@@ -109,6 +111,14 @@ struct pci_aperture {
     bool is_io, is_prefetch, is_64;
 };
 
+/* Where the tree has something that is inside of a function, whose node it is not (RP1 of the Raspberry Pi 5): a BAR must lie
+ * there. */
+struct pci_wanted {
+    bool is_there;
+    int node;
+    uint64_t address; /* on the bus */
+};
+
 /* One line of the parent: that of all rows of interrupt-map which lead there. */
 struct pci_line {
     unsigned index;    /* of the node's interrupts: it is attached as this one */
@@ -128,6 +138,7 @@ struct pci_host {
     bool is_probe_only; /* /chosen linux,pci-probe-only: nothing is moved */
     unsigned aperture_count;
     struct pci_aperture apertures[PCI_APERTURES_MAX];
+    struct pci_wanted wanted;
     unsigned function_count, root_count; /* the first ones are on the root bus */
     unsigned line_count;
     struct pci_line lines[PCI_LINES_MAX];
