@@ -134,7 +134,7 @@ static void the_server_touches_nothing_until_asked_and_knows_pulses_only(void **
     fake_call(bridge, RESET_OP_PULSE, 1, 0);
     fake_run(rescal_main);
     assert_int_equal(fake.reply_status, E_NOTFOUND);
-    fake.window_len[0] = 8;
+    fake.mmio_error = E_RANGE;
     fake_run(rescal_main);
     assert_true(fake.main_returned);
     assert_int_equal(fake.main_result, E_RANGE);

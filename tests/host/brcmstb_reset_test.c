@@ -174,7 +174,7 @@ static void the_tree_says_how_many_banks_there_are(void **state)
     fake.window_len[0] = 0x18 + 0x17; /* one, and most of another */
     assert_int_equal(ask(node_bridge, RESET_OP_ASSERT, 2), E_OK);
     assert_int_equal(ask(node_bridge, RESET_OP_ASSERT, 1), E_RANGE);
-    fake.window_len[0] = 0x17;
+    fake.mmio_error = E_RANGE; /* not even one */
     fake_run(reset_main);
     assert_true(fake.main_returned);
     assert_int_equal(fake.main_result, E_RANGE);
