@@ -103,7 +103,7 @@ PASSWORD, FULL_RESET, STOPPED, HALT = 0x5a000000, 0x20, 0x102, 0x555
 RNG = 0x107d208000
 CTRL, RNG_RESET, RBG_RESET, INT_STATUS, FIFO, COUNT = 0x00, 0x04, 0x08, 0x18, 0x20, 0x24
 STARTED, NIST_FAIL = 1 << 17, 1 << 5
-UART10 = 0x107d001000
+UART10, MBOX = 0x107d001000, 0x107c013880
 GIO, SDHOST, SDCFG = 0x107d517c00, 0x1000fff000, 0x1000fff400
 
 
@@ -243,6 +243,24 @@ def test_the_card_is_seen_on_its_pin_and_by_its_host(boot, card):
         core.machine.kill()
 
 
+def test_the_property_channel_answers_what_it_knows_and_leaves_a_tag_that_it_does_not(boot):
+    core = raspi5_monitor.start(boot, extra=["-append", "a=1"])
+    message, unknown = 0x10000000, 0x0003fff0
+    words = [0, 0, 0x10004, 8, 0, 0, 0, 0x50001, 4, 0, 0, unknown, 4, 0, 7, 0x10002, 4, 0, 0, 0]
+    words[0] = 4 * len(words)
+    for i, word in enumerate(words):
+        core.write(message + 4 * i, word)
+    assert core.read(MBOX + 0x18) >> 30 & 1 == 1  # nothing is there
+    core.write(MBOX + 0x20, message | 8)
+    assert core.read(MBOX + 0x18) >> 30 & 1 == 0 and core.read(MBOX) == message | 8
+    answer = [core.read(message + 4 * i) for i in range(len(words))]
+    assert answer[1] == 0x80000000
+    assert answer[4:7] == [0x80000008, 5, 0x10000000]  # the serial number that the tree has too
+    assert answer[9:11] == [0x80000003, int.from_bytes(b"a=1", "little")]
+    assert answer[11:15] == [unknown, 4, 0, 7]
+    assert answer[17:19] == [0x80000004, 0xc04170]
+
+
 def test_mpidr_has_the_bit_that_makes_level_1_the_core(boot):
     core = raspi5_monitor.start(boot)
     assert core.ask("m") == 0x81000000
@@ -294,6 +312,18 @@ def test_a_random_generator_that_fails_now_and_then_is_reset_and_one_that_is_dea
     machine.run("random 8")
     assert "its bits fail the tests again and again: it is broken" in machine.run("log")
     assert machine.run("tree").count("running") > 4  # the rest
+
+
+def test_the_mailbox_and_the_firmware_are_served_as_on_older_boards(boot):
+    machine = cambium(boot)
+    for _ in range(2):
+        text = machine.run("firmware")
+        for line in (r"firmware of +2025-12-08", r"revision +0xc04170 +\(revision 1.0, 4096 MiB\)", r"serial +1000000000000005",
+                     r"CPU +0x00000000 +1020 MiB", r"VideoCore +0x3fc00000 +4 MiB"):
+            assert re.search(line, text), text
+        for server in ("bcm2835_mbox", "rpi_firmware"):
+            machine.run(f"kill {server}")
+        assert library.machine.wait_until(lambda: len(re.findall("bcm2835_mbox|rpi_firmware", machine.run("ps"))) == 2)
 
 
 def test_a_watchdog_that_the_firmware_left_armed_is_stopped(boot):

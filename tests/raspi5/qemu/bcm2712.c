@@ -286,6 +286,7 @@ static bool realize_mbox(BCM2712State *s, Error **errp)
 {
     MemoryRegion *regs = g_new(MemoryRegion, 1);
     SysBusDevice *bus;
+    Object *older;
 
     memory_region_init(&s->mbox_mr, OBJECT(s), "bcm2712-mbox",
                        MBOX_CHAN_COUNT << MBOX_AS_CHAN_SHIFT);
@@ -313,9 +314,9 @@ static bool realize_mbox(BCM2712State *s, Error **errp)
         return false;
     }
 
-    object_property_add_const_link(OBJECT(&s->property), "fb", OBJECT(&s->fb));
-    object_property_add_const_link(OBJECT(&s->property), "otp",
-                                   OBJECT(&s->otp));
+    older = OBJECT(&s->property.older);
+    object_property_add_const_link(older, "fb", OBJECT(&s->fb));
+    object_property_add_const_link(older, "otp", OBJECT(&s->otp));
     /* what VideoCore reaches: the first GiB, under two addresses */
     memory_region_init(&s->vc_view, OBJECT(s), "bcm2712-vc-view", 4 * GiB);
     for (int n = 0; n < ARRAY_SIZE(s->vc_ram); n++) {
@@ -324,9 +325,11 @@ static bool realize_mbox(BCM2712State *s, Error **errp)
         memory_region_add_subregion(&s->vc_view, n * VC_UNCACHED,
                                     &s->vc_ram[n]);
     }
-    object_property_add_const_link(OBJECT(&s->property), "dma-mr",
-                                   OBJECT(&s->vc_view));
-    qdev_prop_set_uint32(DEVICE(&s->property), "board-rev", s->board_rev);
+    object_property_add_const_link(older, "dma-mr", OBJECT(&s->vc_view));
+    qdev_prop_set_uint32(DEVICE(older), "board-rev", s->board_rev);
+    qdev_prop_set_string(DEVICE(older), "command-line",
+                         s->command_line ? s->command_line : "");
+    qdev_prop_set_uint64(DEVICE(&s->property), "serial", s->serial);
     bus = SYS_BUS_DEVICE(&s->property);
     if (!sysbus_realize(bus, errp)) {
         return false;
@@ -484,7 +487,7 @@ static void bcm2712_init(Object *obj)
     object_initialize_child(obj, "fb", &s->fb, TYPE_BCM2835_FB);
     object_initialize_child(obj, "otp", &s->otp, TYPE_BCM2835_OTP);
     object_initialize_child(obj, "property", &s->property,
-                            TYPE_BCM2835_PROPERTY);
+                            TYPE_BCM2712_PROPERTY);
     object_initialize_child(obj, "pm", &s->pm, TYPE_BCM2712_PM);
     object_initialize_child(obj, "rng", &s->rng, TYPE_IPROC_RNG200);
     object_initialize_child(obj, "gio-aon", &s->gio_aon, TYPE_BRCMSTB_GIO);
@@ -502,6 +505,8 @@ static void bcm2712_init(Object *obj)
 
 static const Property bcm2712_props[] = {
     DEFINE_PROP_UINT32("board-rev", BCM2712State, board_rev, 0),
+    DEFINE_PROP_UINT64("serial", BCM2712State, serial, 0),
+    DEFINE_PROP_STRING("command-line", BCM2712State, command_line),
     DEFINE_PROP_BOOL("d0", BCM2712State, d0, false),
 };
 

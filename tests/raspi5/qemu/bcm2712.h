@@ -7,6 +7,7 @@
 #define HW_ARM_BCM2712_H
 
 #include "bcm2712_pm.h"
+#include "bcm2712_property.h"
 #include "bcm2712_sdhci.h"
 #include "brcmstb_gio.h"
 #include "bcm2712_mip.h"
@@ -16,7 +17,6 @@
 #include "hw/display/bcm2835_fb.h"
 #include "hw/intc/arm_gic.h"
 #include "hw/misc/bcm2835_mbox.h"
-#include "hw/misc/bcm2835_property.h"
 #include "hw/nvram/bcm2835_otp.h"
 #include "hw/sysbus.h"
 #include "hw/timer/bcm2835_systmr.h"
@@ -57,6 +57,8 @@ struct BCM2712State {
     SysBusDevice parent_obj;
 
     uint32_t board_rev;
+    uint64_t serial;
+    char *command_line;     /* that the property channel tells */
     bool d0;
 
     ARMCPU cpu[BCM2712_CPUS];
@@ -68,7 +70,7 @@ struct BCM2712State {
     MemoryRegion vc_view, vc_ram[2];
     BCM2835FBState fb;
     BCM2835OTPState otp;
-    BCM2835PropertyState property;
+    BCM2712PropertyState property;
     BCM2712PMState pm;
     RNG200State rng;
     BrcmstbGIOState gio_aon;

@@ -182,7 +182,7 @@ static void tree_set_identity(void *fdt, Raspi5bState *s)
     qemu_fdt_setprop_u64(fdt, "/system", "linux,serial", SERIAL_NUMBER);
     if (ethernet && fdt_path_offset(fdt, ethernet) >= 0) {
         qemu_fdt_setprop(fdt, ethernet, "local-mac-address",
-                         s->soc.property.macaddr.a, sizeof(MACAddr));
+                         s->soc.property.older.macaddr.a, sizeof(MACAddr));
     }
 }
 
@@ -345,6 +345,8 @@ static void raspi5b_init(MachineState *ms)
 
     object_initialize_child(OBJECT(ms), "soc", &s->soc, TYPE_BCM2712);
     qdev_prop_set_uint32(DEVICE(&s->soc), "board-rev", board_revision(s));
+    qdev_prop_set_uint64(DEVICE(&s->soc), "serial", SERIAL_NUMBER);
+    qdev_prop_set_string(DEVICE(&s->soc), "command-line", ms->kernel_cmdline);
     qdev_prop_set_bit(DEVICE(&s->soc), "d0", s->d0);
     for (int n = 0; n < BCM2712_PCIES; n++) {
         qdev_prop_set_bit(DEVICE(&s->soc.pcie[n]), "link", !s->link_down[n]);
