@@ -12,17 +12,20 @@ import build
 import goals
 import helptext
 import machine
+import raspi5_qemu
 import trees
 
 DESCRIPTION = """\
 Builds, boots Cambium in QEMU (-icount shift=0,sleep=off) under a plugin that counts every executed instruction, runs
-bin/bench at the prompt, and prints a table: virt (GICv2, cortex-a72, one core), which the goals are for, and raspi3b and
-raspi4b (with their four cores, of which one runs) if there is a device tree for them; virt once more with a GICv3 for
+bin/bench at the prompt, and prints a table: virt (GICv2, cortex-a72, one core), which the goals are for, and raspi3b,
+raspi4b and raspi5b (with their four cores, of which one runs) if there is a device tree for them, and for the last one the
+QEMU of tools/raspi5-qemu; virt once more with a GICv3 for
 irq_to_driver_gicv3, with somebody at its console for the keys serial_*, and with a disk for blk_*. Barriers, TLB maintenance and device accesses each count as one instruction here and far more on
 silicon, so they are also shown apart.
 """
-MACHINES = ("virt", "raspi3b", "raspi4b")
-ELSEWHERE = {"irq_to_driver_gicv3": "virt", "irq_to_driver_raspi3b": "raspi3b", "irq_to_driver_raspi4b": "raspi4b"}
+MACHINES = ("virt", "raspi3b", "raspi4b", "raspi5b")
+ELSEWHERE = {"irq_to_driver_gicv3": "virt", "irq_to_driver_raspi3b": "raspi3b", "irq_to_driver_raspi4b": "raspi4b",
+             "irq_to_driver_5hops": "raspi5b"}
 NOTES = """\
 Executed guest instructions (kernel_text: bytes, kernel_lines: lines), medians;
 '-': not measured. No loops against Spectre-BHB are built in. The goals are for
@@ -73,7 +76,9 @@ def tree_with_peer(folder, gic):
 # Of QEMU's Raspberry Pis: the console is the PL011, and the mini UART's place is bench-peer's. Its interrupt (raspi3b: through
 # both controllers) is up while "transmit FIFO empty" is enabled (IER).
 BOARD_CONSOLE, BOARD_PEER = "/soc/serial@7e201000", "/soc/serial@7e215040"
-BOARD_UART = {"raspi3b": 0x3f201000, "raspi4b": 0xfe201000}
+BOARD_UART = {"raspi3b": 0x3f201000, "raspi4b": 0xfe201000, "raspi5b": 0x107d001000}
+# Of raspi5b: RP1's pins, whose first bank raises its interrupt while it is forced (PCIE_INTF).
+RP1_PEER, RP1_REGISTER = "/axi/pcie@1000120000/rp1/gpio@d0000", {"at": 0x120, "raise": 0x01, "lower": 0x00}
 BOARD_REGISTER = {"at": 0x04, "raise": 0x02, "lower": 0x00}
 
 
@@ -81,15 +86,17 @@ def board_tree_with_peer(folder, board):
     """The same for a board; None if there is no source of its tree."""
     import libfdt
     source = trees.find(machine.BOARDS[board]["trees"])
-    if source is None:
+    if source is None or (machine.BOARDS[board].get("own") and not raspi5_qemu.find()):
         return None
     with open(source, "rb") as f:
         tree = libfdt.Fdt(f.read())
     tree.resize(tree.totalsize() + 1024)
-    tree.setprop_str(tree.path_offset("/chosen"), "stdout-path", BOARD_CONSOLE)
-    tree.setprop_str(tree.path_offset(BOARD_PEER), "compatible", "cambium,bench")
-    for name, value in BOARD_REGISTER.items():
-        tree.setprop_u32(tree.path_offset(BOARD_PEER), name, value)
+    peer, register = (RP1_PEER, RP1_REGISTER) if board == "raspi5b" else (BOARD_PEER, BOARD_REGISTER)
+    if board != "raspi5b":
+        tree.setprop_str(tree.path_offset("/chosen"), "stdout-path", BOARD_CONSOLE)
+    tree.setprop_str(tree.path_offset(peer), "compatible", "cambium,bench")
+    for name, value in register.items():
+        tree.setprop_u32(tree.path_offset(peer), name, value)
     tree.pack()
     path = os.path.join(folder, "board.dtb")
     with open(path, "wb") as f:
@@ -117,6 +124,8 @@ def count(timeout, gic=2, board="virt", traced=False):
         command = machine.command(board=board, gic=gic, memory="1024", dtb=dtb, icount=True, extra=["-plugin", plugin])
         with machine.Machine(command, timeout=timeout) as m:
             m.prompt()
+            if board == "raspi5b":  # what is behind PCIe comes later than the prompt
+                machine.wait_until(lambda: re.search(r" bench-peer +running", m.run("tree")), timeout=timeout)
             if traced:
                 m.run("trace start")
             printed = m.run("bench")
@@ -316,8 +325,8 @@ def of_run(lines, board):
     results = of_series(lines, "keys")
     for key, mark in (("boot_first_user", "first_user"), ("boot_prompt", "prompt")):
         results[key] = result_of(marks.get(mark))
-    if f"irq_to_driver_{board}" in goals.GOALS:  # has a goal of its own
-        results[f"irq_to_driver_{board}"] = results["irq_to_driver"]
+    for key in (key for key, home in ELSEWHERE.items() if home == board != "virt"):  # has a goal of its own
+        results[key] = results["irq_to_driver"]
     results["masked_longest"] = ({"measured": longest[0], "after_pc": longest[1], "at_total": longest[2]} if longest
                                  else {"measured": None})
     return results
@@ -336,6 +345,8 @@ def measure(machines, timeout, traced=False):
         lines, said = count(timeout, board=board, traced=traced)
         if not lines:
             printed[board] = "no device tree for it: tools/firmware fetches one, or CAMBIUM_DTB_DIR names a folder"
+            if machine.BOARDS[board].get("own") and not raspi5_qemu.find():
+                printed[board] = raspi5_qemu.MISSING
             continue
         results[board] = of_run(lines, board)
         printed[board] = "\n".join(l for l in said.splitlines() if not re.fullmatch(r"\w+ +\d+ us", l))
@@ -386,13 +397,13 @@ def beside(result):
 
 def rows(table, machines):
     """The table's lines."""
-    yield f"{'key':22}" + "".join(f"{name:>11}" for name in machines) + f"{'goal':>11}  ok"
+    yield f"{'key':22}" + "".join(f"{name:>10}" for name in machines) + f"{'goal':>11}  ok"
     for key, result in table.items():
         columns = [number(result["machines"][name]["measured"]) if name in result["machines"] else "" for name in machines]
         if not any(columns):
             continue
         ok = "yes" if result["ok"] else "-" if result["measured"] is None else "NO"
-        yield f"{key:22}" + "".join(f"{column:>11}" for column in columns) + f"{number(result['goal']):>11}  {ok}"
+        yield f"{key:22}" + "".join(f"{column:>10}" for column in columns) + f"{number(result['goal']):>11}  {ok}"
         yield f"    {goals.GOALS[key][0]}"
         if result["measured"] is not None and beside(result):
             yield f"    {beside(result)}"

@@ -19,6 +19,7 @@ GOALS = {
     "irq_to_driver_gicv3": ("the same with GICv3, whose CPU registers the kernel reads", 240, None),
     "irq_to_driver_raspi3b": ("the same through a controller below another, BCM2837's", 350, None),
     "irq_to_driver_raspi4b": ("the same on BCM2711, with its GIC-400", 240, None),
+    "irq_to_driver_5hops": ("the same on BCM2712, from a source of RP1's: MSI-X, MIP, GIC-400, rp1", 700, None),
     "irq_ack": ("driver's acknowledge until the line can fire again", 100, "first"),
     "irq_ack_whole": ("the whole acknowledge call", 190, "second"),
     "timer_tick": ("timer interrupt, same thread goes on", 80, "spikes"),
