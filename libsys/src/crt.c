@@ -3,7 +3,7 @@
  *
  * In: x0 = struct start_info (start.h), sp = top of a stack. The image is a static PIE that nobody relocated: the first
  * function applies the R_AARCH64_RELATIVE entries and must itself need none, so it gets all it works on in registers.
- * Order: relocate, check that kernel and program agree on the ABI, thread-local storage, constructors, main, exit.
+ * Order: relocate, check that kernel and program agree on the ABI, thread-local storage, constructors, a driver's pins, main, exit.
  */
 #include <cambium/start.h>
 #include <cambium/sys.h>
@@ -199,6 +199,7 @@ handle_t start_handle(const char *name)
 /* Present only where the program links the console or the driver frame. */
 void stdio_flush(void) __attribute__((weak));
 void frame_main_returned(int result) __attribute__((weak));
+void node_pins_set(void) __attribute__((weak));
 
 _Noreturn void _exit(int code)
 {
@@ -225,6 +226,9 @@ _Noreturn void crt_main(const struct start_info *info)
     }
     char **argv = crt_strings(info);
     environ = argv + info->argc + 1;
+    if (node_pins_set != NULL) {
+        node_pins_set();
+    }
     int result = main((int)info->argc, argv, environ);
     if (frame_main_returned != NULL) {
         frame_main_returned(result);

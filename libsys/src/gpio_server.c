@@ -101,6 +101,21 @@ static void claims_by_hog(struct gpio_server *s, int hog)
     }
 }
 
+/* The pins of the states that a node asks for. */
+static void claims_by_pins(struct gpio_server *s, int node)
+{
+    int state, controller;
+
+    for (unsigned i = 0; tree_pins(s->node.tree, node, i, &state, &controller) == E_OK; i++) {
+        if (controller != s->node.offset || !is_real(s->node.tree, node)) {
+            continue;
+        }
+        for (uint64_t pins = s->pins_of(s, state); pins != 0; pins &= pins - 1) {
+            line_claim(s, node, (uint32_t)__builtin_ctzll(pins));
+        }
+    }
+}
+
 void gpio_server_open(struct gpio_server *s)
 {
     const void *tree = s->node.tree;
@@ -113,6 +128,9 @@ void gpio_server_open(struct gpio_server *s)
     for (int node = tree_next(tree, -1, &depth); node >= 0; node = tree_next(tree, node, &depth)) {
         if (tree_prop(tree, node, "gpio-hog", &len) == NULL) {
             claims_by_lists(s, node);
+            if (s->pins_of != NULL) {
+                claims_by_pins(s, node);
+            }
             if (has_interrupts) {
                 claims_by_interrupts(s, node);
             }
@@ -159,6 +177,7 @@ struct gpio_asked {
     unsigned number;
     uint32_t flags; /* of the node's specifier */
     bool is_own;    /* the caller may drive and watch it */
+    bool is_node;   /* the caller is a node's server */
 };
 
 /* The line that w0 means to this caller. */
@@ -187,6 +206,7 @@ static status_t line_find(const struct gpio_server *s, uint32_t badge, uint64_t 
     asked.number = (unsigned)w0;
     int owner = s->lines[w0].owner;
     asked.is_own = badge < tree_len(s->node.tree) ? owner == (int)badge : owner < 0;
+    asked.is_node = badge < tree_len(s->node.tree);
     *out = asked;
     return E_OK;
 }
@@ -284,6 +304,56 @@ static status_t line_stat(const struct gpio_server *s, struct msg *m)
     return E_OK;
 }
 
+/* ---- pins ---- */
+
+/* Whether all pins of a state are the node's; they are, if they were nobody's. What another has is named. */
+static bool pins_take(struct gpio_server *s, uint64_t all, int node, int state)
+{
+    char path[TREE_PATH_LEN], owner[TREE_PATH_LEN];
+
+    for (uint64_t pins = all; pins != 0; pins &= pins - 1) {
+        unsigned pin = (unsigned)__builtin_ctzll(pins);
+        if (s->lines[pin].owner >= 0 && s->lines[pin].owner != node) {
+            tree_path(s->node.tree, state, path, sizeof(path));
+            tree_path(s->node.tree, s->lines[pin].owner, owner, sizeof(owner));
+            log_error("%s: pin %u is claimed by %s: nothing of it is set", path, pin, owner);
+            return false;
+        }
+    }
+    for (uint64_t pins = all; pins != 0; pins &= pins - 1) {
+        s->lines[__builtin_ctzll(pins)].owner = node;
+    }
+    return true;
+}
+
+static status_t pins_of_node(struct gpio_server *s, int node, unsigned index)
+{
+    int state, controller;
+
+    if (tree_pins(s->node.tree, node, index, &state, &controller) != E_OK ||
+        controller != s->node.offset) {
+        return E_NOTFOUND;
+    }
+    if (s->pins_set == NULL) {
+        return E_NOSYS;
+    }
+    return pins_take(s, s->pins_of(s, state), node, state) ? s->pins_set(s, state) : E_BUSY;
+}
+
+void gpio_server_own_pins(struct gpio_server *s)
+{
+    for (unsigned i = 0; pins_of_node(s, s->node.offset, i) != E_NOTFOUND; i++) {
+    }
+}
+
+static status_t pins_request(struct gpio_server *s, uint32_t badge, uint64_t index)
+{
+    if (badge == 0 || badge >= tree_len(s->node.tree)) {
+        return E_RIGHTS; /* a program's session: only init's badges for nodes are that small */
+    }
+    return index > UINT32_MAX ? E_NOTFOUND : pins_of_node(s, (int)badge, (unsigned)index);
+}
+
 static status_t gpio_request(struct gpio_server *s, uint32_t badge, struct msg *m)
 {
     uint32_t op = info_op(m->info);
@@ -295,9 +365,15 @@ static status_t gpio_request(struct gpio_server *s, uint32_t badge, struct msg *
     if (op == GPIO_OP_STAT) {
         return line_stat(s, m);
     }
+    if (op == GPIO_OP_PINS) {
+        return pins_request(s, badge, m->w[0]);
+    }
     status_t err = line_find(s, badge, m->w[0], &asked);
     if (err) {
         return err;
+    }
+    if (asked.is_own && (asked.is_node || op != GPIO_OP_READ)) {
+        s->used |= LINE(asked.number);
     }
     m->w[0] = (s->levels >> asked.number & 1) ^ (asked.flags & GPIO_ACTIVE_LOW);
     if (op == GPIO_OP_READ) {

@@ -6,11 +6,13 @@
 #include <cambium/command.h>
 #include <cambium/driver.h>
 #include <cambium/proto/clock.h>
+#include <cambium/proto/gpio.h>
 #include <cambium/proto/reset.h>
 #include <cambium/start.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <tree.h>
+#include "frame.h"
 
 enum { CALL_TRIES = 3 };
 
@@ -336,4 +338,28 @@ status_t node_reset_pulse(struct node node, const char *name)
     uint64_t unused;
 
     return reset_ask(node, name, RESET_OP_PULSE, &unused);
+}
+
+/* ---- pins ---- */
+
+/* What the controller refuses it has logged. The driver is started all the same: pins that the firmware has set may do. */
+void node_pins_set(void)
+{
+    struct node node = driver_node();
+    int state, controller;
+    status_t err = E_OK;
+
+    for (unsigned i = 0; node.tree != NULL && node.offset >= 0 && !err; i++) {
+        struct msg m = { .w = { i } };
+
+        err = tree_pins(node.tree, node.offset, i, &state, &controller);
+        if (err == E_FORMAT) {
+            log_warn("pinctrl-0 %u leads to no pins: they stay as they are", i);
+        }
+        status_t refused = err ? E_OK : provider_ask("pinctrl-0", i, GPIO_OP_PINS, &m);
+        if (refused && refused != E_NOTFOUND) {
+            log_warn("pins of pinctrl-0 %u not set, they stay as they are: %s", i,
+                     err_name(refused));
+        }
+    }
 }

@@ -189,6 +189,10 @@ status_t tree_gpio(const void *fdt, int node, unsigned index, struct tree_ref *o
 /* Whether a child is such a part of its parent. */
 bool tree_is_part(const void *fdt, int child);
 
+/* State `index` of the pins that a node asks for (its `pinctrl-0`), and the controller that it belongs to: the nearest node above
+ * the state that has a compatible. E_NOTFOUND: no such entry, or a hole; E_FORMAT: it leads nowhere, or the list is damaged. */
+status_t tree_pins(const void *fdt, int node, unsigned index, int *out_state, int *out_controller) WARN_UNUSED;
+
 /* ---- interrupts ---- */
 
 /* Interrupt `index` of the node: its controller and specifier, through interrupts-extended or interrupts with the

@@ -19,7 +19,7 @@ const char plan_service_property[] = "service";
 const char plan_parent_property[] = "parent";
 
 /* Bindings: the dt-schema repository, schemas/clock, reset, mbox, dma, phy, power-domain, iommu, gpio;
- * Linux' bindings pci/pci-msi.txt, interrupt-controller/msi-controller.yaml. */
+ * pinctrl; Linux' bindings pci/pci-msi.txt, interrupt-controller/msi-controller.yaml. */
 static const struct ref_kind {
     const char *property;
     const char *cells;
@@ -35,6 +35,7 @@ static const struct ref_kind {
     { "phys", "#phy-cells", "phy-names", "phy" },
     { "power-domains", "#power-domain-cells", "power-domain-names", "power-domain" },
     { "iommus", "#iommu-cells", NULL, "iommu" },
+    { "pinctrl-0", NULL, NULL, "gpio" },
     { "msi-ranges", "#interrupt-cells", NULL, "irq" },
     { "msi-parent", "#msi-cells", NULL, "msi" },
 };
@@ -42,6 +43,7 @@ enum {
     REF_KINDS = sizeof(ref_kinds) / sizeof(ref_kinds[0]),
     REF_INTERRUPTS = 0,
     REF_GPIOS = 1,
+    REF_PINS = REF_KINDS - 3,    /* of the states of pins: their controllers */
     REF_LINES = REF_KINDS - 2,   /* that a message controller raises: the controller of each run */
     REF_MESSAGES = REF_KINDS - 1 /* a bus' msi-map or msi-parent: the controllers, each once */
 };
@@ -161,6 +163,7 @@ static status_t ref_node(const struct plan *p, int offset, const struct ref_kind
 {
     struct tree_ref ref;
     status_t err;
+    int state;
 
     switch (kind - ref_kinds) {
     case REF_INTERRUPTS:
@@ -168,6 +171,9 @@ static status_t ref_node(const struct plan *p, int offset, const struct ref_kind
         break;
     case REF_GPIOS:
         err = tree_gpio(p->fdt, offset, index, &ref, NULL);
+        break;
+    case REF_PINS:
+        err = tree_pins(p->fdt, offset, index, &state, &ref.node);
         break;
     case REF_LINES:
         err = tree_msi_lines(p->fdt, offset, index, &ref, &(uint32_t){ 0 });
@@ -280,6 +286,54 @@ static bool is_hole(const struct plan *p, int offset, unsigned kind, unsigned in
     return kind == REF_INTERRUPTS && index + 1 < tree_interrupt_count(p->fdt, offset);
 }
 
+static bool is_below(const struct plan *p, int node, int above)
+{
+    while (node >= 0 && node != above) {
+        node = p->nodes[node].parent;
+    }
+    return node >= 0;
+}
+
+/* Whether the pins' controller, which has no server yet, gets one, or may: then what needs the pins waits. Without a server for
+ * them pins stay as the firmware left them, and so do those that only the node itself could bring about. */
+static bool is_coming(const struct plan *p, int node, int controller)
+{
+    const struct plan_node *c = &p->nodes[controller];
+
+    if (is_below(p, controller, node)) {
+        return false;
+    }
+    return (c->state == NODE_SERVED &&
+            strcmp(c->match->provides, ref_kinds[REF_PINS].class) == 0) ||
+           (c->state == NODE_UNCLAIMED && c->other >= 0);
+}
+
+/* The controllers of the pins that the node asks for: they are set before its driver starts, so it cannot do without. */
+static void plan_resolve_pins(struct plan *p, struct plan_service *s)
+{
+    int offset = p->nodes[s->node].offset, node;
+
+    for (unsigned i = 0; has_references(p, offset, REF_PINS) && i < PLAN_NODE_REFS; i++) {
+        status_t err = ref_node(p, offset, &ref_kinds[REF_PINS], i, &node);
+        if (err) {
+            break; /* the end, or damage: the driver's frame says so */
+        }
+        if (node == s->node) {
+            continue; /* its own */
+        }
+        if (plan_server_of(p, node) < 0) {
+            if (is_coming(p, s->node, node)) {
+                plan_unmet(s,
+                           &(struct need){ .text = ref_kinds[REF_PINS].property,
+                                           .len = sizeof("pinctrl-0") - 1 },
+                           node);
+            }
+        } else if (is_of_class(p, node, &ref_kinds[REF_PINS])) {
+            plan_add_ref(p, s, ref_kinds[REF_PINS].property, i, true, plan_server_of(p, node));
+        }
+    }
+}
+
 /* Everything the node refers to that has a server gets a handle; the required ones must lead to something. */
 static void plan_resolve_node(struct plan *p, struct plan_service *s)
 {
@@ -316,7 +370,8 @@ static void plan_resolve_node(struct plan *p, struct plan_service *s)
         }
     }
     for (unsigned k = 0; k < REF_KINDS; k++) {
-        if (!has_references(p, n->offset, k) || (n->is_found && k == REF_INTERRUPTS)) {
+        if (!has_references(p, n->offset, k) || (n->is_found && k == REF_INTERRUPTS) ||
+            k == REF_PINS) {
             continue;
         }
         for (unsigned i = 0; i < PLAN_NODE_REFS; i++) {
@@ -331,6 +386,7 @@ static void plan_resolve_node(struct plan *p, struct plan_service *s)
             }
         }
     }
+    plan_resolve_pins(p, s);
 }
 
 /* The console's UART: of all that libsys/tree lists, the best first, the first that has a server of the console's class.

@@ -25,12 +25,14 @@ static struct dev_match gpio_match[] = { DEV_MATCH("raspberrypi,rp1-gpio", "gpio
 static struct dev_match serial_match[] = { DEV_MATCH("arm,pl011-axi", "serial",
                                                      "reg interrupts clocks", 0) };
 static struct dev_match late_match[] = { DEV_MATCH("test,late", "late", "gpios", 0) };
+static struct dev_match pinned_match[] = { DEV_MATCH("test,pinned", "late", "", 0) };
 static struct dev_match mux_match[] = { DEV_MATCH("mux", "mux", "", MATCH_SERVICE) };
 static struct plan_image images[] = {
     { "drv/gic", gic_match, 1 },       { "drv/pcie", pcie_match, 1 },
     { "drv/rp1", rp1_match, 1 },       { "drv/late", late_match, 1 },
     { "drv/serial", serial_match, 1 }, { "drv/clocks", clocks_match, 1 },
-    { "drv/gpio", gpio_match, 1 },     { "mux/mux", mux_match, 1 }
+    { "drv/gpio", gpio_match, 1 },     { "mux/mux", mux_match, 1 },
+    { "drv/pinned", pinned_match, 1 }
 };
 
 static int setup(void **state)
@@ -115,6 +117,9 @@ static void what_is_below_a_bus_waits_for_its_bus(void **state)
     assert_true(service_at("/late")->is_waiting);
     plan_why_waiting(&init.plan, service_at("/late"), why, sizeof(why));
     assert_string_equal(why, "gpios of " RP1 "/gpio@d0000, which its bus has not found");
+    plan_why_waiting(&init.plan, service_at("/pinned"), why, sizeof(why));
+    assert_string_equal(why, "pinctrl-0 of " RP1 "/gpio@d0000, which its bus has not found");
+    assert_false(service_at(STOCK)->is_waiting); /* its own are behind itself */
 }
 
 /* ---- completing ---- */
@@ -223,6 +228,10 @@ static void the_stock_shape(void **state)
     assert_int_equal(m.w[0], 3); /* serial, clocks, gpio: one is disabled, one nobody claims */
     check_children(STOCK FUNCTION, STOCK, RP1 "/serial@30000", RP1 "/clocks@18000");
     assert_int_equal(window(RP1 "/serial@30000", 0), 0x1f00030000);
+    /* its pins are set before it starts, though their controller is behind it in the tree */
+    assert_ptr_equal(reference(RP1 "/serial@30000", "pinctrl-0", 0), server_at(RP1 "/gpio@d0000"));
+    assert_true(service_at(RP1 "/serial@30000")->rank > service_at(RP1 "/gpio@d0000")->rank);
+    assert_null(reference(STOCK, "pinctrl-0", 0));
     assert_int_equal(init.plan.nodes[node_at(RP1 "/stray@38000")].state, NODE_UNCLAIMED);
     assert_int_equal(init.plan.nodes[node_at(RP1 "/stray@38000")].other, -1);
     assert_int_equal(init.plan.nodes[node_at(RP1 "/off@34000")].state, NODE_DISABLED);
@@ -255,6 +264,8 @@ static void who_waited_is_served_when_it_is_there(void **state)
     assert_int_equal(init.plan.nodes[node_at("/late")].state, NODE_SERVED);
     assert_ptr_equal(reference("/late", "gpios", 0), server_at(RP1 "/gpio@d0000"));
     assert_true(service_at("/late")->rank > service_at(RP1 "/gpio@d0000")->rank);
+    assert_false(service_at("/pinned")->is_waiting);
+    assert_ptr_equal(reference("/pinned", "pinctrl-0", 0), server_at(RP1 "/gpio@d0000"));
     assert_true(woken > before);
 }
 

@@ -26,7 +26,9 @@ static const struct dev_match classes[] = {
 };
 static const struct dev_match gpio[] = { DEV_MATCH("test,gpio", "gpio", "reg interrupts", 0),
                                          DEV_MATCH("test,keys", "input", "gpios uses nobody", 0),
-                                         DEV_MATCH("test,rival", "input", "gpios 1", 0) };
+                                         DEV_MATCH("test,rival", "input", "gpios 1", 0),
+                                         DEV_MATCH("raspberrypi,rp1-gpio", "gpio", "reg interrupts",
+                                                   0) };
 static const struct dev_match bus[] = { DEV_MATCH("test,bus", "bus", "", 0) };
 static const struct dev_match gic[] = { DEV_MATCH("arm,cortex-a15-gic", "irq", "", MATCH_IRQ_ROOT),
                                         DEV_MATCH("arm,gic-400", "irq", "reg", MATCH_IRQ_ROOT) };
@@ -43,7 +45,7 @@ static const struct plan_image images[] = {
     { "mux/serial", mux, 1 },      { "drv/uart", uart, 2 },     { "drv/special", special, 1 },
     { "drv/clocked", clocked, 1 }, { "drv/clocks", clocks, 1 }, { "drv/intc", intc, 1 },
     { "drv/bus", bus, 1 },         { "drv/gic", gic, 2 },       { "drv/classes", classes, 3 },
-    { "drv/gpio", gpio, 3 },       { "drv/pci", pci, 5 },
+    { "drv/gpio", gpio, 4 },       { "drv/pci", pci, 5 },
 };
 enum { IMAGES = sizeof(images) / sizeof(images[0]) };
 
@@ -175,6 +177,31 @@ static void gpios_of_a_node_and_of_its_parts_are_counted_through(void **state)
     }
     check_waits(&f, "/rival", "gpios 1, which leads nowhere");
     check_waits(&f, "/nowhere", "gpios, which leads nowhere");
+    plan_unload(&f);
+}
+
+static void pins_are_required_of_a_controller_that_has_a_server(void **state)
+{
+    struct fixture f = plan_load("good-pins");
+    int bank = (int)rank_of(&f, "/gpio@d0000") - 1;
+    const struct plan_service *s = &f.plan.services[rank_of(&f, "/rival@31000") - 1];
+    char text[200];
+
+    (void)state;
+    assert_true((int)rank_of(&f, "/serial@30000") - 1 > bank);
+    plan_references(&f.plan, s, text, sizeof(text));
+    assert_string_equal(text, "interrupts 0 -> /intc@3000, pinctrl-0 0..1 -> /gpio@d0000");
+    for (unsigned r = 0; r < s->ref_count; r++) {
+        assert_true(f.plan.refs[s->ref + r].is_required);
+    }
+    /* nobody's, another class's, none that there is, and its own: they are as they are */
+    static const char *const without[] = { "/elsewhere@36000", "/nowhere@34000", "/gpio@d0000" };
+    for (unsigned i = 0; i < 3; i++) {
+        s = &f.plan.services[rank_of(&f, without[i]) - 1];
+        for (unsigned r = 0; r < s->ref_count; r++) {
+            assert_string_equal(f.plan.refs[s->ref + r].property, "interrupts");
+        }
+    }
     plan_unload(&f);
 }
 
@@ -598,6 +625,7 @@ int main(void)
         cmocka_unit_test(references_order_and_classes_follow_each_other),
         cmocka_unit_test(a_class_is_a_reference_that_the_tree_does_not_write_down),
         cmocka_unit_test(gpios_of_a_node_and_of_its_parts_are_counted_through),
+        cmocka_unit_test(pins_are_required_of_a_controller_that_has_a_server),
         cmocka_unit_test(a_pci_bus_gets_its_message_controllers_and_the_lines_of_its_intx),
         cmocka_unit_test(a_message_controller_elsewhere_gets_the_controller_whose_lines_it_raises),
         cmocka_unit_test(a_server_of_another_class_is_not_called),

@@ -7,12 +7,16 @@
 #include <cambium/driver.h>
 #include <cambium/client.h>
 #include <cambium/proto/clock.h>
+#include <cambium/proto/gpio.h>
 #include <cambium/proto/reset.h>
 #include <cambium/start.h>
 #include <libfdt.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+#include "../../libsys/src/frame.h"
 
-enum { DEVICE = 31, CLOCK = 32, RATES = 33, DERIVED = 34, RESETS = 35 };
+enum { DEVICE = 31, CLOCK = 32, RATES = 33, DERIVED = 34, RESETS = 35, PINS = 36 };
 #define VA 0x40000000ull
 
 static struct start_info info;
@@ -28,8 +32,35 @@ static unsigned clock_asked;
 static struct msg asked, answer;
 static status_t call_status;
 
+/* What the pins' controllers answer, by index; a handle for the first `pins_served` of them. */
+static status_t pins_answers[8];
+static unsigned pins_asked, pins_served;
+static char said[512];
+
+void log_warn(const char *format, ...)
+{
+    size_t at = strlen(said);
+    va_list args;
+
+    va_start(args, format);
+    int n = vsnprintf(said + at, sizeof(said) - at, format, args);
+    va_end(args);
+    assert_true(n > 0 && at + (size_t)n < sizeof(said));
+}
+
+const char *err_name(status_t err)
+{
+    return err == E_FORMAT ? "E_FORMAT" : err == E_BUSY ? "E_BUSY" : "another";
+}
+
 status_t msg_call(handle_t port, struct msg *m)
 {
+    if (port == PINS) {
+        assert_int_equal(m->info, msg_info(GPIO_OP_PINS, 0, 0));
+        assert_true(m->w[0] < 8);
+        pins_asked |= 1u << m->w[0];
+        return pins_answers[m->w[0]];
+    }
     if (port == CLOCK) {
         assert_int_equal(m->info, msg_info(CLOCK_OP_ENABLE, 0, 0));
         assert_int_equal(m->w[0], 1);
@@ -51,6 +82,9 @@ handle_t start_handle(const char *name)
     }
     if (strcmp(name, "resets 0") == 0 || strcmp(name, "resets 1") == 0) {
         return RESETS;
+    }
+    if (strncmp(name, "pinctrl-0 ", 10) == 0) {
+        return (unsigned)(name[10] - '0') < pins_served ? PINS : 0;
     }
     asked_name = strcmp(name, "device") == 0 ? "device" : "another";
     return strcmp(name, "device") == 0 ? DEVICE : 0;
@@ -90,13 +124,13 @@ status_t sys_device_derive(handle_t parent, uint32_t flags, unsigned count,
     return E_OK;
 }
 
-static void *trees[3]; /* QEMU's, with GICv2 and GICv3; a Pi's clocks */
+static void *trees[4]; /* QEMU's, with GICv2 and GICv3; a Pi's clocks; pins */
 
 static struct node node_in(unsigned tree, const char *path)
 {
     if (trees[tree] == NULL) {
-        static const char *const names[] = { "good-virt-gicv2", "good-virt-gicv3",
-                                             "good-firmware" };
+        static const char *const names[] = { "good-virt-gicv2", "good-virt-gicv3", "good-firmware",
+                                             "good-pins" };
         trees[tree] = tree_load(names[tree]);
     }
     info.tree_va = (uint64_t)trees[tree];
@@ -316,6 +350,54 @@ static void a_reset_is_asked_for_by_its_place_in_the_nodes_list(void **state)
     assert_true(is_asserted); /* untouched */
 }
 
+static void set_pins(const char *path)
+{
+    (void)node_in(3, path);
+    said[0] = '\0';
+    pins_asked = 0;
+    node_pins_set();
+}
+
+static void pins_are_asked_for_state_by_state_where_they_have_a_server(void **state)
+{
+    (void)state;
+    memset(pins_answers, 0, sizeof(pins_answers));
+    pins_served = 8;
+    set_pins("/rival@31000");
+    assert_int_equal(pins_asked, 3);
+    set_pins("/keys"); /* asks for none */
+    assert_int_equal(pins_asked, 0);
+    pins_served = 1;
+    set_pins("/rival@31000");
+    assert_int_equal(pins_asked, 1);
+    assert_string_equal(said,
+                        ""); /* the other's controller has no server: as the firmware left them */
+    info.node = -1;          /* a program, or a mux */
+    pins_asked = 0;
+    node_pins_set();
+    assert_int_equal(pins_asked, 0);
+    info.tree_va = 0;
+    node_pins_set();
+    assert_int_equal(pins_asked, 0);
+}
+
+static void what_is_refused_is_said_and_the_next_state_asked_for(void **state)
+{
+    (void)state;
+    memset(pins_answers, 0, sizeof(pins_answers));
+    pins_served = 8;
+    pins_answers[0] = E_BUSY;
+    set_pins("/rival@31000");
+    assert_int_equal(pins_asked, 3);
+    assert_string_equal(said, "pins of pinctrl-0 0 not set, they stay as they are: E_BUSY");
+    set_pins("/nowhere@34000");
+    assert_int_equal(pins_asked, 0);
+    assert_string_equal(said, "pinctrl-0 0 leads to no pins: they stay as they are");
+    set_pins("/elsewhere@36000"); /* a good one, then one that is not */
+    assert_int_equal(pins_asked, 1);
+    assert_non_null(strstr(said, "pinctrl-0 1 leads to no pins"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +406,8 @@ int main(void)
         cmocka_unit_test(a_part_of_a_window_is_mapped_by_its_pages),
         cmocka_unit_test(a_window_can_be_looked_at_without_mapping_it),
         cmocka_unit_test(what_a_bus_hands_through_is_reached_by_parts),
+        cmocka_unit_test(pins_are_asked_for_state_by_state_where_they_have_a_server),
+        cmocka_unit_test(what_is_refused_is_said_and_the_next_state_asked_for),
         cmocka_unit_test(absent_and_small_windows_are_refused),
         cmocka_unit_test(clocks_and_properties_come_from_the_tree),
         cmocka_unit_test(a_reset_is_asked_for_by_its_place_in_the_nodes_list),

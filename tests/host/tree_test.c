@@ -118,6 +118,10 @@ static void exercise_node(const void *fdt, int node)
         (void)!tree_aperture(fdt, node, i, &aperture);
         (void)!tree_pci_bar(fdt, node, i, &index);
     }
+    for (unsigned i = 0; i < 4; i++) {
+        int state, controller;
+        (void)!tree_pins(fdt, node, i, &state, &controller);
+    }
     (void)tree_is_pci(fdt, node);
     (void)!tree_translate(fdt, node, 0x1000, 0x1000, &number);
     exercise_references(fdt, node);

@@ -7,6 +7,9 @@
  * service names a line by its number, levels are the wire's; it may read all lines, and drive or watch those that no enabled
  * node of the tree claims. A line that several nodes claim belongs to the first in the tree; the log names them.
  *
+ * What a pin is for (its function, its pulls) a node says with `pinctrl-0`, and before the node's driver starts its pins are set so
+ * (GPIO_OP_PINS). The pins of such a state are claimed by the node as lines are.
+ *
  * Drivers use node_gpio_read and the others of <cambium/gpio.h>.
  *
  * Life of a watched line: SUBSCRIBE makes it an input and sets the trigger. When it fires, the server sets the client's
@@ -36,8 +39,13 @@ enum gpio_op {
                           * Again: replaces. E_INVAL: no bits, no such trigger, or not one handle */
     GPIO_OP_UNSUBSCRIBE,
     GPIO_OP_TAKE,        /* -> w0 = level, w1 = events since the last TAKE or SUBSCRIBE. A level may fire again */
-    GPIO_OP_STAT         /* w0 = line, of nodes too -> w0 = GPIO_STAT_*, w1 = offset of the node that claims it or -1, w2 =
+    GPIO_OP_STAT,        /* w0 = line, of nodes too -> w0 = GPIO_STAT_*, w1 = offset of the node that claims it or -1, w2 =
                           * events told, w3 = number of lines. For people. E_RANGE: no such line */
+    GPIO_OP_PINS         /* w0 = index of the caller's `pinctrl-0`: the pins of that state get what it asks for: all of them, or
+                          * none. Asked before the main of the node's driver. The log names state and property. E_NOSYS: the
+                          * controller sets no functions; E_RIGHTS: the caller has no node; E_NOTFOUND: no such state, or
+                          * another controller's; E_FORMAT: the state makes no sense, or no pins are in it; E_BUSY: a pin is
+                          * another node's */
 };
 /* Two edges together are one trigger. */
 enum gpio_trigger { GPIO_RISING = 1, GPIO_FALLING = 2, GPIO_BOTH = 3, GPIO_LEVEL_1 = 4, GPIO_LEVEL_0 = 8 };
