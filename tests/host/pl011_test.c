@@ -163,6 +163,26 @@ static void default_speed_where_nothing_was_programmed(void **state)
     assert_int_equal(fake_mmio_get(0, UARTFBRD), 3);
 }
 
+static void the_clock_runs_before_its_rate_is_asked_for(void **state)
+{
+    (void)state;
+    fake_run(pl011_main);
+    assert_int_equal(fake.clocks_enabled, 1);
+    assert_int_equal(fake.log_lines, 0);
+    static const struct {
+        status_t err;
+        unsigned said;
+    } answers[] = { { E_NOTFOUND, 0 }, { E_NOSYS, 0 }, { E_BROKEN, 1 } };
+    for (unsigned i = 0; i < 3; i++) { /* firmware may have done it: the start goes on */
+        fake.clock_error = answers[i].err;
+        fake.log_lines = 0;
+        fake_run(pl011_main);
+        assert_false(fake.main_returned);
+        assert_int_equal(fake.log_lines, answers[i].said);
+    }
+    assert_non_null(strstr(fake.log, "E_BROKEN"));
+}
+
 static void unknown_clock_and_no_divisor_is_said(void **state)
 {
     (void)state;
@@ -575,6 +595,7 @@ int main(void)
         T(start_writes_every_register_whole),
         T(firmwares_divisor_is_kept_where_the_speed_is_unknown),
         T(default_speed_where_nothing_was_programmed),
+        T(the_clock_runs_before_its_rate_is_asked_for),
         T(unknown_clock_and_no_divisor_is_said),
         T(impossible_speed_is_an_error_before_hardware_is_touched),
         T(missing_window_or_line_is_an_error_before_hardware_is_touched),

@@ -6,6 +6,7 @@
  * Protocol: <cambium/proto/serial.h>, one client; <cambium/serial_server.h> serves it.
  * Not here: modem lines, DMA, line discipline, sharing (servers/mux/serial shares).
  */
+#include <cambium/client.h>
 #include <cambium/driver.h>
 #include <cambium/serial_server.h>
 #include <stdbool.h>
@@ -116,6 +117,16 @@ static void pl011_start(struct pl011 *u)
     pl011_pump(u);
 }
 
+/* Firmware may have done it; and most clocks' servers cannot, as theirs run always. */
+static void pl011_clock_on(struct node node)
+{
+    status_t err = node_clock_enable(node, 0); /* "uartclk", which the binding has first */
+
+    if (err && err != E_NOTFOUND && err != E_NOSYS) {
+        log_warn("the clock's server does not enable it: %s", err_name(err));
+    }
+}
+
 /* The divisors that clock and current-speed ask for. A clock that cannot give that speed is set, if it can be. */
 static status_t pl011_speed(struct pl011 *u, struct node node)
 {
@@ -149,7 +160,10 @@ int main(void)
     status_t err = node_mmio(node, 0, PL011_REGS_LEN, &uart.regs);
 
     err = err ? err : node_irq(node, 0);
-    err = err ? err : pl011_speed(&uart, node);
+    if (!err) {
+        pl011_clock_on(node); /* before its rate is asked for: what is off has none */
+        err = pl011_speed(&uart, node);
+    }
     if (err) {
         return err; /* init reports it against the node's path */
     }
