@@ -36,7 +36,7 @@ def pi(boot):
 
 
 def said(machine, text, server="pcie_brcmstb", node=RC):
-    return f"[{server}] {node}: {text}" in machine.run("log", timeout=20)
+    return machine.run("log", timeout=20).count(f"[{server}] {node}: {text}")
 
 
 def check_rp1(machine):
@@ -51,6 +51,7 @@ def check_rp1(machine):
 @pytest.mark.parametrize("kind", range(3), ids=["reset", "adopted", "adopted elsewhere"])
 def test_rp1_is_where_the_tree_says(pi, kind):
     machine = pi(properties=KINDS[kind])
+    assert library.machine.wait_until(lambda: said(machine, "buses 0 to 1: 2 functions (1 bridge)"))
     log = machine.run("log", timeout=20)
     for line, how in LINES.items():
         assert f"[pcie_brcmstb] {RC}: {line.format(how[kind])}" in log, log
@@ -63,7 +64,8 @@ def test_rp1_is_where_the_tree_says(pi, kind):
     check_rp1(machine)
     machine.run("kill pcie_brcmstb")
     assert library.machine.wait_until(lambda: raspi.restarts(machine, "pcie_brcmstb") == 1)
-    assert library.machine.wait_until(lambda: said(machine, "bridge: found out of reset, with a link: adopted"))
+    assert library.machine.wait_until(lambda: said(machine, "buses 0 to 1: 2 functions (1 bridge)") == 2)
+    assert said(machine, "bridge: found out of reset, with a link: adopted") == (1 if kind == 0 else 2)
     check_rp1(machine)
 
 
