@@ -141,8 +141,9 @@ static status_t print_others(const struct shell *sh, const struct buses *buses)
     int node, len;
 
     for (uint64_t n = 0; (node = next_node(sh, &n)) >= 0;) {
-        if (tree_prop(sh->tree, node, "interrupt-controller", &len) == NULL) {
-            continue;
+        if (tree_prop(sh->tree, node, "interrupt-controller", &len) == NULL ||
+            tree_prop(sh->tree, node, "gpio-controller", &len) != NULL) {
+            continue; /* of a GPIO controller's lines `gpio` tells: its server speaks another protocol */
         }
         tree_path(sh->tree, node, path, sizeof(path));
         if (!is_first) {
