@@ -218,6 +218,9 @@ static bool command_take(struct frame *f, struct event *ev)
         return false;
     case COMMAND_REBIND:
         ev->error = (int64_t)page->arg[0] >= 0 ? irq_rebind(f, (int)page->arg[0]) : E_OK;
+        if (ev->error == E_OK && page->arg[4] != 0) {
+            ev->error = irq_rebind(f, (int)page->arg[4]);
+        }
         break; /* the driver may have subscriptions to renew */
     default:
         ev->error = E_OK;

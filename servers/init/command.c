@@ -20,14 +20,28 @@ static int server_node(const struct init *init, const struct server *s)
     return s->plan->node >= 0 ? init->plan.nodes[s->plan->node].offset : -1;
 }
 
+/* The node for which a server speaks beside its own (INIT_OP_CHILDREN); 0: none. */
+static int server_kept(const struct init *init, const struct server *s)
+{
+    const struct plan *p = &init->plan;
+
+    for (unsigned i = 0; i < p->node_count; i++) {
+        if (p->nodes[i].keeper == (int)s->number && (int)i != s->plan->node) {
+            return p->nodes[i].offset;
+        }
+    }
+    return 0;
+}
+
 static void command_send(struct server *s, enum command_op op, unsigned about, int64_t arg,
-                         const char *name)
+                         const char *name, int kept)
 {
     struct command_page *page = s->child.command;
 
     page->op = op;
     memset(page->arg, 0, sizeof(page->arg));
     page->arg[0] = (uint64_t)arg;
+    page->arg[4] = (uint64_t)kept;
     if (name != NULL) {
         size_t len = strlen(name);
         size_t room = 3 * sizeof(page->arg[0]) - 1;
@@ -52,22 +66,23 @@ void command_pump(struct init *init, struct server *s)
     if ((about = set_first(&s->quiesce)) >= 0) {
         set_remove(&s->quiesce, (unsigned)about);
         command_send(s, COMMAND_IRQ_QUIESCE, (unsigned)about,
-                     server_node(init, &init->servers[about]), NULL);
+                     server_node(init, &init->servers[about]), NULL, 0);
     } else if ((about = set_first(&s->dma_off)) >= 0) {
         set_remove(&s->dma_off, (unsigned)about);
         command_send(s, COMMAND_DMA_OFF, (unsigned)about, server_node(init, &init->servers[about]),
-                     NULL);
+                     NULL, 0);
     } else if ((about = set_first(&s->rebind)) >= 0) {
         const struct server *fresh = &init->servers[about];
         set_remove(&s->rebind, (unsigned)about);
         command_send(s, COMMAND_REBIND, (unsigned)about, server_node(init, fresh),
-                     fresh->plan->node < 0 ? fresh->plan->match->compatible : NULL);
+                     fresh->plan->node < 0 ? fresh->plan->match->compatible : NULL,
+                     server_kept(init, fresh));
     } else if (s->is_level_due) {
         s->is_level_due = false;
-        command_send(s, COMMAND_LOG_LEVEL, s->number, s->log_level, NULL);
+        command_send(s, COMMAND_LOG_LEVEL, s->number, s->log_level, NULL, 0);
     } else if (s->asked == ASKED_NOT_YET) {
         s->asked = ASKED_OPEN;
-        command_send(s, COMMAND_PING, s->number, 0, NULL);
+        command_send(s, COMMAND_PING, s->number, 0, NULL, 0);
     }
 }
 

@@ -11,7 +11,8 @@
 enum command_op {
     COMMAND_PING = 1,     /* answer, to show that the loop still turns */
     COMMAND_REBIND,       /* arg[0] = node offset (or -1 and the service's name in arg[1..3]): that server has a new
-                           * incarnation; attach lines and subscriptions anew. To who may open it: also of the first one */
+                           * incarnation; attach lines and subscriptions anew. To who may open it: also of the first one.
+                           * arg[4] = offset of another node that it speaks for (INIT_OP_CHILDREN), or 0 */
     COMMAND_IRQ_QUIESCE,  /* interrupt servers: arg[0] = node offset: mask and detach all lines of that child */
     COMMAND_LOG_LEVEL,    /* arg[0] = enum log_level, the least severe logged from now on */
     COMMAND_DMA_OFF,      /* buses: arg[0] = node offset: take away that child's bus-mastering and read it back; E_OK only if
