@@ -70,7 +70,8 @@ status_t node_mmio_checked(struct node node, unsigned index, uint64_t len, struc
     uint64_t base;
     status_t err = window_find(node, index, len, out, &base);
 
-    return err == E_OK && base % PAGE_SIZE != 0 ? E_NOSYS : err; /* it may be rounded down to its page */
+    return err == E_OK && base % PAGE_SIZE != 0 ? E_NOSYS
+                                                : err; /* it may be rounded down to its page */
 }
 
 /* Tells init where a window is, so that it can say of a fault what register that was. */

@@ -34,7 +34,8 @@ static status_t bus_ask(uint32_t op, struct msg *m)
     }
     /* E_DEAD: it was restarted while we asked; its port lives on */
     for (unsigned i = 0; i < CALL_TRIES && err == E_DEAD; i++) {
-        *m = (struct msg){ msg_info(op, given != 0, 0), { w0, w1, [MSG_WORDS - 1] = given } };
+        *m = (struct msg){ msg_info(op, given != 0, 0), { w0, w1 } };
+        m->w[MSG_WORDS - 1] = given;
         err = msg_call(bus, m);
     }
     return err;

@@ -57,12 +57,11 @@ static status_t messages_get(struct pci_host *h, struct pci_function *f, unsigne
     struct msg m;
     status_t err;
 
-    if (f->vectors == NULL) {
-        f->vectors = calloc(count, sizeof(*f->vectors));
-    }
-    if (f->vectors == NULL) {
+    struct pci_vector *fresh = f->vectors != NULL ? f->vectors : calloc(count, sizeof(*fresh));
+    if (fresh == NULL) {
         return E_NOMEM;
     }
+    f->vectors = fresh;
     do {
         err = msi_call(f, MSI_OP_ALLOC, count, f->is_written_for ? f->requester : 0, 0, &m);
         f->vector_count = (uint8_t)count;
