@@ -294,7 +294,7 @@ static status_t names_log_level(struct init *init, const struct caller *c, const
 
 static status_t names_server(struct init *init, struct msg *m)
 {
-    char name[32] = { 0 };
+    char name[32] = { 0 }, class[16] = { 0 };
 
     if (m->w[0] >= init->server_count) {
         return E_NOTFOUND;
@@ -307,6 +307,8 @@ static status_t names_server(struct init *init, struct msg *m)
     m->w[5] = s->state | (uint64_t)s->restarts << 32;
     m->w[6] =
         s->plan != NULL ? s->plan->rank : init->plan.service_count + 1u + init->plan.found_max;
+    (void)snprintf(class, sizeof(class), "%s", server_class(s)); /* fits */
+    memcpy(&m->w[7], class, sizeof(m->w[7]));
     return E_OK;
 }
 

@@ -99,8 +99,9 @@ static status_t print_controller(const struct shell *sh, const struct buses *bus
     return err;
 }
 
-/* The nodes that have servers, in the order of their ranks: the next one from server number *n on; -1: no more. */
-static int next_node(const struct shell *sh, uint64_t *n)
+/* The nodes that have servers, in the order of their ranks: the next one from server number *n on; -1: no more. *out_is_irq (or
+ * NULL): an interrupt controller's, whatever the tree calls the node. */
+static int next_node(const struct shell *sh, uint64_t *n, bool *out_is_irq)
 {
     for (;;) {
         struct msg m = { .info = INIT_OP_SERVER, .w = { *n } };
@@ -109,6 +110,9 @@ static int next_node(const struct shell *sh, uint64_t *n)
         }
         ++*n;
         if ((int32_t)m.w[4] >= 0) {
+            if (out_is_irq != NULL) {
+                *out_is_irq = strcmp((const char *)&m.w[7], "irq") == 0;
+            }
             return (int32_t)m.w[4];
         }
     }
@@ -120,7 +124,7 @@ static void buses_open(const struct shell *sh, struct buses *out)
     int node;
 
     out->count = 0;
-    for (uint64_t n = 0; (node = next_node(sh, &n)) >= 0 && out->count < BUSES_MAX;) {
+    for (uint64_t n = 0; (node = next_node(sh, &n, NULL)) >= 0 && out->count < BUSES_MAX;) {
         const char *type = tree_string(sh->tree, node, "device_type");
         if (type == NULL || strcmp(type, "pci") != 0) {
             continue;
@@ -137,12 +141,11 @@ static status_t print_others(const struct shell *sh, const struct buses *buses)
 {
     char path[TREE_PATH_LEN];
     status_t worst = E_OK;
-    bool is_first = true;
-    int node, len;
+    bool is_first = true, is_irq = false;
+    int node;
 
-    for (uint64_t n = 0; (node = next_node(sh, &n)) >= 0;) {
-        if (tree_prop(sh->tree, node, "interrupt-controller", &len) == NULL ||
-            tree_prop(sh->tree, node, "gpio-controller", &len) != NULL) {
+    for (uint64_t n = 0; (node = next_node(sh, &n, &is_irq)) >= 0;) {
+        if (!is_irq) {
             continue; /* of a GPIO controller's lines `gpio` tells: its server speaks another protocol */
         }
         tree_path(sh->tree, node, path, sizeof(path));

@@ -37,7 +37,8 @@ enum init_op {
                        * An image that then fails or dies too often makes room for the former one. E_NOTFOUND: no such
                        * image, or no such server; E_AGAIN: it waits */
     INIT_OP_SERVER,   /* w0 = n: the n-th server in rank order -> w0..w3 = name (32 bytes), w4 = node offset (-1: none) as
-                       * int32 | process id << 32, w5 = SERVICE_* | restarts << 32, w6 = rank. E_NOTFOUND: no more */
+                       * int32 | process id << 32, w5 = SERVICE_* | restarts << 32, w6 = rank, w7 = the first 8 bytes
+                       * of its class. E_NOTFOUND: no more */
     INIT_OP_NODE,     /* w0 = node offset -> w0 = NODE_*, w1 = server number (for INIT_OP_SERVER) or -1, w2 = offset of the
                        * node it waits for or is covered by, or -1; w3 = status_t */
     INIT_OP_POWER,    /* w0 = POWER_OFF or POWER_REBOOT (abi.h): from programs with +control; off only, from servers with
