@@ -63,16 +63,23 @@ static bool port_next(uint64_t *n, struct port *out)
     return false;
 }
 
-/* The node of the port that init chose: of those that the tree proposes for it, the first that is one. */
+/* The node of the port that init chose: of those that the tree proposes for it, the first that is one, and was there then: none that
+ * the server of a PCI host bridge found later. */
 static int first_port(void)
 {
+    enum { PORTS_MAX = 16 };
     struct tree_console_walk walk = { 0 };
     struct port p = { .server = "" };
-    int node;
+    int ports[PORTS_MAX], node, host;
+    unsigned count = 0;
 
+    for (uint64_t n = 0; count < PORTS_MAX && port_next(&n, &p);) {
+        ports[count++] = p.node; /* asked once: each time opens all of them */
+    }
     while (tree() != NULL && (node = tree_console_next(tree(), &walk)) >= 0) {
-        for (uint64_t n = 0; port_next(&n, &p);) {
-            if (p.node == node) {
+        bool is_port = tree_pci_host(tree(), node, &host) != E_OK;
+        for (unsigned i = 0; is_port && i < count; i++) {
+            if (ports[i] == node) {
                 return node;
             }
         }
