@@ -2,6 +2,7 @@
 """The console goes to another serial port, with log and shell, and back: when told so, and when that port is given up."""
 import os
 import re
+import threading
 
 import boot as library
 
@@ -9,27 +10,30 @@ FIRST, SECOND = "/pl011@9000000", "/pl011@9040000"  # QEMU's virt gives a second
 
 
 class Port:
-    """Somebody at QEMU's socket behind a serial port."""
+    """Somebody at QEMU's socket behind a serial port, who takes at once what comes: QEMU stands still while nobody does."""
 
     def __init__(self, folder, name="port"):
         self.path = os.path.join(str(folder), name)
-        self.connection, self.text = None, ""
+        self.connection, self.text, self.lock = None, "", threading.Lock()
+
+    def _listen(self):
+        while data := self.connection.recv(65536):
+            with self.lock:
+                self.text += data.decode(errors="replace").replace("\r", "")
 
     def read(self):
         if self.connection is None:
             self.connection = library.connected(self.path)
-            self.connection.setblocking(False)
-        try:
-            self.text += self.connection.recv(65536).decode(errors="replace").replace("\r", "")
-        except BlockingIOError:
-            pass
+            self.connection.settimeout(None)
+            threading.Thread(target=self._listen, daemon=True).start()
         return self.text
 
-    def wait(self, pattern):
+    def wait(self, pattern, timeout=10):
         """What came up to where that pattern ends, which is then gone."""
-        assert library.machine.wait_until(lambda: re.search(pattern, self.read())), self.text
-        found = re.search(pattern, self.text)
-        before, self.text = self.text[:found.end()], self.text[found.end():]
+        assert library.machine.wait_until(lambda: re.search(pattern, self.read()), timeout=timeout, pause=0.02), self.text
+        with self.lock:
+            found = re.search(pattern, self.text)
+            before, self.text = self.text[:found.end()], self.text[found.end():]
         return before
 
     def send(self, line):

@@ -2,8 +2,12 @@
 """Raspberry Pi 5, the whole chain on our model of it (tests/raspi5): a byte that RP1's UART0 receives becomes a message over PCIe, an
 inbound window makes it a doorbell of MIP, MIP raises an SPI, the GIC interrupts the core, and five servers later it is read. With
 stock and upstream-shaped trees, links that firmware left trained, and what can be missing or wrong."""
+import random
 import re
+import struct
+import time
 
+import boot as library
 import libfdt
 import pytest
 import raspi
@@ -17,6 +21,7 @@ BOARD = "bcm2712-rpi-5-b"
 PCIE, RP1 = "/axi/pcie@1000120000", "/axi/pcie@1000120000/rp1"
 UART0 = RP1 + "/serial@30000"
 CHAIN = ["gicv2", "bcm2712_mip", "pcie_brcmstb", "rp1", "rp1_clocks", "rp1_gpio"]
+MEBIBYTE = 1 << 20
 
 
 @pytest.fixture(autouse=True)
@@ -42,11 +47,23 @@ class Pi:
 
     def prompt(self):
         self.machine.prompt(timeout=120)
+        self.port.read()  # what is said before somebody listens is lost
         return self
 
     def servers(self):
         """{server's name: its state, as `tree` shows them}"""
-        return dict(re.findall(r" (\w+) +(running|waiting|FAILED|BROKEN)\b", self.machine.run("tree", timeout=20)))
+        return dict(re.findall(r" (\w+) +(running|starting|waits|FAILED|BROKEN)\b", self.machine.run("tree", timeout=20)))
+
+    def await_servers(self, names):
+        """PCIe comes later than the prompt: PERST# alone takes 100 ms."""
+        assert library.machine.wait_until(lambda: all(self.servers().get(name) == "running" for name in names)), self.machine.run("tree")
+        return self
+
+    def log(self):
+        return self.machine.run("log", timeout=20)
+
+    def await_log(self, text):
+        assert library.machine.wait_until(lambda: text in self.log()), (text, self.log())
 
 
 @pytest.fixture
@@ -68,18 +85,171 @@ def check_uart0(board, path=UART0):
     board.port.wait("from UART10\ncambium> ")
 
 
-def check_chain(board, missing=()):
-    board.prompt()
-    servers = board.servers()
-    assert all(servers.get(name) == "running" for name in CHAIN if name not in missing), servers
-    assert not {"FAILED", "BROKEN"} & set(servers.values()), servers
-
+# ---- the chain ----
 
 def test_a_byte_at_the_header_comes_through_five_servers(pi):
-    board = pi()
-    check_chain(board)
+    board = pi().prompt().await_servers(CHAIN)
     check_uart0(board)
     before = raspi.events(board.machine, "serial@30000")
     board.port.run("echo count")
     board.machine.prompt()
     assert raspi.events(board.machine, "serial@30000") > before
+    # each hop said what it found or set, in this order
+    log = board.log()
+    stages = [r"\[pcie_brcmstb\] \S+: bridge: set", r"SCB access: set on", r"inbound 3: set PCI 0xfffffff000 as CPU 0x1000130000",
+              r"outbound 0: set CPU 0x1f00000000 as PCI 0x0", r"link: set up, 5.0 GT/s x4", r"2 functions",
+              r"\[rp1\] \S+: chip ID 0x20001927", r"\[rp1\] \S+: a vector of MSI-X for each source", r"serial@30000: drv/pl011"]
+    at = [re.search(stage, log) for stage in stages]
+    assert all(at), (stages, log)
+    assert [match.start() for match in at] == sorted(match.start() for match in at), log
+    assert re.search(r"set vectors 0 to 60: inputs 0 to 60, SPI 128 on, INTID 160 on", log)
+    irq = board.machine.run("irq", timeout=20)
+    assert re.search(r"^ *25 +level +\d+ +\d+ +\S+/serial@30000$", irq, re.M), irq  # RP1's source
+    assert re.search(r"^ *185 .*dev@0,0", irq, re.M), irq  # its message at the GIC
+    board.machine.send("poweroff\r")
+    assert board.machine.ended() == 0
+
+
+@pytest.mark.parametrize("name, stepping", [("bcm2712-rpi-cm5-cm5io", "c1"), ("bcm2712d0-rpi-5-b", "d0"), ("bcm2712-rpi-500", "d0")])
+def test_the_chain_comes_up_with_the_tree_of(pi, name, stepping):
+    board = pi(name=name, properties=[f"stepping={stepping}"]).prompt().await_servers(CHAIN)
+    check_uart0(board)
+
+
+def with_uart0(tree):
+    """An edit of Linux' tree, which has no UART of RP1's: UART0 on the bus below RP1's function, with RP1's clock and pins."""
+    bus = UPSTREAM + "/pci-ep-bus@1"
+    clocks = tree.getprop(tree.path_offset(bus + "/clocks@40018000"), "phandle").as_uint32()
+    tree.add_subnode(tree.path_offset(bus + "/pinctrl@400d0000"), "uart0-pins")
+    pins = bus + "/pinctrl@400d0000/uart0-pins"
+    node = bus + "/serial@40030000"
+    tree.add_subnode(tree.path_offset(bus), "serial@40030000")
+    for path, name, value in (
+            (pins, "function", b"uart0\0"), (pins, "pins", b"gpio14\0gpio15\0"), (pins, "phandle", struct.pack(">I", 0x7001)),
+            (node, "compatible", b"arm,pl011-axi\0"), (node, "reg", struct.pack(">4I", 0, 0x40030000, 0, 0x100)),
+            (node, "interrupts", struct.pack(">2I", 25, 4)), (node, "clocks", struct.pack(">4I", clocks, 15, clocks, 6)),
+            (node, "clock-names", b"uartclk\0apb_pclk\0"), (node, "pinctrl-names", b"default\0"),
+            (node, "pinctrl-0", struct.pack(">I", 0x7001))):
+        tree.setprop(tree.path_offset(path), name, value)
+
+
+UPSTREAM = PCIE + "/pci@0,0/dev@0,0"
+
+
+def test_the_chain_comes_up_with_linux_tree(pi, tmp_path):
+    if not referee.find():
+        pytest.skip(referee.MISSING)
+    with open(referee.find()[BOARD + ".dtb"], "rb") as f:
+        tree = libfdt.Fdt(f.read())
+    tree.resize(tree.totalsize() + 4096)
+    with_uart0(tree)
+    board = pi(tree=library.save(tmp_path, "upstream.dtb", library.blob(tree))).prompt().await_servers(CHAIN)
+    assert re.search(r" serial@40030000 +pl011 +running\n", board.machine.run("tree", timeout=20))
+    assert re.search(r"^ *25 +level +1 +\d+ +\S+/serial@40030000$", board.machine.run("irq", timeout=20), re.M)
+
+
+def test_the_console_is_where_stdout_path_says(pi):
+    def edit(tree):
+        enable(UART0)(tree)
+        tree.setprop_str(tree.path_offset("/chosen"), "stdout-path", UART0 + ":115200n8")
+
+    board = pi(edit=edit).prompt()  # on UART10, until the header is there
+    board.port.wait("cambium> $")
+    assert board.port.run("echo at the header") == "at the header\n"
+    assert re.search(rf"^{UART0} +pl011, the console$", said := board.port.run("console"), re.M), said
+    assert "at the header" not in board.machine.text
+
+
+# ---- what firmware leaves ----
+
+@pytest.mark.parametrize("window", ["1f", "1c"])
+def test_a_link_that_firmware_trained_is_adopted(pi, window):
+    board = pi(properties=["pciex4-reset=off", f"rp1-window={window}"]).prompt().await_servers(CHAIN)
+    log = board.log()
+    assert "link: found up" in log, log
+    assert ("not as the tree says" in log) == (window == "1c"), log
+    check_uart0(board)
+
+
+# ---- what is missing or wrong ----
+
+def check_rest(board):
+    """All that does not need RP1 runs."""
+    servers = board.servers()
+    assert all(servers.get(name) == "running" for name in ("gicv2", "bcm2712_mip", "bcm2835_mbox", "iproc_rng200")), servers
+    assert board.machine.run("echo the rest runs") == "the rest runs\n"
+
+
+@pytest.mark.parametrize("properties", [["rp1=off"], ["pcie2-link=down"]], ids=["nobody", "link down"])
+def test_without_a_link_the_bridge_is_said_and_the_rest_runs(pi, properties):
+    board = pi(properties=properties).prompt()
+    board.await_log("link down: nobody trains")
+    assert board.servers()["pcie_brcmstb"] == "FAILED"
+    check_rest(board)
+
+
+def test_another_vendor_gets_no_server(pi):
+    board = pi(extra=["-global", "rp1.vendor-id=0x1234"]).prompt().await_servers(["pcie_brcmstb"])
+    assert "1234:0001" in board.machine.run("pci")
+    assert "rp1" not in board.servers()
+    check_rest(board)
+
+
+def test_without_msix_rp1s_sources_share_inta(pi):
+    board = pi(extra=["-global", "rp1.msix=off"]).prompt().await_servers(CHAIN)
+    assert "INTA for all sources" in board.log()
+    check_uart0(board)
+
+
+def test_a_tree_without_a_window_for_messages_gets_lines(pi):
+    def edit(tree):
+        enable(UART0)(tree)
+        node = tree.path_offset(PCIE)
+        tree.setprop(node, "dma-ranges", bytes(tree.getprop(node, "dma-ranges"))[:2 * 7 * 4])
+
+    board = pi(edit=edit).prompt().await_servers(CHAIN)
+    assert "INTA for all sources" in board.log()
+    check_uart0(board)
+
+
+def test_a_tree_that_puts_rp1_elsewhere_than_its_bar_starts_nobody_there(pi):
+    def edit(tree):
+        enable(UART0)(tree)
+        node = tree.path_offset(RP1)
+        cells = list(struct.unpack(">7I", bytes(tree.getprop(node, "ranges"))))
+        cells[4] = 0x123000  # where no BAR can begin
+        tree.setprop(node, "ranges", struct.pack(">7I", *cells))
+
+    board = pi(edit=edit).prompt().await_servers(["rp1"])
+    board.await_log("nothing on its bus is started")
+    check_rest(board)
+
+
+# ---- deaths ----
+
+def check_paste(board, victims, gap_ms, size):
+    """`size` bytes typed at the header while servers die; -> what cksum says of them."""
+    random.seed(5)
+    data = bytes(random.choice(b"abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(size))
+    board.port.send("console use " + UART0.rsplit("/", 1)[1])
+    board.port.wait("cambium> $")
+    board.port.send(f"test-killer {gap_ms} {len(victims)} {' '.join(victims)} &")
+    board.port.wait("cambium> $")
+    board.port.send(f"cksum -r {size}")
+    board.port.wait(f"cksum -r {size}\n")
+    time.sleep(0.5)
+    board.port.connection.sendall(data)  # as fast as QEMU takes it
+    text = board.port.wait(rf"(?s)(?=.*killer: done)(?=.*\d {size}\n).*cambium> $", timeout=120)
+    return f"{raspi.posix_cksum(data)} {size}", text
+
+
+def test_a_mebibyte_at_the_header_arrives_whole_while_the_chain_dies(pi, tmp_path):
+    victims = 4 * ["gicv2", "bcm2712_mip", "pcie_brcmstb", "rp1"]
+    contents = {**library.entries(), "bin/test-killer": library.program("killer")}
+    board = pi(initrd=library.archive(tmp_path, contents)).prompt().await_servers(CHAIN)
+    check_uart0(board)
+    wanted, text = check_paste(board, victims, 400, MEBIBYTE)
+    assert wanted in text, text[-500:]
+    tree = board.port.run("tree")
+    for server in set(victims):
+        assert re.search(rf" {server} +running, restarted [1-4] times?\n", tree), tree
