@@ -547,6 +547,7 @@ status_t plan_make(const void *fdt, const struct plan_image *images, unsigned im
     if (p.nodes == NULL || p.services == NULL || p.refs == NULL || p.memory == NULL) {
         return E_NOMEM;
     }
+    memset(p.services, 0, PLAN_SERVICES_MAX * sizeof(struct plan_service));
     p.memory_count = plan_read_memory(fdt, p.memory);
     p.windows = (struct plan_window *)(void *)at;
     p.window_max = (unsigned)((size_t)(end - at) / sizeof(struct plan_window));

@@ -151,8 +151,10 @@ static unsigned serve_fresh(struct plan *p, unsigned next, unsigned end)
                 has_moved = true;
             }
         }
-        for (unsigned i = 0; i < next; i++) {
-            has_moved = (p->services[i].is_waiting && wake(p, &p->services[i])) || has_moved;
+        for (unsigned i = 0; i < next && i < PLAN_SERVICES_MAX; i++) {
+            struct plan_service *s = &p->services[i];
+            /* without an image: an index that is no service's, but the shell's */
+            has_moved = (s->image != NULL && s->is_waiting && wake(p, s)) || has_moved;
         }
         is_last = !has_moved;
     } while (!is_over);
