@@ -201,5 +201,7 @@ status_t plan_reg(const struct plan *p, int node, unsigned index, struct tree_ra
 void plan_resolve(struct plan *p);
 /* Those of one, behind the references that there are. It waits for what is missing, not for what waits itself. */
 void plan_resolve_service(struct plan *p, struct plan_service *s);
+/* A service that requires one that waits would be started only to fail: it waits, too. True: it does from now on (plan_order.c). */
+bool plan_wait_for_waiting(const struct plan *p, struct plan_service *s);
 /* Ranks the services (plan_order.c). */
 void plan_order(struct plan *p);

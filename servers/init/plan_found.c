@@ -62,21 +62,6 @@ static bool is_confirmed(const struct plan *p, int index)
 
 /* ---- services ---- */
 
-/* It would be started only to fail: what it requires waits itself. */
-static void wait_for_waiting(const struct plan *p, struct plan_service *s)
-{
-    for (unsigned r = 0; r < s->ref_count && !s->is_waiting; r++) {
-        const struct plan_ref *ref = &p->refs[s->ref + r];
-        const struct plan_service *provider = &p->services[ref->provider];
-        if (ref->is_required && provider->is_waiting) {
-            s->is_waiting = true;
-            s->need = ref->property;
-            s->need_len = (unsigned)strlen(ref->property);
-            s->need_node = provider->node;
-        }
-    }
-}
-
 /* A service at `index` for a node that is claimed. One that waits for something is put only if it `may_wait`: another of the
  * same bus, not put yet, may be what it waits for. */
 static bool found_serve(struct plan *p, int node, unsigned index, bool may_wait)
@@ -85,7 +70,7 @@ static bool found_serve(struct plan *p, int node, unsigned index, bool may_wait)
     struct plan_service *s = &p->services[index];
 
     plan_put_service(p, index, node);
-    wait_for_waiting(p, s);
+    plan_wait_for_waiting(p, s);
     if (s->is_waiting && !may_wait) {
         p->ref_count = s->ref;
         n->service = -1;
@@ -110,7 +95,7 @@ static bool wake(struct plan *p, struct plan_service *s)
     s->is_waiting = s->is_cyclic = s->is_other_class = false;
     s->ref_count = 0;
     plan_resolve_service(p, s);
-    wait_for_waiting(p, s);
+    plan_wait_for_waiting(p, s);
     if (s->is_waiting) {
         p->ref_count = refs;
         *s = before;

@@ -14,6 +14,22 @@
 
 enum placing { UNPLACED = -1, NEVER = -2 };
 
+bool plan_wait_for_waiting(const struct plan *p, struct plan_service *s)
+{
+    for (unsigned r = 0; r < s->ref_count && !s->is_waiting; r++) {
+        const struct plan_ref *ref = &p->refs[s->ref + r];
+        const struct plan_service *provider = &p->services[ref->provider];
+        if (ref->is_required && provider->is_waiting) {
+            s->is_waiting = true;
+            s->need = ref->property;
+            s->need_len = (unsigned)strlen(ref->property);
+            s->need_node = provider->node;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Marks as waiting whatever requires, through others, what waits already. */
 static void spread_waiting(struct plan *p)
 {
@@ -22,18 +38,7 @@ static void spread_waiting(struct plan *p)
     while (changed) { /* each turn settles at least one service */
         changed = false;
         for (unsigned i = 0; i < p->service_count; i++) {
-            struct plan_service *s = &p->services[i];
-            for (unsigned r = 0; r < s->ref_count && !s->is_waiting; r++) {
-                const struct plan_ref *ref = &p->refs[s->ref + r];
-                const struct plan_service *provider = &p->services[ref->provider];
-                if (ref->is_required && provider->is_waiting) {
-                    s->is_waiting = true;
-                    s->need = ref->property;
-                    s->need_len = (unsigned)strlen(ref->property);
-                    s->need_node = provider->node;
-                    changed = true;
-                }
-            }
+            changed = plan_wait_for_waiting(p, &p->services[i]) || changed;
         }
     }
 }
