@@ -121,41 +121,41 @@ static status_t serial_foreground(struct mux *m, struct session *s, const struct
     return E_OK;
 }
 
-/* Who has the input may take the console elsewhere: with it goes whoever is at the keyboard. */
-static status_t serial_use(struct mux *m, const struct session *s, const struct msg *msg)
+/* The path in a request to take the console somewhere. Who has the input may: with it goes whoever is at the keyboard. */
+static status_t serial_path(const struct mux *m, const struct session *s, const struct msg *msg,
+                            char path[INIT_NAME_LEN])
 {
-    char path[INIT_NAME_LEN];
-
     if (s->badge != m->master && s->badge != m->reader) {
         return E_RIGHTS;
     }
-    memcpy(path, msg->w, sizeof(path));
-    if (path[sizeof(path) - 1] != '\0') {
-        return E_INVAL;
+    memcpy(path, msg->w, INIT_NAME_LEN);
+    return path[INIT_NAME_LEN - 1] == '\0' ? E_OK : E_INVAL;
+}
+
+static status_t serial_use(struct mux *m, const struct session *s, const struct msg *msg)
+{
+    char path[INIT_NAME_LEN];
+    status_t err = serial_path(m, s, msg, path);
+
+    if (err) {
+        return err;
     }
     upstream_flush(m); /* what was said before is said there */
     if (m->second.port.service != 0 && strcmp(m->second.path, path) == 0) {
         second_leave(m); /* it was shown there already */
     }
-    status_t err = upstream_use(m, path);
+    err = upstream_use(m, path);
     upstream_flush(m);
     upstream_fetch(m);
     return err;
 }
 
-/* The same for a second port. */
 static status_t serial_add(struct mux *m, const struct session *s, const struct msg *msg)
 {
     char path[INIT_NAME_LEN];
+    status_t err = serial_path(m, s, msg, path);
 
-    if (s->badge != m->master && s->badge != m->reader) {
-        return E_RIGHTS;
-    }
-    memcpy(path, msg->w, sizeof(path));
-    if (path[sizeof(path) - 1] != '\0') {
-        return E_INVAL;
-    }
-    status_t err = second_add(m, path, msg->w[6] == SERIAL_FIRST);
+    err = err ? err : second_add(m, path, msg->w[6] == SERIAL_FIRST);
     second_fetch(m);
     return err;
 }
