@@ -310,6 +310,16 @@ bool brcmstb_pcie_train_now(BrcmstbPCIEState *s)
     return link_active(s);
 }
 
+void brcmstb_pcie_set_link(BrcmstbPCIEState *s, bool up)
+{
+    s->link = up;
+    update_link(s);
+    if (!up) {
+        /* to what is behind it a lost link is a hot reset */
+        bus_cold_reset(BUS(brcmstb_pcie_bus(s)));
+    }
+}
+
 /*
  * Inbound: what a function behind the port reaches
  */

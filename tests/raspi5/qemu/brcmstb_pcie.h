@@ -49,7 +49,7 @@ struct BrcmstbPCIEState {
     uint32_t lanes;
     uint64_t outbound_base; /* where region 1 is mapped */
     bool slot;              /* -device may plug into it */
-    bool link;              /* off: the link never comes up */
+    bool link;              /* off: the link does not come up */
     bool d0;
 
     BrcmstbPCIERoot root;
@@ -85,5 +85,11 @@ PCIBus *brcmstb_pcie_bus(BrcmstbPCIEState *s);
  * it is.
  */
 bool brcmstb_pcie_train_now(BrcmstbPCIEState *s);
+
+/*
+ * While the machine runs: takes the link away, which resets what is behind
+ * it, or lets it train again.
+ */
+void brcmstb_pcie_set_link(BrcmstbPCIEState *s, bool up);
 
 #endif

@@ -496,6 +496,11 @@ static void set_link(Object *obj, Visitor *v, const char *name, void *opaque,
         return;
     }
     *down = !strcmp(text, "down");
+    if (phase_check(PHASE_MACHINE_READY)) {
+        Raspi5bState *s = RASPI5B_MACHINE(obj);
+
+        brcmstb_pcie_set_link(&s->soc.pcie[down - s->link_down], !*down);
+    }
 }
 
 static void add_link(ObjectClass *oc, const char *name, int n)
@@ -504,7 +509,8 @@ static void add_link(ObjectClass *oc, const char *name, int n)
         (void *)(offsetof(Raspi5bState, link_down) + n * sizeof(bool)));
     object_class_property_set_description(oc, name,
         "Whether the link of this root complex comes up (default) or stays "
-        "down, as if nobody were there");
+        "down, as if nobody were there; while the machine runs, down resets "
+        "what is behind it");
 }
 
 static void raspi5b_instance_init(Object *obj)
