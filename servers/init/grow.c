@@ -542,21 +542,92 @@ static status_t children(struct init *init, const struct server *s, struct msg *
     return err;
 }
 
-static status_t gone(struct init *init, const struct server *s, uint64_t offset)
+/* The node of a function that the bus of `s` found, and that has a server; its index. */
+static status_t function_at(struct init *init, const struct server *s, uint64_t offset,
+                            int *out_index)
 {
     int index = offset <= TREE_MAX_LEN ? plan_node_index(&init->plan, (int)offset) : -1;
-    struct plan_node *n = index >= 0 ? &init->plan.nodes[index] : NULL;
+    const struct plan_node *n = index >= 0 ? &init->plan.nodes[index] : NULL;
     const struct plan_ref *ref;
 
     if (n == NULL || !n->is_found || n->service < 0) {
         return E_NOTFOUND;
     }
-    struct server *child = &init->servers[n->service];
-    if (server_provider(init, child, 0, &ref) != s) { /* its first reference is its bus */
-        return E_RIGHTS;
+    *out_index = index;
+    return server_provider(init, &init->servers[n->service], 0, &ref) == s
+               ? E_OK
+               : E_RIGHTS; /* its first reference is its bus */
+}
+
+static status_t gone(struct init *init, const struct server *s, uint64_t offset)
+{
+    int index = -1;
+    status_t err = function_at(init, s, offset, &index);
+
+    if (!err) {
+        init->plan.nodes[index].state = NODE_EMPTY;
+        supervise_gone(init, &init->servers[init->plan.nodes[index].service]);
     }
-    n->state = NODE_EMPTY;
-    supervise_gone(init, child);
+    return err;
+}
+
+/* Whether a server has state in what lies below a function: its device, or pins, lines or clocks of one that is in the set. */
+static bool has_state_below(struct init *init, const struct server *s, int function,
+                            const struct server_set *below)
+{
+    const struct plan_ref *ref;
+    const struct server *provider;
+
+    if (s->plan == NULL || s->plan->node < 0) {
+        return false; /* a mux binds itself to its driver's next incarnation */
+    }
+    if (plan_is_below(&init->plan, s->plan->node, function)) {
+        return true;
+    }
+    for (unsigned i = 0; (provider = server_provider(init, s, i, &ref)) != NULL; i++) {
+        if (set_has(below, provider->number)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All have lost their devices' state at once: so all end before the first of them begins. */
+static status_t renew(struct init *init, const struct server *s, struct msg *m)
+{
+    struct plan *p = &init->plan;
+    char path[TREE_PATH_LEN];
+    struct server_set below = { 0 };
+    unsigned renewed = 0;
+    int index = -1;
+    status_t err = function_at(init, s, m->w[0], &index);
+
+    if (err) {
+        return err;
+    }
+    p->nodes[index].state = NODE_SERVED;
+    for (bool has_news = true; has_news;) { /* what one refers to may have a higher number */
+        has_news = false;
+        for (unsigned i = 0; i < init->server_count; i++) {
+            if (!set_has(&below, i) && has_state_below(init, &init->servers[i], index, &below)) {
+                set_add(&below, i);
+                has_news = true;
+            }
+        }
+    }
+    for (unsigned i = 0; i < init->server_count; i++) {
+        struct server *lost = &init->servers[i];
+        if (set_has(&below, i) && lost->state != SERVICE_WAITING) {
+            lost->is_gone = false;
+            supervise_restart(init, lost);
+            renewed++;
+        }
+    }
+    init->dirty = true;
+    tree_path(init->fdt, p->nodes[index].offset, path, sizeof(path));
+    report(init, LOG_WARN, "%s: was reset: %u server%s begin%s anew", path, renewed,
+           renewed == 1 ? "" : "s", renewed == 1 ? "s" : "");
+    m->w[0] = renewed;
     return E_OK;
 }
 
@@ -571,5 +642,12 @@ status_t grow_serve(struct init *init, const struct server *s, struct msg *m)
     if (s->plan->class != PLAN_BUS) {
         return E_RIGHTS;
     }
-    return info_op(m->info) == INIT_OP_GROW ? grow(init, s, m) : gone(init, s, m->w[0]);
+    switch (info_op(m->info)) {
+    case INIT_OP_GROW:
+        return grow(init, s, m);
+    case INIT_OP_GONE:
+        return gone(init, s, m->w[0]);
+    default:
+        return renew(init, s, m);
+    }
 }

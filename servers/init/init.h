@@ -362,7 +362,7 @@ void dma_is_off(struct init *init, const struct server *s);
 
 /* Copies the tree to where there is room below its PCI host bridges. Without any it stays as it is. */
 status_t grow_prepare(struct init *init) WARN_UNUSED;
-/* INIT_OP_GROW, INIT_OP_GONE and INIT_OP_CHILDREN, from the server `s`. */
+/* INIT_OP_GROW, _GONE, _RENEW and _CHILDREN, from the server `s`. */
 status_t grow_serve(struct init *init, const struct server *s, struct msg *m) WARN_UNUSED;
 
 /* ---- job.c ---- */

@@ -492,6 +492,7 @@ static status_t names_dispatch(struct init *init, const struct caller *c, struct
         return c->server == NULL ? E_RIGHTS : dma_serve(init, c->server, m);
     case INIT_OP_GROW:
     case INIT_OP_GONE:
+    case INIT_OP_RENEW:
     case INIT_OP_CHILDREN:
         return c->server == NULL ? E_RIGHTS : grow_serve(init, c->server, m);
     default:

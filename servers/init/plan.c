@@ -384,8 +384,7 @@ static void page_bounds(const struct plan_window *w, uint64_t *out_base, uint64_
     *out_len = last - first + 1;
 }
 
-/* Whether a node lies below another, or below one for which that one's server speaks. */
-static bool is_below(const struct plan *p, int node, int above)
+bool plan_is_below(const struct plan *p, int node, int above)
 {
     while (node >= 0 && node != above) {
         int keeper = p->nodes[node].keeper;
@@ -401,8 +400,8 @@ static bool is_below(const struct plan *p, int node, int above)
 static bool is_handed_on(const struct plan *p, const struct plan_window *a,
                          const struct plan_window *b)
 {
-    return (a->is_aperture && is_below(p, b->node, a->node)) ||
-           (b->is_aperture && is_below(p, a->node, b->node));
+    return (a->is_aperture && plan_is_below(p, b->node, a->node)) ||
+           (b->is_aperture && plan_is_below(p, a->node, b->node));
 }
 
 /* The owner of an overlapping window, if one was taken before; also says who shares pages with `w`. */

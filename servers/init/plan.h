@@ -142,6 +142,8 @@ unsigned plan_found(struct plan *p, int bus, unsigned next, unsigned end);
  * is new. E_RIGHTS: it is no such service or node; E_BUSY: another speaks for it. */
 status_t plan_keep(struct plan *p, unsigned service, int node, unsigned next, unsigned end,
                    unsigned *out_count) WARN_UNUSED;
+/* Whether a node is another, lies below it, or below one for which that one's server speaks (indexes). */
+bool plan_is_below(const struct plan *p, int node, int above);
 /* The next node that is marked fresh, from `from` on, and no more; -1. */
 int plan_fresh(struct plan *p, int from);
 /* Whether a server may open those of `class` (proto/init.h: INIT_OP_OPEN), found later or not: "opens CLASS" in its table. */

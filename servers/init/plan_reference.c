@@ -286,21 +286,13 @@ static bool is_hole(const struct plan *p, int offset, unsigned kind, unsigned in
     return kind == REF_INTERRUPTS && index + 1 < tree_interrupt_count(p->fdt, offset);
 }
 
-static bool is_below(const struct plan *p, int node, int above)
-{
-    while (node >= 0 && node != above) {
-        node = p->nodes[node].parent;
-    }
-    return node >= 0;
-}
-
 /* Whether the pins' controller, which has no server yet, gets one, or may: then what needs the pins waits. Without a server for
  * them pins stay as the firmware left them, and so do those that only the node itself could bring about. */
 static bool is_coming(const struct plan *p, int node, int controller)
 {
     const struct plan_node *c = &p->nodes[controller];
 
-    if (is_below(p, controller, node)) {
+    if (plan_is_below(p, controller, node)) {
         return false;
     }
     return (c->state == NODE_SERVED &&

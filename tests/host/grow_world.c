@@ -13,6 +13,7 @@ void *original, *copy;
 uint64_t memory_len;
 char log_text[2048];
 int gone;
+uint64_t renewed;
 unsigned woken;
 bool has_no_memory;
 static uint64_t copy_len;
@@ -130,6 +131,12 @@ void supervise_gone(struct init *i, struct server *s)
     (void)i;
 }
 
+void supervise_restart(struct init *i, struct server *s)
+{
+    renewed |= (uint64_t)1 << s->number;
+    (void)i;
+}
+
 /* ---- the bus's server ---- */
 
 void blob_begin(void)
@@ -198,6 +205,7 @@ void world_begin(const char *tree, const struct plan_image *images, unsigned ima
     init = (struct init){ 0 };
     log_text[0] = '\0';
     gone = -1;
+    renewed = 0;
     woken = 0;
     memory_len = BLOB_LEN;
     has_no_memory = false;

@@ -12,6 +12,7 @@ extern uint8_t blob[BLOB_LEN]; /* what the bus's server sends, in a memory of me
 extern uint64_t memory_len;
 extern char log_text[2048]; /* what init said */
 extern int gone;            /* number of the server whose device is gone; -1 */
+extern uint64_t renewed;    /* bit n: server n began anew */
 extern unsigned woken;      /* how often servers got what they need to start */
 extern bool has_no_memory;
 

@@ -285,6 +285,39 @@ static void a_restarted_server_says_it_again_and_nothing_changes(void **state)
     assert_int_equal(service_at(RP1 "/serial@30000")->rank, rank);
 }
 
+/* Pins and lines of the function are lost, too: those who set them do it again. Muxes hold no state of a device. */
+static void
+with_a_function_that_was_reset_all_begin_anew_that_it_has_and_who_uses_them(void **state)
+{
+    static const char *const paths[] = {
+        STOCK FUNCTION, RP1 "/serial@30000", RP1 "/clocks@18000", RP1 "/gpio@d0000", "/late",
+        "/pinned"
+    };
+    uint64_t wanted = 0;
+    struct msg m;
+
+    (void)state;
+    assert_int_equal(tell(STOCK, &m), E_OK);
+    assert_int_equal(tell(UPSTREAM, &m), E_OK);
+    assert_int_equal(speak(STOCK FUNCTION, RP1, &m), E_OK);
+    assert_int_equal(speak(UPSTREAM FUNCTION, UPSTREAM FUNCTION, &m), E_OK);
+    for (unsigned i = 0; i < init.server_count; i++) {
+        init.servers[i].state = SERVICE_RUNNING;
+    }
+    for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        wanted |= (uint64_t)1 << server_at(paths[i])->number;
+    }
+    m = (struct msg){ msg_info(INIT_OP_RENEW, 0, 0),
+                      { (uint64_t)(int64_t)tree_node(init.fdt, STOCK FUNCTION) } };
+    assert_int_equal(grow_serve(&init, server_at(STOCK), &m), E_OK);
+    assert_int_equal(m.w[0], 6);
+    assert_true(renewed == wanted);
+    server_at("/late")->state = SERVICE_WAITING; /* it never ran */
+    m.w[0] = (uint64_t)(int64_t)tree_node(init.fdt, STOCK FUNCTION);
+    assert_int_equal(grow_serve(&init, server_at(STOCK), &m), E_OK);
+    assert_int_equal(m.w[0], 5);
+}
+
 static void nobody_speaks_for_what_is_not_its(void **state)
 {
     struct msg m;
@@ -336,6 +369,8 @@ int main(void)
         cmocka_unit_test_setup(the_upstream_shape, setup),
         cmocka_unit_test_setup(who_waited_is_served_when_it_is_there, setup),
         cmocka_unit_test_setup(a_restarted_server_says_it_again_and_nothing_changes, setup),
+        cmocka_unit_test_setup(
+            with_a_function_that_was_reset_all_begin_anew_that_it_has_and_who_uses_them, setup),
         cmocka_unit_test_setup(nobody_speaks_for_what_is_not_its, setup),
         cmocka_unit_test_setup(a_child_outside_of_what_is_handed_on_covers_as_everywhere, setup),
     };

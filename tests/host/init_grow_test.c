@@ -295,6 +295,30 @@ static void only_its_own_bus_can_say_that_a_device_is_gone(void **state)
     assert_int_equal(init.plan.nodes[node_at(HOST "/dev@1,0")].state, NODE_EMPTY);
 }
 
+static void only_its_own_bus_can_say_that_a_device_was_reset(void **state)
+{
+    struct msg m;
+
+    (void)state;
+    blob_begin();
+    blob_function("dev@1,0", "pci1af4,1042", 1, 0);
+    assert_int_equal(blob_send(HOST, &m), E_OK);
+    struct server *child = server_at(HOST "/dev@1,0");
+    int node = node_at(HOST "/dev@1,0");
+    m = (struct msg){ msg_info(INIT_OP_RENEW, 0, 0), { (uint64_t)init.plan.nodes[node].offset } };
+    assert_int_equal(grow_serve(&init, child, &m), E_RIGHTS);
+    child->state = SERVICE_BROKEN; /* as supervise_gone leaves it */
+    child->is_gone = true;
+    init.plan.nodes[node].state = NODE_EMPTY;
+    assert_int_equal(grow_serve(&init, server_at(HOST), &m), E_OK);
+    assert_int_equal(m.w[0], 1);
+    assert_true(renewed == (uint64_t)1 << child->number && !child->is_gone);
+    assert_int_equal(init.plan.nodes[node].state, NODE_SERVED);
+    assert_non_null(strstr(log_text, HOST "/dev@1,0: was reset: 1 server begins anew"));
+    m.w[0] = (uint64_t)tree_node(init.fdt, "/pl011@9000000");
+    assert_int_equal(grow_serve(&init, server_at(HOST), &m), E_NOTFOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +334,7 @@ int main(void)
         cmocka_unit_test_setup(nonsense_leaves_the_tree_as_it_was, setup),
         cmocka_unit_test_setup(more_than_the_tables_hold_is_said_and_the_rest_is_served, setup),
         cmocka_unit_test_setup(only_its_own_bus_can_say_that_a_device_is_gone, setup),
+        cmocka_unit_test_setup(only_its_own_bus_can_say_that_a_device_was_reset, setup),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
