@@ -234,6 +234,7 @@ status_t pci_host_start(struct pci_host *h)
         }
     }
     pci_nodes_grow(h);
+    pci_nodes_renew(h);
     start_say(h);
     pci_slots_open(h);
     return E_OK;
@@ -252,7 +253,7 @@ static void event_closed(struct pci_host *h, uint32_t badge)
 
 status_t pci_host_event(struct pci_host *h, struct event *ev)
 {
-    status_t answer = E_OK;
+    status_t answer = E_OK, err = E_OK;
 
     if (ev->kind == EV_IRQ) {
         event_hold(ev);
@@ -268,7 +269,8 @@ status_t pci_host_event(struct pci_host *h, struct event *ev)
     } else if (ev->kind == EV_NOTIFY && (ev->bits & (IRQ_EVENT_SILENT | PCI_EVENT_SLOT)) != 0) {
         pci_intx_silent(h); /* both: the port has one timer */
         pci_slots_look(h);
+        err = pci_functions_look(h);
     }
     event_done(ev, answer);
-    return E_OK;
+    return err;
 }

@@ -74,6 +74,8 @@ uint32_t pci_blob_write(struct pci_host *h, unsigned count, void *out, uint32_t 
 /* pci_host_nodes.c: finds the functions that the tree has; hands all others to init, and finds them then. */
 void pci_nodes_find(struct pci_host *h);
 void pci_nodes_grow(struct pci_host *h);
+/* Has init start the drivers of those anew that had lost their addresses. */
+void pci_nodes_renew(struct pci_host *h);
 /* Lengths and addresses of a function's BARs from its node, if an earlier incarnation made that. */
 bool pci_node_ranges(struct pci_host *h, struct pci_function *f);
 
@@ -91,6 +93,8 @@ status_t pci_function_reset(struct pci_host *h, struct pci_function *f) WARN_UNU
 void pci_slots_open(struct pci_host *h);
 /* Looks at all slots where something is, and sets the timer for the next time. */
 void pci_slots_look(struct pci_host *h);
+/* Whether all functions that are on are as they were left; else E_IO, and it was said. */
+status_t pci_functions_look(struct pci_host *h) WARN_UNUSED;
 /* Has init end the function's driver for good. */
 void pci_function_leave(struct pci_host *h, struct pci_function *f);
 

@@ -3,6 +3,7 @@
  *
  *   spaces  64-bit prefetchable BARs go to the addresses above 4 GiB, if the host bridge and all bridges on the way have a window
  *           there; all other memory goes below, in the windows that are not prefetchable; I/O by itself
+ *   reopen  a bridge that was reset under running drivers gets its windows back
  *   fix     what was found in its place stays, if it lies in all windows above it and on nothing else that stays
  *   size    from the last function to the first, so what is behind a bridge before the bridge: how long its windows must be
  *   put     from the first to the last: the longest first, at the lowest address that is free. What does not fit is left out,
@@ -180,6 +181,39 @@ static bool range_fix(struct pci_host *h, struct pci_function *f, struct pci_ran
     r->is_fixed = is_reached(h, f, r) && overlapped(h, f, r) == NULL;
     r->is_kept = r->is_fixed && !r->is_lost;
     return r->is_fixed;
+}
+
+/* A bridge that was reset with all that is behind it is closed: its window opens around what has its address in the tree. */
+static void window_reopen(struct pci_host *h, struct pci_function *f, enum pci_space space)
+{
+    struct pci_range *w = &f->ranges[PCI_WINDOW + space];
+    uint64_t granule = space == PCI_SPACE_IO ? IO_GRANULE : MEMORY_GRANULE;
+    uint64_t base = UINT64_MAX, last = 0;
+    struct items items = items_of(h, f, space);
+
+    for (struct pci_range *r; (r = items_next(&items)) != NULL;) {
+        if (r->is_lost) {
+            base = r->address < base ? r->address : base;
+            last = r->address + r->len - 1 > last ? r->address + r->len - 1 : last;
+        }
+    }
+    if (w->len != 0 || base > last) {
+        return; /* it is open, or nothing was lost */
+    }
+    w->address = base & -granule;
+    w->len = (last | (granule - 1)) + 1 - w->address;
+    w->align = granule;
+    w->is_set = w->is_lost = true;
+    w->is_kept = false;
+}
+
+static void windows_reopen(struct pci_host *h)
+{
+    for (unsigned i = h->function_count; i-- > 0;) { /* a bridge after those behind it */
+        for (unsigned space = 0; h->functions[i].is_bridge && space < PCI_SPACES; space++) {
+            window_reopen(h, &h->functions[i], space);
+        }
+    }
 }
 
 /* A root port that forwards no I/O may read as if a window for it were open. */
@@ -505,6 +539,9 @@ void pci_place(struct pci_host *h)
     wanted_make_room(h);
     for (unsigned i = 0; i < h->function_count; i++) {
         spaces_choose(h, &h->functions[i]);
+    }
+    windows_reopen(h);
+    for (unsigned i = 0; i < h->function_count; i++) {
         function_fix(h, &h->functions[i]);
     }
     for (unsigned space = 0; space < PCI_SPACES; space++) {

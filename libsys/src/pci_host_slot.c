@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * PCI host bridges: functions that go away. Two ways lead here. Somebody asks first: presses the button of a slot (PCI Express Base
- * 3.0, 6.7.1), as a virtual machine does; or a function just does not answer any more.
+ * PCI host bridges: functions that go away. Three ways lead here. Somebody asks first: presses the button of a slot (PCI Express Base
+ * 3.0, 6.7.1), as a virtual machine does; or a function just does not answer any more; or it was reset under its driver, link and all,
+ * which costs the state of all that it has.
  *
  *   button     the slot's light blinks; init ends the drivers of all that is behind the port (INIT_OP_GONE)
  *   drivers    each one's end is COMMAND_DMA_OFF for its function; nothing of it writes to memory any more
  *   power      when all have ended, the slot is switched off, and its light; whoever pressed the button sees that
+ *
+ *   reset      seen by its switches, which are off; the bus's server ends, and its next incarnation, which finds BARs empty that the
+ *              tree has addresses for, places them and has init start all drivers of that function anew (INIT_OP_RENEW)
  *
  * Slots are looked at four times a second while something is in one: that is one read each. Their interrupts would cost a message
  * or a share of a line for each port, which is more than all that ever happens to most of them.
@@ -122,15 +126,42 @@ static void slot_look(struct pci_host *h, struct pci_function *port)
     }
 }
 
+/* What is on, as it was written. */
+static bool is_as_left(struct pci_host *h, const struct pci_function *f)
+{
+    const uint16_t on = f->command & (COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER);
+
+    return f->state != PCI_STATE_OK || on == 0 || (pci_config_read(h, f, PCI_COMMAND) & on) == on;
+}
+
+status_t pci_functions_look(struct pci_host *h)
+{
+    if (h->ops->is_up == NULL) {
+        return E_OK;
+    }
+    if (!h->ops->is_up(h)) {
+        log_error("the link is lost, and with it what is behind: this server starts anew");
+        return E_IO;
+    }
+    for (unsigned i = 0; i < h->function_count; i++) {
+        if (!is_as_left(h, &h->functions[i])) {
+            log_error("%s: it was reset under its driver: this server starts anew",
+                      pci_function_name(h, &h->functions[i]));
+            return E_IO;
+        }
+    }
+    return E_OK;
+}
+
 void pci_slots_look(struct pci_host *h)
 {
-    bool is_used = false;
+    bool is_used = h->ops->is_up != NULL;
 
     for (unsigned i = 0; i < h->function_count; i++) {
         struct pci_function *port = &h->functions[i];
         if (port->slot != PCI_SLOT_NONE && port->state == PCI_STATE_OK) {
             slot_look(h, port);
-            is_used = is_used || any_is(h, port, false);
+            is_used |= any_is(h, port, false);
         }
     }
     if (!is_used) {
@@ -139,7 +170,7 @@ void pci_slots_look(struct pci_host *h)
     /* The kit for lines has the same timer, and sets it to a second at most; each is looked after with the other's event. */
     status_t err = sys_timer_set(h->port, time_deadline(LOOK_NS), PCI_EVENT_SLOT);
     if (err) {
-        log_error("no timer for slots (%s): nothing can be taken out", err_name(err));
+        log_error("no timer (%s): what goes away is not seen", err_name(err));
     }
 }
 

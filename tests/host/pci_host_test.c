@@ -240,6 +240,52 @@ static void a_bar_that_lost_its_address_gets_it_back(void **state)
     fake_config.functions[n].regs[0x24 / 4] = 0;
     starts_well();
     assert_true(fake_config_bar_address(n, 4) == address);
+    assert_int_equal(world.renewed, 1); /* and its driver begins anew */
+    assert_int_equal(world.renewed_node, pci_world_node(n));
+    starts_well();
+    assert_int_equal(world.renewed, 1);
+}
+
+static void
+a_bridge_that_was_reset_leads_again_to_where_the_tree_has_what_is_behind_it(void **state)
+{
+    (void)state;
+    int port = fake_config_add_bridge(FAKE_CONFIG_ROOT, 1, 4),
+        up = fake_config_add_bridge(port, 0, 5), down = fake_config_add_bridge(up, 0, 6),
+        n = add_device(down, 0, 0);
+    int other = fake_config_add(FAKE_CONFIG_ROOT, 2, 0, 0x12348086, 0x020000);
+
+    fake_config_bar(other, 0, 0, 0x400000);
+    struct fake_config reset = fake_config;
+    for (int i = port; i <= down; i++) { /* firmware's places, which are not the library's */
+        struct fake_config_function *f = &fake_config.functions[i];
+        f->regs[8] = 0x20002000;
+        f->regs[9] = 0x00010001;
+        f->regs[10] = f->regs[11] = 0x91;
+        f->regs[1] |= 7;
+    }
+    fake_config.functions[port].regs[6] = 0x040100;
+    fake_config.functions[up].regs[6] = 0x040201;
+    fake_config.functions[down].regs[6] = 0x040302;
+    struct fake_config_function *f = &fake_config.functions[n];
+    f->regs[5] = 0x20005000;
+    f->regs[8] = 0xc | 0x4000;
+    f->regs[9] = 0x91;
+    f->regs[1] |= 6;
+    starts_well();
+    assert_int_equal(f->regs[5], 0x20005000);
+    assert_int_equal(f->regs[9], 0x91);
+    unsigned said = fake.log_lines;
+    for (int i = port; i <= n; i++) {
+        fake_config.functions[i] = reset.functions[i];
+    }
+    starts_well();
+    assert_int_equal(f->regs[5], 0x20005000);
+    assert_int_equal(f->regs[9], 0x91);
+    assert_int_equal(f->regs[8], 0x400c);
+    assert_int_equal(world.renewed, 1);
+    assert_int_equal(fake.log_lines - said,
+                     3); /* two BARs went back, and what was found: nothing moves */
 }
 
 /* Firmware switched it on, and the tree knows nothing of it. */
@@ -458,6 +504,8 @@ int main(void)
         cmocka_unit_test_setup(windows_tell_their_place_length_and_kind, setup),
         cmocka_unit_test_setup(a_restart_writes_nothing_that_a_running_function_notices, setup),
         cmocka_unit_test_setup(a_bar_that_lost_its_address_gets_it_back, setup),
+        cmocka_unit_test_setup(
+            a_bridge_that_was_reset_leads_again_to_where_the_tree_has_what_is_behind_it, setup),
         cmocka_unit_test_setup(what_firmware_placed_stays_and_others_go_around_it, setup),
         cmocka_unit_test_setup(what_firmware_placed_outside_or_twice_moves_and_is_said, setup),
         cmocka_unit_test_setup(where_the_tree_forbids_it_nothing_is_moved, setup),

@@ -172,6 +172,85 @@ static void a_restarted_server_goes_on_with_what_was_begun(void **state)
     assert_int_equal(slot(), PRESENT | 0xc0 | BLINKS);
 }
 
+/* ---- reset under a driver ---- */
+
+static bool is_link_up;
+
+static bool link_is_up(struct pci_host *h)
+{
+    (void)h;
+    return is_link_up;
+}
+
+/* A bridge that is looked at, without slots. */
+static int setup_watched(void **state)
+{
+    static struct pci_host_ops watched;
+
+    (void)state;
+    watched = fake_config_ops;
+    watched.is_up = link_is_up;
+    is_link_up = true;
+    pci_world_reset(pci_world_usual, 3, 0, 255, NULL);
+    world.ops = &watched;
+    other = fake_config_add(FAKE_CONFIG_ROOT, 2, 0, 0x10441af4, 0x00ff00);
+    fake_config_bar(other, 1, 0, 0x1000);
+    assert_int_equal(pci_world_start(), E_OK);
+    return 0;
+}
+
+static status_t look(void)
+{
+    assert_int_equal(fake.timer_bits, PCI_EVENT_SLOT);
+    fake.timer_bits = 0;
+    fake_event((struct event){ .kind = EV_NOTIFY, .bits = PCI_EVENT_SLOT });
+    struct event ev = event_wait();
+    status_t err = pci_host_event(&world.host, &ev);
+    pci_world_flush();
+    return err;
+}
+
+static void a_lost_link_ends_the_server(void **state)
+{
+    (void)state;
+    assert_int_equal(look(), E_OK);
+    is_link_up = false;
+    assert_int_equal(look(), E_IO);
+    assert_string_equal(fake.log,
+                        "the link is lost, and with it what is behind: this server starts anew");
+}
+
+static void a_function_that_was_reset_under_its_driver_ends_the_server(void **state)
+{
+    uint32_t *command = &fake_config.functions[other].regs[1];
+
+    (void)state;
+    *command = 0; /* no driver yet: nothing is lost */
+    assert_int_equal(look(), E_OK);
+    assert_int_equal(pci_world_ask(pci_world_node(other), PCI_OP_ENABLE,
+                                   PCI_ENABLE_MEMORY | PCI_ENABLE_MASTER, 0, 0),
+                     E_OK);
+    assert_int_equal(look(), E_OK);
+    *command &= ~(uint32_t)PCI_ENABLE_MASTER;
+    assert_int_equal(look(), E_IO);
+    assert_string_equal(fake.log, "0:2.0: it was reset under its driver: this server starts anew");
+    *command = 0;
+    fake_config.functions[other].regs[5] = 0;
+    assert_int_equal(world.renewed, 0);
+    assert_int_equal(pci_world_start(), E_OK); /* the next incarnation */
+    assert_int_equal(world.renewed, 1);
+    assert_int_equal(look(), E_OK);
+}
+
+static void nobody_looks_where_a_bridge_cannot_tell(void **state)
+{
+    (void)state;
+    pci_world_reset(pci_world_usual, 3, 0, 255, NULL);
+    (void)fake_config_add(FAKE_CONFIG_ROOT, 2, 0, 0x10441af4, 0x00ff00);
+    assert_int_equal(pci_world_start(), E_OK);
+    assert_int_equal(fake.timer_bits, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +262,10 @@ int main(void)
         cmocka_unit_test_setup(of_what_is_gone_when_a_server_starts_nothing_is_left_on, setup),
         cmocka_unit_test_setup(who_does_not_answer_is_told_to_init, setup),
         cmocka_unit_test_setup(a_restarted_server_goes_on_with_what_was_begun, setup),
+        cmocka_unit_test_setup(a_lost_link_ends_the_server, setup_watched),
+        cmocka_unit_test_setup(a_function_that_was_reset_under_its_driver_ends_the_server,
+                               setup_watched),
+        cmocka_unit_test(nobody_looks_where_a_bridge_cannot_tell),
     };
 
     return TREE_RUN(tests);

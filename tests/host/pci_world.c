@@ -102,6 +102,11 @@ static status_t world_call(handle_t port, struct msg *m)
         world.gone += world.gone_error == E_OK;
         return world.gone_error;
     }
+    if (info_op(m->info) == INIT_OP_RENEW) {
+        world.renewed++;
+        world.renewed_node = (uint32_t)m->w[0];
+        return E_OK;
+    }
     if (info_op(m->info) != INIT_OP_GROW) {
         return E_NOSYS;
     }
@@ -222,7 +227,8 @@ void pci_world_reset(const struct pci_world_aperture *apertures, unsigned count,
 status_t pci_world_start(void)
 {
     forget_process();
-    status_t err = pci_host_open(&world.host, fake.node, &fake_config_ops, NULL);
+    status_t err = pci_host_open(&world.host, fake.node,
+                                 world.ops != NULL ? world.ops : &fake_config_ops, NULL);
 
     return err ? err : pci_host_start(&world.host);
 }

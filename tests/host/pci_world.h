@@ -9,10 +9,13 @@
 
 struct pci_world {
     struct pci_host host;
+    const struct pci_host_ops *ops; /* NULL: fake_config_ops */
     void *tree;
     status_t grow_error;
     unsigned grown; /* INIT_OP_GROW that init did */
     unsigned gone;  /* and INIT_OP_GONE */
+    unsigned renewed; /* INIT_OP_RENEW, */
+    uint32_t renewed_node; /* and the last's */
     status_t gone_error;
     uint64_t grow_max;  /* bytes of a blob that init has room for; 0: any */
     /* the controller of messages: vectors of requester R have address `msi_address`, data R % 256 * 32 and so on, line that + 100 */

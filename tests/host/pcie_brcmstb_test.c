@@ -317,7 +317,10 @@ static void configuration_space_is_reached_by_index_and_data(void **state)
     assert_int_equal(fake_mmio_get(0, 0x9000), 0x00213000);
     assert_int_equal(fake_mmio_get(0, 0x8010), 77);
     fake_trace_clear();
+    assert_true(brcm_is_up(&b.host));
     model.is_dead = true; /* the link is lost: nothing is asked any more */
+    assert_false(brcm_is_up(&b.host));
+    fake_trace_clear();
     assert_int_equal(brcm_config_read(&b.host, 0x100, 0), ~0u);
     brcm_config_write(&b.host, 0x100, 4, 1);
     assert_int_equal(fake_count(FAKE_READ, 0, 0x8000), 0);

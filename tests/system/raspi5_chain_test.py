@@ -225,6 +225,42 @@ def test_a_tree_that_puts_rp1_elsewhere_than_its_bar_starts_nobody_there(pi):
     check_rest(board)
 
 
+# ---- RP1 reset under its drivers ----
+
+def test_rp1_that_is_reset_under_its_drivers_is_brought_up_again_with_all_of_them(pi, tmp_path):
+    monitor = library.Monitor(tmp_path)
+    board = pi(extra=monitor.options).prompt().await_servers(CHAIN)
+    check_uart0(board)
+
+    def link(value):
+        monitor.ask("info version")
+        monitor.command("qom-set", {"path": "/machine", "property": "pcie2-link", "value": value})
+
+    # the link trains again by itself: either that is seen while it is down, or later the function's switches, which are off
+    link("down"), link("up")
+    board.await_log("serial@30000: drv/pl011 restarted (1)")
+    log = board.log()
+    assert "1:0.0: it was reset under its driver" in log or "the link is lost" in log
+    for line in ("dev@0,0: was reset: 4 servers begin anew", "drv/rp1 restarted (1)", "drv/rp1_clocks restarted (1)",
+                 "drv/rp1_gpio restarted (1)"):
+        assert line in log, (line, log)
+    assert "moves" not in log, log
+    assert board.port.run("echo after a reset") == "after a reset\n"
+
+    # it stays away: an error with the reason, and all else runs; back, it needs one command
+    link("down")
+    board.await_log("link down: nobody trains")
+    assert "the link is lost" in board.log()
+    assert board.servers()["pcie_brcmstb"] == "FAILED"
+    check_rest(board)
+    link("up")
+    board.machine.run(f"restart {PCIE}")
+    board.await_log("serial@30000: drv/pl011 restarted (2)")
+    board.await_servers(CHAIN)
+    assert "moves" not in board.log()
+    assert board.port.run("echo after another") == "after another\n"
+
+
 # ---- deaths ----
 
 def check_paste(board, victims, gap_ms, size):

@@ -42,6 +42,9 @@ struct pci_host_ops {
     bool (*may_exist)(struct pci_host *h, unsigned bus, unsigned device);
     /* Whether what a function writes to that address of the bus leaves it. NULL: all does. */
     bool (*is_let_in)(struct pci_host *h, uint64_t address);
+    /* Whether what is behind the bridge can be reached now. With it pci_host_event ends with E_IO when that, or a function that was
+     * switched on, was lost: it looks four times a second. The server starts anew then. NULL: nobody looks. */
+    bool (*is_up)(struct pci_host *h);
 };
 
 /* What a range of addresses is for: each bridge has one window of each. */

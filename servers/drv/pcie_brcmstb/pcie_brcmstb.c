@@ -4,7 +4,8 @@
  * Device:   no public manual; pcie_brcmstb_regs.h names its sources.
  * Binding:  README.md beside this file (one reg; resets, ranges, dma-ranges, interrupt-map, msi-parent).
  * Protocol: <cambium/proto/pci.h>, and for functions <cambium/proto/irq.h>.
- * Not here: all that host bridges have in common, <cambium/pci_host.h>. Power management of the link, its loss and return.
+ * Not here: all that host bridges have in common, <cambium/pci_host.h>. Power management of the link. What to do when it is lost:
+ * the server ends, and the next incarnation brings it up.
  *
  * All registers are reached by checked accesses, which are nGnRnE: so an index is written before the data is read, and a
  * configuration write has left the complex before the next instruction. Configuration space of the root port are the first 4 KiB;
@@ -77,10 +78,16 @@ static bool brcm_host_is_let_in(struct pci_host *h, uint64_t address)
     return brcm_is_let_in(h->bridge, address);
 }
 
+static bool brcm_is_up(struct pci_host *h)
+{
+    return brcm_link_is_up(h->bridge);
+}
+
 static const struct pci_host_ops brcm_ops = { .read = brcm_config_read,
                                               .write = brcm_config_write,
                                               .may_exist = brcm_may_exist,
-                                              .is_let_in = brcm_host_is_let_in };
+                                              .is_let_in = brcm_host_is_let_in,
+                                              .is_up = brcm_is_up };
 
 int main(void)
 {
