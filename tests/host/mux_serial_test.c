@@ -44,12 +44,12 @@ static void a_client_that_cannot_wait_takes_a_short_count(void **state)
     driver.room = 0;
     int first = request(PROGRAM, SERIAL_OP_WRITE, SERIAL_HALF, 0, SERIAL_NONBLOCK);
     assert_true(first >= 0 && first <= SERIAL_HALF);
-    int second = request(PROGRAM, SERIAL_OP_WRITE, SERIAL_HALF, 0, SERIAL_NONBLOCK);
-    assert_true(second >= 0 && first + second <= SERIAL_HALF);
+    int again = request(PROGRAM, SERIAL_OP_WRITE, SERIAL_HALF, 0, SERIAL_NONBLOCK);
+    assert_true(again >= 0 && first + again <= SERIAL_HALF);
     assert_int_equal(notified[2], 0);
     driver_has_room(sizeof(driver.sent));
     assert_int_equal(notified[2], SERIAL_EV_WRITABLE);
-    assert_int_equal(driver.sent_len, first + second);
+    assert_int_equal(driver.sent_len, first + again);
 }
 
 static void the_reader_gets_a_cooked_line_with_echo(void **state)
@@ -269,17 +269,15 @@ static void the_log_ends_a_programs_line_only_when_it_waited_long(void **state)
 static void the_console_goes_to_another_port_and_back(void **state)
 {
     struct event readable = { .kind = EV_NOTIFY, .bits = MUX_DRIVER_BASE * SERIAL_EV_READABLE };
-    struct msg m = { .info = SERIAL_OP_PORT };
 
     (void)state;
     shell_owns();
     assert_int_equal(write_text(PROGRAM, "there\n"), 6);
-    assert_int_equal(use(SHELL, "/second"), E_OK);
+    assert_int_equal(use(SHELL, second), E_OK);
     assert_int_equal(write_text(PROGRAM, "here\n"), 5);
     assert_string_equal(driver.sent, "there\r\n");
     assert_string_equal(second_driver.sent, "here\r\n");
-    assert_int_equal(call(PROGRAM, &m), E_OK);
-    assert_string_equal((const char *)m.w, "/second");
+    assert_true(port_of(SERIAL_OP_PORT) == second);
     request(SHELL, SERIAL_OP_FOREGROUND, PROGRAM, 0, 0);
     assert_int_equal(request(PROGRAM, SERIAL_OP_READ, 100, 0, 0), KEPT);
     type_keys("x\n"); /* at the first */
@@ -287,24 +285,25 @@ static void the_console_goes_to_another_port_and_back(void **state)
     memcpy(second_driver.typed, "y\n", second_driver.typed_len = 2);
     turn(&readable);
     assert_string_equal(last_answer(PROGRAM), "y\n");
-    assert_int_equal(use(PROGRAM, ""), E_OK); /* it reads, so it may */
+    assert_int_equal(use(PROGRAM, SERIAL_FIRST), E_OK); /* it reads, so it may */
     assert_int_equal(closed, SECOND);
     assert_int_equal(request(PROGRAM, SERIAL_OP_READ, 100, 0, 0), 2);
     assert_memory_equal(client_buf[2] + SERIAL_RX_OFFSET, "x\n", 2);
-    m = (struct msg){ .info = SERIAL_OP_PORT };
-    assert_int_equal(call(PROGRAM, &m), E_OK);
-    assert_int_equal(m.w[0], 0);
+    assert_true(port_of(SERIAL_OP_PORT) == SERIAL_FIRST);
 }
 
 static void a_port_that_cannot_be_had_leaves_the_console_where_it_is(void **state)
 {
     (void)state;
     shell_owns();
-    assert_int_equal(use(OTHER, "/second"), E_RIGHTS);
-    assert_int_equal(use(SHELL, "/third"), E_NOTFOUND);
-    assert_int_equal(use(SHELL, "/0123456789/0123456789/0123456789/0123456789/012"), E_INVAL);
+    assert_int_equal(use(OTHER, second), E_RIGHTS);
+    assert_int_equal(use(SHELL, port_at("/third")), E_NOTFOUND);
+    assert_int_equal(use(SHELL, second + 4), E_NOTFOUND); /* no node begins there */
+    assert_int_equal(use(SHELL, sizeof(tree)), E_NOTFOUND);
+    assert_int_equal(use(SHELL, SERIAL_NONE), E_NOTFOUND);
+    assert_int_equal(use(SHELL, 1ull << 32 | second), E_NOTFOUND);
     second_driver.is_broken = true;
-    assert_int_equal(use(SHELL, "/second"), E_BROKEN);
+    assert_int_equal(use(SHELL, second), E_BROKEN);
     assert_int_equal(closed, SECOND);
     assert_int_equal(write_text(PROGRAM, "a\n"), 2);
     assert_string_equal(driver.sent, "a\r\n");
@@ -315,7 +314,7 @@ static void a_port_whose_driver_died_is_attached_again(void **state)
 {
     (void)state;
     shell_owns();
-    assert_int_equal(use(SHELL, "/second"), E_OK);
+    assert_int_equal(use(SHELL, second), E_OK);
     second_driver.deaths = 2;
     assert_int_equal(write_text(PROGRAM, "a\n"), 2);
     assert_string_equal(second_driver.sent, "a\r\n");
@@ -326,7 +325,7 @@ static void from_a_port_that_is_gone_the_console_comes_back(void **state)
 {
     (void)state;
     shell_owns();
-    assert_int_equal(use(SHELL, "/second"), E_OK);
+    assert_int_equal(use(SHELL, second), E_OK);
     second_driver.is_broken = true;
     type_keys("x"); /* at the first: it was not asked before */
     assert_int_equal(closed, SECOND);
@@ -340,31 +339,23 @@ static void from_a_port_that_is_gone_the_console_comes_back(void **state)
 
 /* ---- the second port ---- */
 
-static uint64_t second_kind(void)
-{
-    struct msg m = { .info = SERIAL_OP_SECOND };
-
-    assert_int_equal(call(OTHER, &m), E_OK);
-    return m.w[6];
-}
-
 static void what_goes_out_is_shown_at_the_second_port_too(void **state)
 {
     (void)state;
     shell_owns();
-    assert_int_equal(second_kind(), SERIAL_NONE);
+    assert_true(port_of(SERIAL_OP_SECOND) == SERIAL_NONE);
     assert_int_equal(write_text(PROGRAM, "before\n"), 7);
-    assert_int_equal(add(SHELL, "/second", 0), E_OK);
-    assert_int_equal(second_kind(), SERIAL_PATH);
+    assert_int_equal(add(SHELL, second), E_OK);
+    assert_true(port_of(SERIAL_OP_SECOND) == second);
     assert_int_equal(write_text(PROGRAM, "both\n"), 5);
     assert_string_equal(driver.sent, "before\r\nboth\r\n");
     assert_string_equal(second_driver.sent, "both\r\n");
-    assert_int_equal(add(SHELL, "", 0), E_OK);
+    assert_int_equal(add(SHELL, SERIAL_NONE), E_OK);
     assert_int_equal(closed, SECOND);
-    assert_int_equal(second_kind(), SERIAL_NONE);
+    assert_true(port_of(SERIAL_OP_SECOND) == SERIAL_NONE);
     assert_int_equal(write_text(PROGRAM, "one\n"), 4);
     assert_string_equal(second_driver.sent, "both\r\n");
-    assert_int_equal(add(SHELL, "/second", 0), E_OK); /* again, in the same memory */
+    assert_int_equal(add(SHELL, second), E_OK); /* again, in the same memory */
     assert_int_equal(write_text(PROGRAM, "x\n"), 2);
     assert_string_equal(second_driver.sent, "both\r\nx\r\n");
 }
@@ -374,7 +365,7 @@ static void both_keyboards_are_input(void **state)
     (void)state;
     shell_owns();
     second_driver.typed_len = 0;
-    assert_int_equal(add(SHELL, "/second", 0), E_OK);
+    assert_int_equal(add(SHELL, second), E_OK);
     request(SHELL, SERIAL_OP_FOREGROUND, PROGRAM, 0, 0);
     assert_int_equal(request(PROGRAM, SERIAL_OP_READ, 100, 0, 0), KEPT);
     type_keys("ab");
@@ -392,7 +383,7 @@ static void more_than_the_ring_holds_waits_at_the_second_port(void **state)
 
     (void)state;
     shell_owns();
-    assert_int_equal(add(SHELL, "/second", 0), E_OK);
+    assert_int_equal(add(SHELL, second), E_OK);
     memset(much, 'k', sizeof(much) - 1);
     much[sizeof(much) - 1] = '\0';
     request(SHELL, SERIAL_OP_FOREGROUND, PROGRAM, 0, 0);
@@ -412,7 +403,7 @@ static void a_slow_second_port_holds_nobody_up_and_says_what_it_lost(void **stat
 {
     (void)state;
     shell_owns();
-    assert_int_equal(add(SHELL, "/second", 0), E_OK);
+    assert_int_equal(add(SHELL, second), E_OK);
     second_driver.room = 2;
     assert_int_equal(write_text(PROGRAM, "abcdef\n"), 7);
     assert_string_equal(driver.sent, "abcdef\r\n");
@@ -428,32 +419,32 @@ static void a_second_port_that_dies_is_attached_again_and_left_if_that_fails(voi
 {
     (void)state;
     shell_owns();
-    assert_int_equal(add(SHELL, "/second", 0), E_OK);
+    assert_int_equal(add(SHELL, second), E_OK);
     second_driver.deaths = 2;
     assert_int_equal(write_text(PROGRAM, "a\n"), 2);
     assert_string_equal(second_driver.sent, "a\r\n");
     second_driver.is_broken = true;
     assert_int_equal(write_text(PROGRAM, "b\n"), 2);
     assert_string_equal(driver.sent, "a\r\nb\r\n");
-    assert_int_equal(second_kind(), SERIAL_NONE);
+    assert_true(port_of(SERIAL_OP_SECOND) == SERIAL_NONE);
     assert_int_equal(closed, SECOND);
-    assert_int_equal(add(SHELL, "/second", 0), E_BROKEN);
-    assert_int_equal(second_kind(), SERIAL_NONE);
+    assert_int_equal(add(SHELL, second), E_BROKEN);
+    assert_true(port_of(SERIAL_OP_SECOND) == SERIAL_NONE);
 }
 
 static void the_first_port_can_be_the_second_one(void **state)
 {
     (void)state;
     shell_owns();
-    assert_int_equal(add(SHELL, "", SERIAL_FIRST), E_BUSY); /* the console is there */
-    assert_int_equal(use(SHELL, "/second"), E_OK);
-    assert_int_equal(add(SHELL, "", SERIAL_FIRST), E_OK);
-    assert_int_equal(second_kind(), SERIAL_FIRST);
+    assert_int_equal(add(SHELL, SERIAL_FIRST), E_BUSY); /* the console is there */
+    assert_int_equal(use(SHELL, second), E_OK);
+    assert_int_equal(add(SHELL, SERIAL_FIRST), E_OK);
+    assert_true(port_of(SERIAL_OP_SECOND) == SERIAL_FIRST);
     assert_int_equal(write_text(PROGRAM, "both\n"), 5);
     assert_string_equal(driver.sent, "both\r\n");
     assert_string_equal(second_driver.sent, "both\r\n");
-    assert_int_equal(use(SHELL, ""), E_OK); /* back, and then there is no second one */
-    assert_int_equal(second_kind(), SERIAL_NONE);
+    assert_int_equal(use(SHELL, SERIAL_FIRST), E_OK); /* back, and then there is no second one */
+    assert_true(port_of(SERIAL_OP_SECOND) == SERIAL_NONE);
     assert_int_equal(write_text(PROGRAM, "one\n"), 4);
     assert_string_equal(driver.sent, "both\r\none\r\n");
     assert_string_equal(second_driver.sent, "both\r\n");
@@ -463,10 +454,10 @@ static void not_everybody_adds_a_port(void **state)
 {
     (void)state;
     shell_owns();
-    assert_int_equal(add(OTHER, "/second", 0), E_RIGHTS);
-    assert_int_equal(add(SHELL, "/third", 0), E_NOTFOUND);
-    assert_int_equal(add(SHELL, "/0123456789/0123456789/0123456789/0123456789/012", 0), E_INVAL);
-    assert_int_equal(second_kind(), SERIAL_NONE);
+    assert_int_equal(add(OTHER, second), E_RIGHTS);
+    assert_int_equal(add(SHELL, port_at("/third")), E_NOTFOUND);
+    assert_int_equal(add(SHELL, second + 4), E_NOTFOUND);
+    assert_true(port_of(SERIAL_OP_SECOND) == SERIAL_NONE);
 }
 
 static void bad_requests_are_refused(void **state)

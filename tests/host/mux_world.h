@@ -8,6 +8,7 @@ int mux_main(void);
 #include "../../servers/mux/serial/serial.c"
 #undef main
 #include <cambium/thread.h>
+#include <libfdt.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +17,10 @@ int mux_main(void);
 
 enum { SHELL = 0x100, PROGRAM = 0x200, OTHER = 0x300, DRIVER_ROOM = 64, REPLIES = 16 };
 enum { DRIVER = 1, PORT, CHOSEN, SECOND, NOTIFY_OF = 1000, MEMORY_OF = 2000, INTERRUPT_OF = 3000 };
+
+/* As long as paths of RP1's UARTs are in Linux' trees, and longer. */
+#define LONG_NAME   "a-bus-with-a-long-name@1000000"
+#define SECOND_PATH "/" LONG_NAME "/" LONG_NAME "/second"
 
 /* ---- the world around the mux ---- */
 
@@ -46,6 +51,8 @@ static uint64_t notified[4]; /* bits by client, interrupts << 32 */
 static char log_ring[4096];
 static bool early_console, timer_set;
 static struct start_info info = { .incarnation = 1 };
+static uint64_t second; /* the port at SECOND_PATH */
+_Alignas(8) static char tree[1024];
 const struct start_info *start_info = &info;
 
 handle_t start_handle(const char *name)
@@ -76,7 +83,7 @@ status_t serial_attach(struct serial *s, handle_t service, handle_t port, uint64
 status_t service_open(const char *name, handle_t *out)
 {
     *out = SECOND;
-    return strcmp(name, "/second") == 0 ? E_OK : E_NOTFOUND;
+    return strcmp(name, SECOND_PATH) == 0 ? E_OK : E_NOTFOUND;
 }
 
 /* driver, or the second port, each with the memory that was attached there last. */
@@ -346,23 +353,53 @@ static void type_there(const char *keys)
     turn(&ev);
 }
 
-/* Has the console be at a second port, too: a path, or SERIAL_FIRST. */
-static int add(uint32_t badge, const char *path, uint64_t which)
+/* The port of a node. */
+static uint64_t port_at(const char *path)
 {
-    struct msg m = { .info = SERIAL_OP_ADD };
+    int node = fdt_path_offset(tree, path);
 
-    memcpy(m.w, path, strlen(path));
-    m.w[6] = which;
+    assert_true(node > 0);
+    return (uint64_t)node;
+}
+
+/* Has the console be at a second port, too. */
+static int add(uint32_t badge, uint64_t port)
+{
+    struct msg m = { .info = SERIAL_OP_ADD, .w = { port } };
+
     return call(badge, &m);
 }
 
 /* Has the console go to a port. */
-static int use(uint32_t badge, const char *path)
+static int use(uint32_t badge, uint64_t port)
 {
-    struct msg m = { .info = SERIAL_OP_USE };
+    struct msg m = { .info = SERIAL_OP_USE, .w = { port } };
 
-    memcpy(m.w, path, strlen(path));
     return call(badge, &m);
+}
+
+/* Which one it is at (SERIAL_OP_PORT) or at, too (SERIAL_OP_SECOND). */
+static uint64_t port_of(uint32_t op)
+{
+    struct msg m = { .info = op };
+
+    assert_int_equal(call(OTHER, &m), E_OK);
+    return m.w[0];
+}
+
+static void make_tree(void)
+{
+    assert_int_equal(fdt_create(tree, sizeof(tree)), 0);
+    assert_int_equal(fdt_finish_reservemap(tree), 0);
+    for (const char *const *name = (const char *const[]){ "", "third", NULL, LONG_NAME, LONG_NAME,
+                                                         "second", NULL, NULL, NULL, NULL, "end" };
+         name == NULL || *name == NULL || strcmp(*name, "end") != 0; name++) {
+        assert_int_equal(*name != NULL ? fdt_begin_node(tree, *name) : fdt_end_node(tree), 0);
+    }
+    assert_int_equal(fdt_finish(tree), 0);
+    info.tree_va = (uint64_t)(uintptr_t)tree;
+    info.tree_len = sizeof(tree);
+    second = port_at(SECOND_PATH);
 }
 
 static void driver_has_room(uint32_t room)
@@ -391,6 +428,7 @@ static int setup(void **state)
 {
     (void)state;
     memset(&mux, 0, sizeof(mux));
+    make_tree();
     memset(&driver, 0, sizeof(driver));
     memset(&second_driver, 0, sizeof(second_driver));
     second_driver.room = sizeof(second_driver.sent);
@@ -402,6 +440,7 @@ static int setup(void **state)
     log_ring[0] = '\0';
     early_console = true;
     timer_set = false;
+    mux.second.node = SERIAL_NONE;
     mux.driver.service = mux.first = DRIVER;
     assert_int_equal(upstream_attach(&mux), E_OK);
     out_init(&mux.out, mux.driver.buf + SERIAL_TX_OFFSET, SERIAL_HALF);

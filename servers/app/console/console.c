@@ -94,24 +94,25 @@ static bool is_meant(const struct port *p, const char *name)
     return strcmp(p->path, name) == 0 || (last != NULL && strcmp(last + 1, name) == 0);
 }
 
+/* A port as the mux knows it. */
+static uint64_t number_of(const struct port *p, int first)
+{
+    return p->node == first ? SERIAL_FIRST : (uint64_t)p->node;
+}
+
 static int list(handle_t console, int first)
 {
     struct msg m = { .info = SERIAL_OP_PORT }, second = { .info = SERIAL_OP_SECOND };
     struct port p = { .server = "" };
-    char path[INIT_NAME_LEN], second_path[INIT_NAME_LEN];
     status_t err = msg_call(console, &m);
 
     err = err ? err : msg_call(console, &second);
     if (err) {
         return fail("the console does not tell", err);
     }
-    memcpy(path, m.w, sizeof(path));
-    memcpy(second_path, second.w, sizeof(second_path));
     for (uint64_t n = 0; port_next(&n, &p);) {
-        bool is_here = path[0] != '\0' ? strcmp(p.path, path) == 0 : p.node == first;
-        bool is_second = second.w[6] == SERIAL_FIRST  ? p.node == first
-                         : second.w[6] == SERIAL_PATH ? strcmp(p.path, second_path) == 0
-                                                      : false;
+        bool is_here = m.w[0] == number_of(&p, first);
+        bool is_second = second.w[0] == number_of(&p, first);
         const char *name = strrchr(p.server, '/');
         printf("%-40s %s%s%s\n", p.path, name != NULL ? name + 1 : p.server,
                p.status != E_OK ? ", given up"
@@ -136,20 +137,11 @@ static int go(handle_t console, uint32_t op, int first, const char *name)
         if (!is_meant(&p, name)) {
             continue;
         }
-        if (strlen(p.path) >= INIT_NAME_LEN) {
-            (void)fprintf(stderr, "console: %s has more than %d characters\n", p.path,
-                          INIT_NAME_LEN - 1);
-            return 1;
-        }
         if (op == SERIAL_OP_USE) {
             printf("console: it goes to %s\n", p.path);
             (void)fflush(stdout); /* it is said here */
         }
-        if (p.node != first) {
-            memcpy(m.w, p.path, strlen(p.path));
-        } else if (op == SERIAL_OP_ADD) {
-            m.w[6] = SERIAL_FIRST;
-        }
+        m.w[0] = number_of(&p, first);
         status_t err = msg_call(console, &m);
         if (err) {
             return fail(p.path, err);
@@ -163,7 +155,7 @@ static int go(handle_t console, uint32_t op, int first, const char *name)
 
 static int drop(handle_t console)
 {
-    struct msg m = { .info = SERIAL_OP_ADD };
+    struct msg m = { .info = SERIAL_OP_ADD, .w = { SERIAL_NONE } };
     status_t err = msg_call(console, &m);
 
     return err ? fail("the second port stays", err) : 0;

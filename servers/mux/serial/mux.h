@@ -42,7 +42,7 @@ struct session {
 /* Where all that goes out is shown, too, and input comes from (second.c). */
 struct second {
     struct serial port; /* service 0: there is none */
-    char path[INIT_NAME_LEN]; /* empty: the one that init chose */
+    uint64_t node;      /* as SERIAL_OP_SECOND tells */
     bool has_more;
     uint32_t stage, stage_end; /* as struct mux's */
     uint32_t lost; /* bytes that it did not take, and does not know of */
@@ -53,7 +53,7 @@ struct mux {
     /* the driver */
     struct serial driver; /* buf NULL: not attached yet */
     handle_t first;       /* the port that init chose */
-    char port_path[INIT_NAME_LEN]; /* path of the one in use; empty: the first */
+    uint64_t node;        /* of the port in use, or SERIAL_FIRST */
     bool driver_lost;    /* failed for good; output is thrown away until init sends rebind */
     bool driver_full;    /* took less than offered; SERIAL_EV_WRITABLE follows */
     bool driver_has_more; /* may hold bytes that we did not fetch */
@@ -83,17 +83,20 @@ struct mux {
 /* upstream.c: the driver's side. */
 status_t upstream_attach(struct mux *m) WARN_UNUSED;
 void upstream_event(struct mux *m, uint64_t bits);
-/* Goes over to another port, with what is not sent yet. "": the first. Errors: as SERIAL_OP_USE. */
-status_t upstream_use(struct mux *m, const char *path) WARN_UNUSED;
+/* Opens the port of a node. E_NOTFOUND: there is no such node; as INIT_OP_OPEN. */
+status_t upstream_open(uint64_t node, handle_t *out) WARN_UNUSED;
+/* The path of a port, for a line in the log. */
+void upstream_name(uint64_t node, char *out, size_t len);
+/* Goes over to another port, with what is not sent yet. Errors: as SERIAL_OP_USE. */
+status_t upstream_use(struct mux *m, uint64_t node) WARN_UNUSED;
 /* Moves output as far as it goes, answers writers that are done. */
 void upstream_flush(struct mux *m);
 /* Fetches input as far as there is room. */
 void upstream_fetch(struct mux *m);
 
 /* second.c */
-/* Another one in the place of the former: the port of that path, or the one that init chose; "" and false: none. Errors: as
- * SERIAL_OP_ADD. */
-status_t second_add(struct mux *m, const char *path, bool is_first) WARN_UNUSED;
+/* Another one in the place of the former. Errors: as SERIAL_OP_ADD. */
+status_t second_add(struct mux *m, uint64_t node) WARN_UNUSED;
 void second_leave(struct mux *m);
 /* What went out at the first port. */
 void second_write(struct mux *m, const uint8_t *data, uint32_t len);

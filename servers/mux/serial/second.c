@@ -6,6 +6,7 @@
 #include "mux.h"
 #include <stdio.h>
 #include <string.h>
+#include <tree.h>
 
 enum { ATTEMPTS = 8 }; /* to reach a driver that dies under us */
 
@@ -26,6 +27,7 @@ void second_leave(struct mux *m)
         (void)sys_handle_close(s->port.service); /* so its driver forgets us */
     }
     s->port.service = 0;
+    s->node = SERIAL_NONE;
     s->has_more = false;
     s->stage = s->stage_end = s->lost = 0;
 }
@@ -34,6 +36,7 @@ void second_leave(struct mux *m)
 static status_t ask(struct mux *m, uint32_t op, uint32_t len, uint32_t *out)
 {
     struct second *s = &m->second;
+    char path[TREE_PATH_LEN];
     status_t err = E_DEAD;
 
     *out = 0;
@@ -48,29 +51,29 @@ static status_t ask(struct mux *m, uint32_t op, uint32_t len, uint32_t *out)
             break; /* a new incarnation does not know us */
         }
     }
+    upstream_name(s->node, path, sizeof(path));
     second_leave(m);
-    log_warn("%s does not answer (%s): the console is there no more",
-             s->path[0] != '\0' ? s->path : "the port of the boot", err_name(err));
+    log_warn("%s does not answer (%s): the console is there no more", path, err_name(err));
     return err;
 }
 
-status_t second_add(struct mux *m, const char *path, bool is_first)
+status_t second_add(struct mux *m, uint64_t node)
 {
     struct second *s = &m->second;
     handle_t service = 0;
     status_t err = E_OK;
 
     second_leave(m);
-    if (!is_first && path[0] == '\0') {
+    if (node == SERIAL_NONE) {
         return E_OK;
     }
-    if (is_first && m->port_path[0] == '\0') {
+    if (node == m->node) {
         return E_BUSY;
     }
-    if (is_first) {
+    if (node == SERIAL_FIRST) {
         service = m->first;
     } else {
-        err = service_open(path, &service);
+        err = upstream_open(node, &service);
     }
     if (err) {
         return err;
@@ -88,8 +91,7 @@ status_t second_add(struct mux *m, const char *path, bool is_first)
         second_leave(m);
         return err;
     }
-    memset(s->path, 0, sizeof(s->path));
-    memcpy(s->path, path, strlen(path)); /* it fits: serial_add looked */
+    s->node = node;
     s->has_more = true;
     return E_OK;
 }

@@ -121,41 +121,31 @@ static status_t serial_foreground(struct mux *m, struct session *s, const struct
     return E_OK;
 }
 
-/* The path in a request to take the console somewhere. Who has the input may: with it goes whoever is at the keyboard. */
-static status_t serial_path(const struct mux *m, const struct session *s, const struct msg *msg,
-                            char path[INIT_NAME_LEN])
+/* Whether a session may take the console somewhere. Who has the input may: with it goes whoever is at the keyboard. */
+static bool may_move(const struct mux *m, const struct session *s)
 {
-    if (s->badge != m->master && s->badge != m->reader) {
-        return E_RIGHTS;
-    }
-    memcpy(path, msg->w, INIT_NAME_LEN);
-    return path[INIT_NAME_LEN - 1] == '\0' ? E_OK : E_INVAL;
+    return s->badge == m->master || s->badge == m->reader;
 }
 
-static status_t serial_use(struct mux *m, const struct session *s, const struct msg *msg)
+static status_t serial_use(struct mux *m, const struct session *s, uint64_t node)
 {
-    char path[INIT_NAME_LEN];
-    status_t err = serial_path(m, s, msg, path);
-
-    if (err) {
-        return err;
+    if (!may_move(m, s)) {
+        return E_RIGHTS;
     }
     upstream_flush(m); /* what was said before is said there */
-    if (m->second.port.service != 0 && strcmp(m->second.path, path) == 0) {
+    if (m->second.node == node) {
         second_leave(m); /* it was shown there already */
     }
-    err = upstream_use(m, path);
+    status_t err = upstream_use(m, node);
     upstream_flush(m);
     upstream_fetch(m);
     return err;
 }
 
-static status_t serial_add(struct mux *m, const struct session *s, const struct msg *msg)
+static status_t serial_add(struct mux *m, const struct session *s, uint64_t node)
 {
-    char path[INIT_NAME_LEN];
-    status_t err = serial_path(m, s, msg, path);
+    status_t err = may_move(m, s) ? second_add(m, node) : E_RIGHTS;
 
-    err = err ? err : second_add(m, path, msg->w[6] == SERIAL_FIRST);
     second_fetch(m);
     return err;
 }
@@ -216,17 +206,14 @@ static int serial_serve(struct mux *m, struct session *s, struct event *ev)
         w[3] = m->interrupts;
         return E_OK;
     case SERIAL_OP_PORT:
-        memcpy(w, m->port_path, sizeof(m->port_path));
+        w[0] = m->node;
         return E_OK;
     case SERIAL_OP_USE:
-        return serial_use(m, s, &ev->msg);
+        return serial_use(m, s, w[0]);
     case SERIAL_OP_ADD:
-        return serial_add(m, s, &ev->msg);
+        return serial_add(m, s, w[0]);
     case SERIAL_OP_SECOND:
-        memcpy(w, m->second.path, sizeof(m->second.path));
-        w[6] = m->second.port.service == 0          ? SERIAL_NONE
-               : m->second.port.service == m->first ? SERIAL_FIRST
-                                                    : SERIAL_PATH;
+        w[0] = m->second.node;
         return E_OK;
     default:
         return E_NOSYS;
@@ -263,7 +250,7 @@ static void use_named(struct mux *m, int node)
     char path[TREE_PATH_LEN];
     int host;
 
-    if (tree == NULL || m->port_path[0] != '\0') {
+    if (tree == NULL || m->node != SERIAL_FIRST) {
         return; /* somebody has taken it elsewhere */
     }
     int named = tree_console_next(tree, &walk);
@@ -271,8 +258,8 @@ static void use_named(struct mux *m, int node)
         tree_pci_host(tree, named, &host) != E_OK) {
         return;
     }
-    tree_path(tree, named, path, sizeof(path));
-    if (strlen(path) < INIT_NAME_LEN && upstream_use(m, path) == E_OK) {
+    if (upstream_use(m, (uint64_t)named) == E_OK) {
+        tree_path(tree, named, path, sizeof(path));
         log_info("the console is on %s, as %s says", path, walk.from);
         m->log_seq = 0; /* what the former port has shown is shown here, too */
         m->log_more = true;
@@ -317,6 +304,7 @@ int main(void)
 {
     static struct mux mux;
 
+    mux.second.node = SERIAL_NONE;
     mux.driver.service = mux.first = start_handle("service serial");
     mux.port = start_handle("port notify");
     status_t err = upstream_attach(&mux);

@@ -5,7 +5,10 @@
  * it goes into the ring `input`. Where that is full the rest stays ("stage"), then in the driver, then on the wire.
  */
 #include "mux.h"
+#include <cambium/start.h>
+#include <stdio.h>
 #include <string.h>
+#include <tree.h>
 
 /* A driver that dies more often within one request is lost until init says rebind. */
 enum { ATTEMPTS = 8 };
@@ -37,15 +40,35 @@ status_t upstream_attach(struct mux *m)
     return err;
 }
 
-status_t upstream_use(struct mux *m, const char *path)
+void upstream_name(uint64_t node, char *out, size_t len)
+{
+    const void *tree = (const void *)start_info->tree_va;
+
+    out[0] = '\0';
+    if (node == SERIAL_FIRST) {
+        (void)snprintf(out, len, "the port of the boot"); /* fits */
+    } else if (tree != NULL && node < tree_len(tree)) {
+        tree_path(tree, (int)node, out, len);
+    }
+}
+
+status_t upstream_open(uint64_t node, handle_t *out)
+{
+    char path[TREE_PATH_LEN];
+
+    upstream_name(node, path, sizeof(path));
+    return path[0] != '\0' ? service_open(path, out) : E_NOTFOUND;
+}
+
+status_t upstream_use(struct mux *m, uint64_t node)
 {
     struct serial next = m->driver;
     handle_t former = m->driver.service;
     status_t err = E_DEAD;
 
     next.service = m->first;
-    if (path[0] != '\0') {
-        status_t opened = service_open(path, &next.service);
+    if (node != SERIAL_FIRST) {
+        status_t opened = upstream_open(node, &next.service);
         if (opened != E_OK) {
             return opened;
         }
@@ -63,8 +86,7 @@ status_t upstream_use(struct mux *m, const char *path)
     if (former != m->first) {
         (void)sys_handle_close(former); /* so its driver forgets us */
     }
-    memset(m->port_path, 0, sizeof(m->port_path));
-    memcpy(m->port_path, path, strlen(path)); /* it fits: serial_use looked */
+    m->node = node;
     m->driver_full = false;
     m->driver_has_more = true;
     if (m->driver_lost) {
@@ -97,12 +119,12 @@ static status_t request_port(struct mux *m, uint32_t op, uint32_t len, uint32_t 
 /* One request to the driver: *out = what it moved. Of another port than the first: then to the first. */
 static status_t request(struct mux *m, uint32_t op, uint32_t len, uint32_t offset, uint32_t *out)
 {
-    char path[INIT_NAME_LEN];
+    char path[TREE_PATH_LEN];
     status_t err = request_port(m, op, len, offset, out);
 
-    if (err != E_OK && m->port_path[0] != '\0') {
-        memcpy(path, m->port_path, sizeof(path));
-        if (upstream_use(m, "") == E_OK) {
+    if (err != E_OK && m->node != SERIAL_FIRST) {
+        upstream_name(m->node, path, sizeof(path));
+        if (upstream_use(m, SERIAL_FIRST) == E_OK) {
             log_warn("%s does not answer (%s): the console is where it was at first", path,
                      err_name(err));
             err = request_port(m, op, len, offset, out);

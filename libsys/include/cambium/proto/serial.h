@@ -10,6 +10,7 @@
  * requests need no attachment.
  */
 #pragma once
+#include <stdint.h>
 
 enum { SERIAL_BUF_LEN = 8192, SERIAL_TX_OFFSET = 0, SERIAL_RX_OFFSET = 4096, SERIAL_HALF = 4096 };
 
@@ -37,18 +38,18 @@ enum serial_op {
                            * session has it. Where a caller has both and is in raw mode, ^C is an ordinary byte for it, and a
                            * READ ends behind the first CR or LF: what follows is for whoever reads then */
     SERIAL_OP_STAT,       /* -> w0 bytes received, w1 bytes sent, w2 lost (overrun), w3 interrupts */
-    SERIAL_OP_PORT,       /* mux: -> w0..w5 = path of the port that it is on, zero padded; all zero: the one that init chose */
-    SERIAL_OP_USE,        /* mux: w0..w5 = path of another port (class serial), zero padded; all zero: the one that init chose.
-                           * What was typed there and not read yet stays. If that port's server is given up, or its device is
-                           * gone, it is back on init's. E_RIGHTS: somebody else has the input; E_INVAL: no end of the path;
-                           * E_BUSY: another client has that port; as INIT_OP_OPEN */
-    SERIAL_OP_ADD,        /* mux: w0..w5 = path of a second port, zero padded, or w6 = SERIAL_FIRST: the one that init chose. All that
-                           * goes out is shown there, too, as far as that port takes it at once, and what is typed there is
-                           * input. In the place of the former; all zero: none any more. Errors: as SERIAL_OP_USE; E_BUSY: the
-                           * console is there, or somebody else; E_NOMEM */
-    SERIAL_OP_SECOND      /* mux: -> w0..w5 = its path, w6 = SERIAL_NONE, SERIAL_FIRST or SERIAL_PATH */
+    /* a port: offset of its node in the tree, SERIAL_FIRST, or SERIAL_NONE */
+    SERIAL_OP_PORT,       /* mux: -> w0 = the port that it is on */
+    SERIAL_OP_USE,        /* mux: w0 = another port (class serial). What was typed there and not read yet stays. If that port's
+                           * server is given up, or its device is gone, it is back on init's. E_RIGHTS: somebody else has the
+                           * input; E_NOTFOUND: no such node; E_BUSY: another client has that port; as INIT_OP_OPEN */
+    SERIAL_OP_ADD,        /* mux: w0 = a second port, in the place of the former. All that goes out is shown there, too, as far as
+                           * that port takes it at once, and what is typed there is input. Errors: as SERIAL_OP_USE; E_BUSY:
+                           * the console is there, or somebody else; E_NOMEM */
+    SERIAL_OP_SECOND      /* mux: -> w0 = the second port */
 };
-enum { SERIAL_NONE = 0, SERIAL_FIRST, SERIAL_PATH }; /* which second port */
+#define SERIAL_FIRST 0          /* the port that init chose */
+#define SERIAL_NONE  UINT64_MAX
 enum { SERIAL_NONBLOCK = 1 };
 enum { SERIAL_COOKED = 0, SERIAL_RAW = 1 };
 
