@@ -329,7 +329,7 @@ static void configuration_space_is_reached_by_index_and_data(void **state)
 
 static void dma_ranges(const uint32_t *cells, unsigned count)
 {
-    fdt32_t big[40];
+    fdt32_t big[80];
 
     for (unsigned i = 0; i < count; i++) {
         big[i] = cpu_to_fdt32(cells[i]);
@@ -371,6 +371,39 @@ static void inbound_windows_that_cannot_be_are_left_out_and_said(void **state)
     assert_true(b.in[0].bus == 0xfffffff000 && b.in[0].len == 0x1000);
     assert_true(brcm_is_let_in(&b, 0xfffffff000) && !brcm_is_let_in(&b, 0xffffffe000));
     assert_false(brcm_host_is_let_in(&b.host, 0x1000000000));
+}
+
+/* A window over the doorbell's address is none for messages: they would be written into RAM, or to somebody else. */
+static void messages_are_let_in_only_where_their_controller_is(void **state)
+{
+    static const uint32_t covered[] = { 0x43000000, 0xff, 0xc0000000, 0,    0,        0, 0x40000000,
+                                        0x03000000, 0xff, 0xfffff000, 0x10, 0x130000, 0, 0x1000 };
+    static const uint32_t elsewhere[] = { 0x03000000, 0xff, 0xfffff000, 0x10, 0x131000, 0, 0x1000 };
+    static const uint32_t many[] = { 0x02000000, 0, 0x0000, 0, 0x0000, 0, 0x1000 };
+    uint32_t all[11 * 7];
+
+    (void)state;
+    dma_ranges(covered, sizeof(covered) / 4);
+    assert_int_equal(
+        fake_said("dma-ranges 1: PCI 0xfffffff000, 0x1000 bytes, is taken by another: left out"),
+        1);
+    assert_false(brcm_is_let_in(&b, 0xfffffff000));
+    assert_int_equal(fake_said("inbound 1 leads PCI 0xfffffff000 to CPU 0x3ffff000, where "
+                               "msi-parent is not"),
+                     1);
+    dma_ranges(elsewhere, sizeof(elsewhere) / 4); /* the other complex's */
+    assert_false(brcm_is_let_in(&b, 0xfffffff000));
+    assert_int_equal(fake_said("inbound 1 leads PCI 0xfffffff000 to CPU 0x1000131000, where "
+                               "msi-parent is not"),
+                     1);
+    for (unsigned i = 0; i < 11; i++) { /* all ten are used before it */
+        memcpy(&all[7 * i], i < 10 ? many : elsewhere, sizeof(many));
+        all[7 * i + 2] += i < 10 ? i * 0x1000 : 0;
+    }
+    dma_ranges(all, 11 * 7);
+    assert_int_equal(
+        fake_said("dma-ranges 10: PCI 0xfffffff000, 0x1000 bytes, is one too many: left out"), 1);
+    assert_false(brcm_is_let_in(&b, 0xfffffff000));
 }
 
 static void rp1s_place_is_read_from_the_tree(void **state)
@@ -454,6 +487,7 @@ int main(void)
         T(a_c1_is_kept_from_more_accesses_than_it_bears),
         T(configuration_space_is_reached_by_index_and_data),
         T(inbound_windows_that_cannot_be_are_left_out_and_said),
+        T(messages_are_let_in_only_where_their_controller_is),
         T(rp1s_place_is_read_from_the_tree),
         T(lengths_of_windows_are_codes),
         T(a_bcm2711_has_its_resets_and_one_window_itself),

@@ -40,7 +40,7 @@ struct pci_host_ops {
     void (*write)(struct pci_host *h, unsigned id, unsigned offset, uint32_t value);
     /* Whether there can be such a device on a bus, and it may be asked. NULL: anywhere. */
     bool (*may_exist)(struct pci_host *h, unsigned bus, unsigned device);
-    /* Whether what a function writes to that address of the bus leaves it. NULL: all does. */
+    /* Whether a message that a function writes to that address of the bus gets to its controller. NULL: all do. */
     bool (*is_let_in)(struct pci_host *h, uint64_t address);
     /* Whether what is behind the bridge can be reached now. With it pci_host_event ends with E_IO when that, or a function that was
      * switched on, was lost: it looks four times a second. The server starts anew then. NULL: nobody looks. */

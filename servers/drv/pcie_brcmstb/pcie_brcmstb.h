@@ -57,7 +57,7 @@ void brcm_inbound_read(struct brcm *b);
 /* Both kinds as the tree has them; what is as it shall be is not touched. Each window is said. */
 void brcm_inbound_write(struct brcm *b);
 void brcm_outbound_write(struct brcm *b);
-/* Whether a write of a function to an address of the bus gets out. */
+/* Whether a function's message to an address of the bus gets to a controller that msi-parent names. What it hits instead is said. */
 bool brcm_is_let_in(const struct brcm *b, uint64_t address);
 
 /* pcie_brcmstb_link.c: brings the link up, or adopts one that is. E_TIMEOUT: nobody is at its other end; E_IO: the complex does not

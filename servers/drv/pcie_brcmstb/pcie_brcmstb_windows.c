@@ -132,11 +132,32 @@ static uint32_t in_remap(unsigned n)
                   : MISC_UBUS_BAR4_CONFIG_REMAP + 8 * (n - 4);
 }
 
+/* Whether the CPU's address is one of a message controller's that the tree names for the bus. */
+static bool is_doorbell(const struct brcm *b, uint64_t cpu)
+{
+    struct tree_range regs;
+    int node;
+
+    for (unsigned n = 0; tree_msi_parent(b->node.tree, b->node.offset, n, &node) == E_OK; n++) {
+        if (tree_reg(b->node.tree, node, 0, &regs) == E_OK && cpu - regs.base < regs.len) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool brcm_is_let_in(const struct brcm *b, uint64_t address)
 {
     for (unsigned i = 0; i < b->chip->windows_in; i++) {
-        if (address - b->in[i].bus < b->in[i].len) {
-            return true;
+        const struct brcm_inbound *w = &b->in[i];
+        uint64_t cpu = w->cpu + (address - w->bus);
+        if (address - w->bus < w->len) {
+            bool is_right = is_doorbell(b, cpu);
+            if (!is_right) {
+                log_error("inbound %u leads PCI 0x%lx to CPU 0x%lx, where msi-parent is not", i + 1,
+                          address, cpu);
+            }
+            return is_right;
         }
     }
     return false;
