@@ -101,10 +101,15 @@ status_t pci_vectors(struct node node, unsigned wanted, unsigned *out_count, uns
 
 status_t pci_attach(struct node node, unsigned vector, uint64_t bits)
 {
+    bool is_line = fake_pci.mode == PCI_IRQ_INTX || fake_pci.vectors == 0;
+
     (void)node;
     fake_trace_add(FAKE_PCI, IRQ_OP_ATTACH, vector, bits);
+    if (is_line && fake_pci.line_error) {
+        return fake_pci.line_error;
+    }
     if (fake_pci.attach_error == E_OK) {
-        if (vector >= (fake_pci.mode == PCI_IRQ_INTX ? 1 : fake_pci.vectors)) {
+        if (vector >= (is_line ? 1 : fake_pci.vectors)) {
             fail_msg("vector %u is not one that it has", vector);
         }
         fake_pci.attached |= 1ull << vector;

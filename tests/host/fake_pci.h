@@ -13,6 +13,7 @@ struct fake_pci {
     uint8_t config[FAKE_PCI_CONFIG];
     unsigned vectors_max, mode;      /* what function, bridge and controller have: PCI_IRQ_* */
     status_t bar_error, enable_error, vectors_error, read_error, reset_error, attach_error, children_error;
+    status_t line_error;             /* of pci_attach, where the function has no vectors */
     /* what the driver did */
     uint32_t enabled;                /* PCI_ENABLE_* */
     unsigned vectors;                /* that it has */

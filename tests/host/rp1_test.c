@@ -406,20 +406,49 @@ static void specifiers_that_mean_nothing_are_nobodys(void **state)
     }
 }
 
-static void a_source_without_a_vector_is_refused_alone(void **state)
+static void with_fewer_vectors_than_sources_all_share_inta(void **state)
 {
     (void)state;
     fake_pci.vectors_max = 16;
+    attach(at(STOCK "/rp1/serial@30000"), 0, 0x10, PORT_A);
+    attach(at(STOCK "/rp1/gpio@d0000"), 0, 0x20, PORT_B);
+    model.up = 1ull << UART0;
+    event(EVENT_INTA);
+    run();
+    assert_int_equal(fake.reply_status, E_OK);
+    assert_int_equal(fake_said("16 vectors for 61 sources: not used"), 1);
+    assert_int_equal(fake_said("INTA for all sources"), 1);
+    assert_int_equal(fake_said("a vector of MSI-X for each source"), 0);
+    int given_back = fake_find(FAKE_PCI, PCI_OP_VECTORS, 0, 0);
+    assert_true(given_back >= 0 &&
+                fake_find(FAKE_PCI, IRQ_OP_ATTACH, 0, (unsigned)given_back) > given_back);
+    assert_int_equal(fake_pci.bits[0], EVENT_INTA);
+    assert_int_equal(told(PORT_A, 0x10), 2);
+    assert_int_equal(told(PORT_B, 0x20), 1);
+}
+
+static void without_inta_too_a_source_without_a_vector_is_refused_alone(void **state)
+{
+    (void)state;
+    fake_pci.vectors_max = 16;
+    fake_pci.line_error = E_NOTFOUND;
     attach(at(STOCK "/rp1/serial@30000"), 0, 1, PORT_A);
     run();
     assert_int_equal(fake.reply_status, E_IO);
-    assert_int_equal(fake_said("16 vectors for 61 sources: the last have none"), 1);
+    assert_int_equal(fake_said("no INTA (E_NOTFOUND): sources without a vector have no interrupts"),
+                     1);
     assert_int_equal(fake_said("source 25 has no vector: only 16 were to be had"), 1);
     setup(NULL);
     fake_pci.vectors_max = 16;
+    fake_pci.line_error = E_NOTFOUND;
     attach(at(STOCK "/rp1/gpio@d0000"), 0, 1, PORT_A);
     run();
     assert_int_equal(fake.reply_status, E_OK);
+    assert_int_equal(fake_pci.attached, 1);
+    setup(NULL);
+    fake_pci.mode = PCI_IRQ_INTX;
+    fake_pci.line_error = E_NOTFOUND;
+    refused(E_NOTFOUND, "no interrupts from its bridge (E_NOTFOUND)");
 }
 
 static void a_source_that_stays_up_without_end_is_shut(void **state)
@@ -473,6 +502,22 @@ static void inta_is_searched_and_its_sources_are_off_until_released(void **state
     run();
     assert_int_equal(model.cfg[UART0], CFG_IACK_EN | CFG_ENABLE);
     assert_int_equal(fake_said("INTA for all sources"), 1);
+}
+
+static void edges_are_said_where_inta_may_lose_them(void **state)
+{
+    fdt32_t edge[] = { cpu_to_fdt32(31), cpu_to_fdt32(1) };
+
+    (void)state;
+    fake_pci.mode = PCI_IRQ_INTX;
+    assert_int_equal(
+        fdt_setprop(tree, at(STOCK "/rp1/serial@30000"), "interrupts", edge, sizeof(edge)), 0);
+    attach(at(STOCK "/rp1/serial@30000"), 0, 1, PORT_A);
+    run();
+    assert_int_equal(fake.reply_status, E_OK);
+    assert_int_equal(
+        fake_said("source 31 is an edge: by INTA one that is over when it is looked for is lost"),
+        1);
 }
 
 static void inta_for_nothing_is_answered_and_in_the_end_shut(void **state)
@@ -546,9 +591,11 @@ int main(void)
         T(sources_that_come_together_are_all_told),
         T(a_message_for_nobody_shuts_its_source),
         T(specifiers_that_mean_nothing_are_nobodys),
-        T(a_source_without_a_vector_is_refused_alone),
+        T(with_fewer_vectors_than_sources_all_share_inta),
+        T(without_inta_too_a_source_without_a_vector_is_refused_alone),
         T(a_source_that_stays_up_without_end_is_shut),
         T(inta_is_searched_and_its_sources_are_off_until_released),
+        T(edges_are_said_where_inta_may_lose_them),
         T(inta_for_nothing_is_answered_and_in_the_end_shut),
         T(a_new_server_of_the_bridge_gets_the_vectors_in_use),
         T(a_dead_drivers_source_is_shut),

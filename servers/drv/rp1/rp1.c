@@ -119,6 +119,10 @@ static status_t rp1_program(struct irq_server *s, uint32_t line, bool edge)
     if (!edge) {
         cfg_set(r, line, CFG_IACK_EN);
     }
+    if (edge && !r->has_messages) {
+        log_warn("source %u is an edge: by INTA one that is over when it is looked for is lost",
+                 (unsigned)line);
+    }
     s->lines[line].bit = (edge ? 0 : CFG_IACK) | (r->has_messages ? 0 : CFG_ENABLE);
     return rp1_vector(r, line);
 }
@@ -366,24 +370,41 @@ static void rp1_quiet(const struct rp1 *r)
     }
 }
 
+/* INTA for all sources, whether there were vectors before or not. */
+static status_t rp1_share_inta(struct rp1 *r)
+{
+    status_t err = pci_vectors(r->function, 0, &r->vectors, NULL);
+
+    err = err ? err : pci_attach(r->function, 0, EVENT_INTA);
+    r->has_messages = err != E_OK;
+    return err;
+}
+
+/* With a vector for each source, else with INTA, which serves all of them, else with what vectors there are. */
 static status_t rp1_open_vectors(struct rp1 *r)
 {
     unsigned mode = PCI_IRQ_NONE;
     status_t err = pci_vectors(r->function, SOURCES, &r->vectors, &mode);
 
-    if (err) {
+    if (!err && mode == PCI_IRQ_MSIX && r->vectors == SOURCES) {
+        r->has_messages = true;
+        log_info("a vector of MSI-X for each source");
+        return E_OK;
+    }
+    if (!err && mode == PCI_IRQ_MSIX) {
+        log_warn("%u vectors for %u sources: not used", r->vectors, (unsigned)SOURCES);
+    }
+    err = err ? err : rp1_share_inta(r);
+    if (!err) {
+        log_info("INTA for all sources");
+        return E_OK;
+    }
+    if (mode != PCI_IRQ_MSIX) {
         log_error("no interrupts from its bridge (%s)", err_name(err));
         return err;
     }
-    r->has_messages = mode == PCI_IRQ_MSIX;
-    if (mode == PCI_IRQ_MSI) { /* RP1 has none; one vector of it could not tell sources apart */
-        return E_NOSYS;
-    }
-    if (r->has_messages && r->vectors < SOURCES) {
-        log_warn("%u vectors for %u sources: the last have none", r->vectors, (unsigned)SOURCES);
-    }
-    log_info("%s", r->has_messages ? "a vector of MSI-X for each source" : "INTA for all sources");
-    return r->has_messages ? E_OK : pci_attach(r->function, 0, EVENT_INTA);
+    log_error("no INTA (%s): sources without a vector have no interrupts", err_name(err));
+    return pci_vectors(r->function, SOURCES, &r->vectors, &mode);
 }
 
 static void rp1_set_up(struct rp1 *r)
