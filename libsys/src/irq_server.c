@@ -259,7 +259,8 @@ void irq_line_release(struct irq_server *s, uint32_t number)
         return; /* closed: where a held line is a masked one, release would open it */
     }
     s->ops->release(s, number);
-    if (s->lines[number].events % IRQ_SAMPLE_EVENTS != 0 || (watch->flags & IRQ_STAT_EDGE) != 0) {
+    bool is_edge = (watch->flags & IRQ_STAT_EDGE) != 0;
+    if (s->lines[number].events % IRQ_SAMPLE_EVENTS != 0 || (is_edge && !s->ops->is_edge_seen)) {
         return; /* a further edge is a further event */
     }
     watch->samples = s->ops->asserted(s, number) ? watch->samples + 1 : 0;

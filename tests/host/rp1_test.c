@@ -451,22 +451,48 @@ static void without_inta_too_a_source_without_a_vector_is_refused_alone(void **s
     refused(E_NOTFOUND, "no interrupts from its bridge (E_NOTFOUND)");
 }
 
-static void a_source_that_stays_up_without_end_is_shut(void **state)
+/* As many interrupts as a storm needs; `up`: what is up when they have been acknowledged. */
+static void acknowledge_many(struct rp1 *r, uint32_t source, uint64_t up)
 {
-    int uart = at(STOCK "/rp1/serial@30000");
-    struct rp1 *r = started();
     struct msg m;
 
-    (void)state;
-    model.up = 1ull << UART0;
+    model.up = up;
     for (unsigned i = 0; i < IRQ_SAMPLE_EVENTS * IRQ_STORM_SAMPLES + 1; i++) {
         fake_trace_clear();
-        (void)rp1_fire(r, 1ull << UART0);
+        (void)rp1_fire(r, 1ull << source);
         m = (struct msg){ IRQ_OP_ACK, { 0 } };
-        assert_int_equal(irq_server_request(&r->server, (uint32_t)uart, &m), E_OK);
+        assert_int_equal(
+            irq_server_request(&r->server, (uint32_t)at(STOCK "/rp1/serial@30000"), &m), E_OK);
     }
+}
+
+static void a_source_that_stays_up_without_end_is_shut(void **state)
+{
+    struct rp1 *r = started();
+
+    (void)state;
+    acknowledge_many(r, UART0, 1ull << UART0);
     assert_int_equal(model.cfg[UART0] & CFG_ENABLE, 0);
     assert_int_equal(fake_said("line 25, interrupt 0 of " STOCK
+                               "/rp1/serial@30000, stays asserted: "
+                               "masked until its driver attaches again"),
+                     1);
+}
+
+/* Nothing holds it back: in the tree a level is called an edge, or nobody serves it. */
+static void so_is_an_edges_that_never_falls(void **state)
+{
+    fdt32_t edge[] = { cpu_to_fdt32(31), cpu_to_fdt32(1) };
+
+    (void)state;
+    assert_int_equal(
+        fdt_setprop(tree, at(STOCK "/rp1/serial@30000"), "interrupts", edge, sizeof(edge)), 0);
+    struct rp1 *r = started();
+    acknowledge_many(r, 31, 0);
+    assert_int_equal(model.cfg[31], CFG_ENABLE); /* that many edges are no storm */
+    acknowledge_many(r, 31, 1ull << 31);
+    assert_int_equal(model.cfg[31] & CFG_ENABLE, 0);
+    assert_int_equal(fake_said("line 31, interrupt 0 of " STOCK
                                "/rp1/serial@30000, stays asserted: "
                                "masked until its driver attaches again"),
                      1);
@@ -594,6 +620,7 @@ int main(void)
         T(with_fewer_vectors_than_sources_all_share_inta),
         T(without_inta_too_a_source_without_a_vector_is_refused_alone),
         T(a_source_that_stays_up_without_end_is_shut),
+        T(so_is_an_edges_that_never_falls),
         T(inta_is_searched_and_its_sources_are_off_until_released),
         T(edges_are_said_where_inta_may_lose_them),
         T(inta_for_nothing_is_answered_and_in_the_end_shut),

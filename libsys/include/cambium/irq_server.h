@@ -101,6 +101,7 @@ struct irq_server_ops {
     void (*open)(struct irq_server *s, uint32_t line);    /* unmasks */
     void (*release)(struct irq_server *s, uint32_t line); /* no longer held: it may fire again */
     bool (*asserted)(struct irq_server *s, uint32_t line); /* pending, or a level that is up */
+    bool is_edge_seen; /* `asserted` says of an edge's source whether it is up: one that never falls is a storm, as a level's */
     bool (*held)(struct irq_server *s, uint32_t line);
     void (*pend)(struct irq_server *s, uint32_t line);    /* as if its device had fired. NULL: cannot */
     uint32_t (*number)(struct irq_server *s, uint32_t line); /* ascending, for people. NULL: the line itself */

@@ -178,6 +178,7 @@ static const struct irq_server_ops rp1_ops = {
     .open = rp1_open,
     .release = rp1_ack,
     .asserted = rp1_asserted,
+    .is_edge_seen = true,
     .held = rp1_held,
     .pend = rp1_pend,
 };
