@@ -173,8 +173,8 @@ static bool is_told(const struct pci_function *f)
     return f->state == PCI_STATE_OK;
 }
 
-/* The first `count` functions in a memory of their own, told to init. */
-static status_t grow(struct pci_host *h, unsigned count)
+/* The first `count` functions in a memory of their own, told to init; *out_served of them get a server. */
+static status_t grow(struct pci_host *h, unsigned count, uint64_t *out_served)
 {
     handle_t memory = 0;
     uint32_t len = 0;
@@ -193,6 +193,7 @@ static status_t grow(struct pci_host *h, unsigned count)
         m.w[0] = len;
         m.w[MSG_WORDS - 1] = memory;
         err = msg_call(h->init, &m);
+        *out_served = m.w[1];
     }
     if (is_mapped) {
         (void)sys_unmap(HANDLE_SELF, va, room); /* mapped above */
@@ -206,8 +207,30 @@ static status_t grow(struct pci_host *h, unsigned count)
     return err;
 }
 
+/* What the tree has inside of a function is waited for, and only the function's driver can serve it. */
+static void wanted_is_nobodys(struct pci_host *h)
+{
+    char path[TREE_PATH_LEN];
+
+    tree_path(h->node.tree, h->wanted.node, path, sizeof(path));
+    for (unsigned i = 0; i < h->function_count; i++) {
+        const struct pci_function *f = &h->functions[i];
+        for (unsigned n = 0; !f->is_bridge && n < PCI_BARS; n++) {
+            const struct pci_range *r = &f->ranges[n];
+            if (pci_range_is_placed(r) && r->address == h->wanted.address) {
+                log_error(
+                    "%s: no driver for %04x:%04x, where the tree has %s: all in it is without "
+                    "a server",
+                    pci_function_name(h, f), f->vendor, f->device, path);
+                return;
+            }
+        }
+    }
+}
+
 void pci_nodes_grow(struct pci_host *h)
 {
+    uint64_t served = 0;
     unsigned missing = 0;
 
     for (unsigned i = 0; i < h->function_count; i++) {
@@ -217,10 +240,10 @@ void pci_nodes_grow(struct pci_host *h)
         return;
     }
     unsigned count = h->function_count;
-    status_t err = grow(h, count);
+    status_t err = grow(h, count, &served);
     while (err == E_LIMIT && count > 1) { /* then as many of the first as there is room for */
         count -= (count + 3) / 4;
-        err = grow(h, count);
+        err = grow(h, count, &served);
     }
     if (err) {
         log_warn("init did not take what was found (%s): no drivers", err_name(err));
@@ -232,6 +255,9 @@ void pci_nodes_grow(struct pci_host *h)
         if (f->node < 0 && is_told(f)) {
             log_warn("%s: init had no room for it: no driver", pci_function_name(h, f));
         }
+    }
+    if (h->wanted.is_there && served == 0) {
+        wanted_is_nobodys(h);
     }
 }
 

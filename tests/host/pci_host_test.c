@@ -490,6 +490,26 @@ static void a_place_that_no_bar_can_have_is_said(void **state)
                      1);
 }
 
+static void a_function_without_a_driver_that_the_tree_has_more_in_is_said(void **state)
+{
+    static const char said[] = "1:0.0: no driver for 1de4:0001, where the tree has "
+                               "/pcie@10000000: all in it is without a server";
+    int port;
+
+    (void)state;
+    (void)rp1_reset(&port);
+    starts_with_wanted();
+    assert_int_equal(fake_said(said), 0);
+    (void)rp1_reset(&port);
+    world.drivers = 0;
+    starts_with_wanted();
+    assert_int_equal(fake_said(said), 1);
+    (void)rp1_reset(&port);
+    world.drivers = 0;
+    starts_well(); /* the tree has nothing in it */
+    assert_int_equal(fake_said(said), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -515,6 +535,8 @@ int main(void)
         cmocka_unit_test_setup(what_firmware_put_there_stays_and_what_it_put_elsewhere_moves,
                                setup),
         cmocka_unit_test_setup(a_place_that_no_bar_can_have_is_said, setup),
+        cmocka_unit_test_setup(a_function_without_a_driver_that_the_tree_has_more_in_is_said,
+                               setup),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -119,6 +119,7 @@ static status_t world_call(handle_t port, struct msg *m)
     MUST(fdt_check_full(blob, m->w[0]));
     world.grown++;
     graft(blob, 0, fake.node.offset);
+    m->w[1] = world.drivers;
     return tree_check(tree, sizeof(tree));
 }
 
@@ -199,6 +200,7 @@ void pci_world_reset(const struct pci_world_aperture *apertures, unsigned count,
     fake_config_reset();
     forget_process();
     memset(&world, 0, sizeof(world));
+    world.drivers = 1;
     MUST(fdt_create(tree, TREE_LEN));
     MUST(fdt_finish_reservemap(tree));
     MUST(fdt_begin_node(tree, ""));

@@ -13,6 +13,7 @@ struct pci_world {
     void *tree;
     status_t grow_error;
     unsigned grown; /* INIT_OP_GROW that init did */
+    unsigned drivers; /* that init had for what was new; 1 */
     unsigned gone;  /* and INIT_OP_GONE */
     unsigned renewed; /* INIT_OP_RENEW, */
     uint32_t renewed_node; /* and the last's */
