@@ -238,7 +238,7 @@ static void line_storm(struct irq_server *s, uint32_t number)
     char path[TREE_PATH_LEN];
 
     s->ops->close(s, number);
-    s->watch[number].flags = IRQ_STAT_STORM;
+    s->watch[number].flags |= IRQ_STAT_STORM;
     s->watch[number].samples = 0;
     if (irq_is_shared(s, number)) {
         log_warn("line %u, shared by %u, stays asserted: masked until a driver attaches again",

@@ -492,6 +492,7 @@ static void so_is_an_edges_that_never_falls(void **state)
     assert_int_equal(model.cfg[31], CFG_ENABLE); /* that many edges are no storm */
     acknowledge_many(r, 31, 1ull << 31);
     assert_int_equal(model.cfg[31] & CFG_ENABLE, 0);
+    assert_int_equal(r->watch[31].flags, IRQ_STAT_EDGE | IRQ_STAT_STORM);
     assert_int_equal(fake_said("line 31, interrupt 0 of " STOCK
                                "/rp1/serial@30000, stays asserted: "
                                "masked until its driver attaches again"),
