@@ -3,6 +3,7 @@
 tree names, interrupts through two controllers, windows smaller than a page, the death of every server, and VideoCore's
 memory untouched. Without a source of the trees (tools/lib/trees.py) the tests of them are skipped."""
 import re
+import struct
 import time
 
 import boot as library
@@ -67,8 +68,7 @@ def test_a_storm_below_the_second_controller_is_masked_and_said(pi, tmp_path):
     def seed(tree):
         tree.setprop_str(tree.path_offset("/chosen"), "stdout-path", "serial1")
         tree.setprop_str(tree.path_offset("/soc/serial@7e215040"), "compatible", "cambium,test-storm")
-        tree.setprop_u32(tree.path_offset("/soc/serial@7e215040"), "at", 4)  # AUX_MU_IER_REG
-        tree.setprop_u32(tree.path_offset("/soc/serial@7e215040"), "raise", 2)
+        tree.setprop(tree.path_offset("/soc/serial@7e215040"), "writes", struct.pack(">2I", 4, 2))  # AUX_MU_IER_REG
     contents = {**library.entries(), "drv/storm": library.program("storm")}
     machine = pi(tree=edited(tmp_path, seed), initrd=library.archive(tmp_path, contents), icount=True)
     assert re.search(r"warn: \[bcm2835_armctrl_ic\] \S+: line 61, interrupt 0 of /soc/serial@7e215040, stays asserted: masked",
