@@ -255,12 +255,13 @@ status_t pci_host_event(struct pci_host *h, struct event *ev)
 {
     status_t answer = E_OK, err = E_OK;
 
-    if (ev->kind == EV_IRQ) {
+    if (ev->kind == EV_IRQ && h->own.count != 0 && ev->irq == h->own.index) {
+        pci_own_fire(h);
+    } else if (ev->kind == EV_IRQ) {
         event_hold(ev);
         pci_intx_fire(h, ev->irq);
         return E_OK;
-    }
-    if (ev->kind == EV_CALL) {
+    } else if (ev->kind == EV_CALL) {
         answer = pci_request(h, ev->badge, &ev->msg);
     } else if (ev->kind == EV_COMMAND) {
         answer = pci_command(h, &ev->msg);

@@ -63,34 +63,41 @@ static bool line_held(struct irq_server *s, uint32_t line)
     return host_of(s)->lines[line].is_held;
 }
 
-static handle_t line_parent(const struct pci_line *l)
+static handle_t line_parent(unsigned index)
 {
     char name[START_HANDLE_NAME];
 
-    (void)snprintf(name, sizeof(name), "interrupts %u", l->index); /* fits any unsigned */
+    (void)snprintf(name, sizeof(name), "interrupts %u", index); /* fits any unsigned */
     return start_handle(name);
 }
 
-/* Asks the parent what it calls the line. */
-static uint32_t line_number(struct irq_server *s, uint32_t line)
+uint32_t pci_line_number(struct pci_host *h, unsigned index)
 {
-    struct pci_host *h = host_of(s);
-    struct pci_line *l = &h->lines[line];
     struct msg m = { .w = { 0 } };
     uint64_t number = 0, sharer = 0;
 
-    for (unsigned i = 0; i < NUMBERS_MAX && l->number == 0; i++) {
+    for (unsigned i = 0; i < NUMBERS_MAX; i++) {
         m = (struct msg){ .info = IRQ_OP_STAT, .w = { number, sharer } };
-        if (msg_call(line_parent(l), &m) != E_OK) {
+        if (msg_call(line_parent(index), &m) != E_OK) {
             break;
         }
-        if (m.w[1] == (uint64_t)h->node.offset && m.w[4] == l->index) {
-            l->number = (uint32_t)m.w[0];
+        if (m.w[1] == (uint64_t)h->node.offset && m.w[4] == index) {
+            return (uint32_t)m.w[0];
         }
         bool has_more = sharer + 1 < m.w[6]; /* nodes on that line */
         sharer = has_more ? sharer + 1 : 0;
         number = m.w[0] + !has_more;
     }
+    return 0;
+}
+
+/* Asks the parent what it calls the line, once. */
+static uint32_t line_number(struct irq_server *s, uint32_t line)
+{
+    struct pci_host *h = host_of(s);
+    struct pci_line *l = &h->lines[line];
+
+    l->number = l->number != 0 ? l->number : pci_line_number(h, l->index);
     return l->number;
 }
 

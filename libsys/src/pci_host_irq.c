@@ -46,7 +46,8 @@ static status_t messages_stat(struct pci_host *h, uint64_t from, struct msg *m)
 
     for (unsigned i = 0; i < h->function_count; i++) {
         const struct pci_function *f = &h->functions[i];
-        for (unsigned n = 0; f->mode >= PCI_IRQ_MSI && n < f->vector_count; n++) {
+        bool is_theirs = f->mode >= PCI_IRQ_MSI && f->msi_server != 0;
+        for (unsigned n = 0; is_theirs && n < f->vector_count; n++) {
             uint64_t number = (uint64_t)f->msi_line + n;
             if (f->vectors[n].port != 0 && number >= from && number < best) {
                 best = number;
@@ -60,23 +61,26 @@ static status_t messages_stat(struct pci_host *h, uint64_t from, struct msg *m)
     return best != UINT64_MAX ? E_OK : E_NOTFOUND;
 }
 
-/* Lines and messages in one order of their numbers. */
+/* Lines, messages, and those to the bridge itself, in one order of their numbers. */
 static status_t serve_stat(struct pci_host *h, struct msg *m)
 {
-    uint64_t from = m->w[0];
-    struct msg line = { .info = m->info, .w = { m->w[0], m->w[1] } }, message;
-    status_t err = h->irq.ops != NULL ? irq_server_request(&h->irq, 0, &line) : E_NOTFOUND;
-    status_t message_err = messages_stat(h, from, &message);
+    enum { KINDS = 3 };
+    struct msg found[KINDS] = { { .info = m->info, .w = { m->w[0], m->w[1] } } };
+    status_t err[KINDS] = { h->irq.ops != NULL ? irq_server_request(&h->irq, 0, &found[0])
+                                               : E_NOTFOUND,
+                            messages_stat(h, m->w[0], &found[1]),
+                            pci_own_stat(h, m->w[0], m->w[1], &found[2]) };
+    const struct msg *first = NULL;
 
-    if (err != E_OK && message_err != E_OK) {
-        return E_NOTFOUND;
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        if (err[kind] == E_OK && (first == NULL || found[kind].w[0] < first->w[0])) {
+            first = &found[kind];
+        }
     }
-    const struct msg *first =
-        err == E_OK && (message_err != E_OK || line.w[0] < message.w[0]) ? &line : &message;
-    for (unsigned i = 0; i < MSG_WORDS; i++) {
+    for (unsigned i = 0; first != NULL && i < MSG_WORDS; i++) {
         m->w[i] = first->w[i];
     }
-    return E_OK;
+    return first != NULL ? E_OK : E_NOTFOUND;
 }
 
 /* ---- requests ---- */

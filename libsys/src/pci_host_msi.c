@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * PCI host bridges: messages (MSI, MSI-X). A controller of class msi gives address and data for a run of vectors, which are written
  * into the function; whom a vector tells is passed on to it, so that an interrupt does not come this way. What was attached is kept,
- * so that a restarted controller can be asked for all of it anew.
+ * so that a restarted controller can be asked for all of it anew. Where the tree names the bridge itself, pci_host_own.c is asked.
  *
  * While address and data are written, nothing of the function is sent: MSI is off, of MSI-X the whole function is masked. A vector of
  * MSI-X is open while it is attached; MSI has no bit for that everywhere, and what nobody has attached the controller drops.
@@ -18,11 +18,14 @@ enum { CALL_TRIES = 3, CONTROLLERS_MAX = 8 };
 
 /* ---- the controller ---- */
 
-static status_t msi_call(const struct pci_function *f, enum msi_op op, uint64_t vector,
-                         uint64_t bits, handle_t port, struct msg *out)
+static status_t msi_call(struct pci_host *h, struct pci_function *f, enum msi_op op,
+                         uint64_t vector, uint64_t bits, handle_t port, struct msg *out)
 {
     status_t err = E_DEAD;
 
+    if (f->msi_server == 0) {
+        return pci_own_request(h, f, op, vector, bits, port, out);
+    }
     /* E_DEAD: it was restarted while we asked; its port lives on */
     for (unsigned i = 0; i < CALL_TRIES && err == E_DEAD; i++) {
         *out = (struct msg){ .info = msg_info(op, port != 0, 0), .w = { f->id, vector, bits } };
@@ -32,7 +35,7 @@ static status_t msi_call(const struct pci_function *f, enum msi_op op, uint64_t 
     return err;
 }
 
-/* The handle of the server to which the function's messages go. */
+/* The handle of the server to which the function's messages go; 0: the bridge itself. */
 static status_t controller_find(struct pci_host *h, const struct pci_function *f, handle_t *out)
 {
     char name[START_HANDLE_NAME];
@@ -40,6 +43,10 @@ static status_t controller_find(struct pci_host *h, const struct pci_function *f
     int node = -1;
     status_t err = tree_msi(h->node.tree, h->node.offset, f->requester, &ref);
 
+    if (err == E_OK && ref.node == h->node.offset) {
+        *out = 0;
+        return h->own.count != 0 ? E_OK : E_NOTFOUND;
+    }
     for (unsigned i = 0; !err && i < CONTROLLERS_MAX; i++) {
         err = tree_msi_parent(h->node.tree, h->node.offset, i, &node);
         if (err == E_OK && node == ref.node) {
@@ -63,7 +70,7 @@ static status_t messages_get(struct pci_host *h, struct pci_function *f, unsigne
     }
     f->vectors = fresh;
     do {
-        err = msi_call(f, MSI_OP_ALLOC, count, f->is_written_for ? f->requester : 0, 0, &m);
+        err = msi_call(h, f, MSI_OP_ALLOC, count, f->is_written_for ? f->requester : 0, 0, &m);
         f->vector_count = (uint8_t)count;
         count /= 2;
     } while (err == E_FULL && count != 0);
@@ -74,10 +81,10 @@ static status_t messages_get(struct pci_host *h, struct pci_function *f, unsigne
     f->msi_address = m.w[0];
     f->msi_data = (uint32_t)m.w[1];
     f->msi_line = (uint32_t)m.w[2];
-    if (h->ops->is_let_in != NULL && !h->ops->is_let_in(h, f->msi_address)) {
+    if (f->msi_server != 0 && h->ops->is_let_in != NULL && !h->ops->is_let_in(h, f->msi_address)) {
         log_error("%s: dma-ranges let no messages out of the bus to 0x%lx", pci_function_name(h, f),
                   f->msi_address);
-        (void)msi_call(f, MSI_OP_FREE, 0, 0, 0, &m);
+        (void)msi_call(h, f, MSI_OP_FREE, 0, 0, 0, &m);
         f->vector_count = 0;
         return E_NOTFOUND;
     }
@@ -90,11 +97,11 @@ static void vectors_forget(struct pci_function *f)
     f->vectors = NULL;
 }
 
-static void messages_give_back(struct pci_function *f)
+static void messages_give_back(struct pci_host *h, struct pci_function *f)
 {
     struct msg m;
 
-    (void)msi_call(f, MSI_OP_FREE, 0, 0, 0, &m); /* a new one has forgotten them by itself */
+    (void)msi_call(h, f, MSI_OP_FREE, 0, 0, 0, &m); /* a new one has forgotten them by itself */
 }
 
 /* ---- MSI-X ---- */
@@ -264,7 +271,7 @@ void pci_msi_close(struct pci_host *h, struct pci_function *f)
 {
     pci_config_write(h, f, f->mode == PCI_IRQ_MSIX ? f->msix : f->msi,
                      f->mode == PCI_IRQ_MSIX ? MSIX_MASK : 0);
-    messages_give_back(f);
+    messages_give_back(h, f);
     table_close(f);
     for (unsigned n = 0; n < f->vector_count; n++) {
         if (f->vectors[n].port != 0) {
@@ -287,7 +294,7 @@ status_t pci_msi_attach(struct pci_host *h, struct pci_function *f, uint64_t vec
     if (port == 0 || bits == 0) {
         return E_INVAL;
     }
-    status_t err = msi_call(f, MSI_OP_ATTACH, vector, bits, port, &m);
+    status_t err = msi_call(h, f, MSI_OP_ATTACH, vector, bits, port, &m);
     if (err) {
         return err;
     }
@@ -315,7 +322,7 @@ status_t pci_msi_detach(struct pci_host *h, struct pci_function *f, uint64_t vec
         entry_write(h, f, (unsigned)vector);
     }
     (void)sys_handle_close(port); /* ours since ATTACH */
-    return msi_call(f, MSI_OP_DETACH, vector, 0, 0, &m);
+    return msi_call(h, f, MSI_OP_DETACH, vector, 0, 0, &m);
 }
 
 /* Of one function. What it had is gone at the controller. */
@@ -338,7 +345,7 @@ static status_t function_renew(struct pci_host *h, struct pci_function *f)
     for (unsigned n = 0; !err && n < count; n++) {
         const struct pci_vector *v = &f->vectors[n];
         if (v->port != 0) {
-            err = msi_call(f, MSI_OP_ATTACH, n, v->bits, v->port, &m);
+            err = msi_call(h, f, MSI_OP_ATTACH, n, v->bits, v->port, &m);
         }
     }
     if (err) {

@@ -109,6 +109,8 @@ void pci_intx_close(struct pci_host *h, struct pci_function *f);
 void pci_intx_silent(struct pci_host *h);
 /* What the root calls the function's line; 0: it is not known, or not attached. */
 uint32_t pci_intx_number(struct pci_host *h, const struct pci_function *f);
+/* What the root calls an interrupt of the bridge's node that is attached; 0: it does not say. */
+uint32_t pci_line_number(struct pci_host *h, unsigned index);
 
 /* pci_host_msi.c: messages. Tries MSI-X, then MSI. E_NOTFOUND: function, bridge or tree have none; E_FULL, E_IO and others: they
  * could not be had. */
@@ -118,6 +120,14 @@ status_t pci_msi_attach(struct pci_host *h, struct pci_function *f, uint64_t vec
 status_t pci_msi_detach(struct pci_host *h, struct pci_function *f, uint64_t vector) WARN_UNUSED;
 /* The controller of messages at `node` is a new one: asks for all anew, and writes what it says. */
 status_t pci_msi_renew(struct pci_host *h, int node) WARN_UNUSED;
+
+/* pci_host_own.c: the bridge is the controller itself. A request as to one of class msi (proto/msi.h); the port is the caller's. */
+status_t pci_own_request(struct pci_host *h, struct pci_function *f, uint32_t op, uint64_t w1, uint64_t bits, handle_t port,
+                         struct msg *out) WARN_UNUSED;
+/* The bridge's interrupt for them came. */
+void pci_own_fire(struct pci_host *h);
+/* The k-th of those that are attached, as IRQ_OP_STAT has it. E_NOTFOUND: none whose line is `from` or higher. */
+status_t pci_own_stat(struct pci_host *h, uint64_t from, uint64_t k, struct msg *out) WARN_UNUSED;
 
 /* pci_host_irq.c: vectors, whatever they are. */
 status_t pci_vectors_open(struct pci_host *h, struct pci_function *f, unsigned wanted) WARN_UNUSED;

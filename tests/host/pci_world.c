@@ -232,6 +232,9 @@ status_t pci_world_start(void)
     status_t err = pci_host_open(&world.host, fake.node,
                                  world.ops != NULL ? world.ops : &fake_config_ops, NULL);
 
+    if (!err && world.own != NULL) {
+        world.own_error = pci_own_open(&world.host, world.own);
+    }
     return err ? err : pci_host_start(&world.host);
 }
 

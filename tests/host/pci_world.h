@@ -28,6 +28,8 @@ struct pci_world {
     uint64_t msi_writer;    /* of the last allocation: w2 */
     uint64_t msi_bits;      /* of the last attach, */
     handle_t msi_port;      /* and whom it tells */
+    const struct pci_own *own; /* the bridge's own controller of messages, which pci_world_start opens; NULL: it has none */
+    status_t own_error;        /* what that gave */
 };
 extern struct pci_world world;
 

@@ -7,6 +7,7 @@ int brcm_main(void);
 #define main brcm_main
 #include "servers/drv/pcie_brcmstb/pcie_brcmstb.c"
 #include "servers/drv/pcie_brcmstb/pcie_brcmstb_link.c"
+#include "servers/drv/pcie_brcmstb/pcie_brcmstb_msi.c"
 #include "servers/drv/pcie_brcmstb/pcie_brcmstb_windows.c"
 #undef main
 #include "fake_frame.h"
@@ -15,6 +16,7 @@ int brcm_main(void);
 #include <libfdt.h>
 #include <stdlib.h>
 
+#define RC0 "/axi/pcie@1000100000"
 #define RC2 "/axi/pcie@1000120000"
 #define PI4 "/scb/pcie@7d500000"
 
@@ -459,6 +461,134 @@ static void a_bcm2711_has_its_resets_and_one_window_itself(void **state)
                 (model.phy[2] & 0xc000) == 0xc000); /* spread spectrum */
 }
 
+/* ---- its own messages ---- */
+
+/* A link and what follows it, of a complex of that revision. */
+static void start_msi(const char *path, uint32_t revision)
+{
+    fake_mmio_set(0, 0x406c, 0xabcd0000 | revision);
+    fake_mmio_set(0, model.is_2711 ? 0x4204 : 0x4304, 0x08000000);
+    assert_int_equal(start(path), E_OK);
+    fake_trace_clear();
+    brcm_msi_start(&b);
+}
+
+static void a_complex_named_by_its_own_msi_parent_takes_32_messages(void **state)
+{
+    static const struct expected expected[] = {
+        { 0x4044, 0xfffffffd }, { 0x4048, 0 }, { 0x404c, 0xffe06540 }, { 0x4510, ~0u }
+    };
+
+    (void)state;
+    start_msi(RC0, 0x0304);
+    CHECK(expected);
+    assert_true(fake_find(FAKE_WRITE, 0, 0x4510, 0) <
+                fake_find(FAKE_WRITE, 0, 0x4044, 0));       /* masked before anybody is heard */
+    assert_int_equal(fake_count(FAKE_WRITE, 0, 0x4508), 0); /* what is pending stays */
+    assert_int_equal(fake_count(FAKE_WRITE, 0, 0x4514), 0);
+    assert_int_equal(fake_said("MSI target: set 0xfffffffc"), 1);
+    assert_int_equal(fake_said("MSI data: set 6540 on"), 1);
+    assert_int_equal(fake_said("MSI: 32, all as line 0"), 1); /* there is no controller to ask */
+    assert_true(b.host.own.count == 32 && b.host.own.index == 1 && fake.irqs_attached == 1);
+    start_msi(RC0, 0x0304); /* after a restart */
+    assert_int_equal(fake_count(FAKE_WRITE, 0, 0x4044), 0);
+    assert_int_equal(fake_count(FAKE_WRITE, 0, 0x404c), 0);
+    assert_int_equal(fake_count(FAKE_WRITE, 0, 0x4510), 1);
+    assert_int_equal(fake_said("MSI target: found 0xfffffffc"), 1);
+    assert_int_equal(fake_said("MSI data: found 6540 on"), 1);
+    start_msi(RC2, 0x0304); /* the tree sends its messages to MIP0 */
+    fake_expect_writes(NULL, 0);
+    assert_int_equal(b.host.own.count, 0);
+}
+
+static void a_bcm2711_hears_messages_above_its_ram(void **state)
+{
+    static const struct expected expected[] = { { 0x4044, 0xfffffffd },
+                                                { 0x4048, 0xf },
+                                                { 0x404c, 0xffe06540 } };
+
+    (void)state;
+    start_msi(PI4, 0x0304); /* 3 GiB are a window of 4 */
+    CHECK(expected);
+    assert_int_equal(fake_said("MSI target: set 0xffffffffc"), 1);
+}
+
+static void an_older_complex_has_8_in_the_upper_bits_of_intr2_cpu(void **state)
+{
+    static const struct {
+        const char *path;
+        uint32_t intr2;
+    } older[] = { { RC0, 0x4400 }, { PI4, 0x4300 } };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t intr2 = older[i].intr2;
+        start_msi(older[i].path, 0x0302);
+        assert_true(b.host.own.count == 8);
+        assert_int_equal(fake_mmio_get(0, 0x404c), 0xfff86540);
+        assert_int_equal(fake_mmio_get(0, intr2 + 0x10),
+                         0xff000000); /* the lower bits are others' */
+        fake_mmio_set(0, intr2, 0x81001234);
+        assert_int_equal(b.host.own.ops->pending(&b.host), 0x81);
+        b.host.own.ops->clear(&b.host, 0x80);
+        assert_int_equal(fake_mmio_get(0, intr2 + 0x8), 0x80000000);
+        b.host.own.ops->mask(&b.host, 1, false);
+        assert_int_equal(fake_mmio_get(0, intr2 + 0x14), 0x01000000);
+        assert_int_equal(fake_count(FAKE_WRITE, 0, 0x4510), 0);
+        start_msi(older[i].path, 0x0303);
+        assert_true(b.host.own.count == 32);
+    }
+}
+
+static void a_message_is_a_bit_that_is_cleared_by_a_one(void **state)
+{
+    (void)state;
+    start_msi(RC0, 0x0304);
+    fake_mmio_set(0, 0x4500, 0x80000001);
+    assert_true(b.host.own.ops->pending(&b.host) == 0x80000001);
+    b.host.own.ops->clear(&b.host, 0x80000000);
+    assert_true(fake_mmio_get(0, 0x4508) == 0x80000000);
+    b.host.own.ops->mask(&b.host, 6, false);
+    assert_int_equal(fake_mmio_get(0, 0x4514), 6);
+    b.host.own.ops->mask(&b.host, 4, true);
+    assert_int_equal(fake_mmio_get(0, 0x4510), 4);
+}
+
+static void which_interrupt_messages_raise_is_found_by_its_name(void **state)
+{
+    int node = fdt_path_offset(tree, RC0);
+
+    (void)state;
+    assert_int_equal(fdt_setprop(tree, node, "interrupt-names", "msi\0pcie", 9), 0);
+    start_msi(RC0, 0x0304);
+    assert_int_equal(b.host.own.index, 0);
+    assert_int_equal(fdt_delprop(tree, fdt_path_offset(tree, RC0), "interrupt-names"), 0);
+    start_msi(RC0, 0x0304);
+    assert_int_equal(b.host.own.index, 1);
+    fake.irq_error = E_RANGE;
+    start_msi(RC0, 0x0304);
+    assert_int_equal(b.host.own.count, 0);
+    assert_int_equal(fake_said("MSI: no interrupt 1 (E_RANGE): lines instead"), 1);
+}
+
+static void where_ram_is_at_both_targets_there_are_lines(void **state)
+{
+    static const uint32_t all[] = { 0x43000000, 0, 0, 0, 0, 0x10, 0 };
+
+    (void)state;
+    start_msi(PI4, 0x0304);
+    fdt32_t big[7];
+    for (unsigned i = 0; i < 7; i++) {
+        big[i] = cpu_to_fdt32(all[i]);
+    }
+    assert_int_equal(fdt_setprop(tree, fdt_path_offset(tree, RC0), "dma-ranges", big, sizeof(big)),
+                     0);
+    start_msi(RC0, 0x0304);
+    fake_expect_writes(NULL, 0);
+    assert_int_equal(fake_said("dma-ranges leave MSI no target: lines instead"), 1);
+    assert_int_equal(b.host.own.count, 0);
+}
+
 static void what_is_missing_ends_the_start(void **state)
 {
     (void)state;
@@ -491,6 +621,12 @@ int main(void)
         T(rp1s_place_is_read_from_the_tree),
         T(lengths_of_windows_are_codes),
         T(a_bcm2711_has_its_resets_and_one_window_itself),
+        T(a_complex_named_by_its_own_msi_parent_takes_32_messages),
+        T(a_bcm2711_hears_messages_above_its_ram),
+        T(an_older_complex_has_8_in_the_upper_bits_of_intr2_cpu),
+        T(a_message_is_a_bit_that_is_cleared_by_a_one),
+        T(which_interrupt_messages_raise_is_found_by_its_name),
+        T(where_ram_is_at_both_targets_there_are_lines),
         T(what_is_missing_ends_the_start),
     };
     return TREE_RUN(tests);

@@ -27,6 +27,7 @@ enum {
     PCI_APERTURES_MAX = 8,   /* entries of the node's ranges */
     PCI_LEVELS_MAX = 24,     /* of buses: each is a level of nodes, and a tree has TREE_MAX_DEPTH */
     PCI_LINES_MAX = 16,      /* of the parent, for INTx */
+    PCI_OWN_MAX = 32,        /* messages of a bridge that is their controller itself */
     PCI_BUS_CONFIG_LEN = 0x100000 /* bytes of configuration space of one bus */
 };
 
@@ -45,6 +46,14 @@ struct pci_host_ops {
     /* Whether what is behind the bridge can be reached now. With it pci_host_event ends with E_IO when that, or a function that was
      * switched on, was lost: it looks four times a second. The server starts anew then. NULL: nobody looks. */
     bool (*is_up)(struct pci_host *h);
+};
+
+/* A bridge that is a controller of messages itself (MSI, MSI-X): some are its, and all of them raise one interrupt of its node. Bit n
+ * of a word is message n. None of these waits. */
+struct pci_own_ops {
+    uint32_t (*pending)(struct pci_host *h);           /* which came, be they masked or not */
+    void (*clear)(struct pci_host *h, uint32_t which); /* these are seen: another one is another event */
+    void (*mask)(struct pci_host *h, uint32_t which, bool is_masked); /* one that is masked is kept, and raises nothing */
 };
 
 /* What a range of addresses is for: each bridge has one window of each. */
@@ -94,7 +103,7 @@ struct pci_function {
     /* interrupts */
     uint8_t mode;             /* PCI_IRQ_*, as PCI_OP_VECTORS gave it */
     uint8_t vector_count;
-    handle_t msi_server;      /* who gave the messages */
+    handle_t msi_server;      /* who gave the messages; 0: the bridge itself */
     uint32_t msi_data, msi_line; /* of vector 0; the line as the root of interrupts calls it */
     uint64_t msi_address;
     struct mmio table;        /* MSI-X; device 0: none is open */
@@ -132,6 +141,25 @@ struct pci_line {
     uint32_t number;   /* at the root of interrupts; 0: not asked yet */
 };
 
+/* The bridge's own messages. Its server fills the first group for pci_own_open. */
+struct pci_own {
+    const struct pci_own_ops *ops;
+    uint64_t address;  /* where functions write, on the bus */
+    uint32_t data;     /* and what, for message 0: a multiple of `count` */
+    unsigned count;    /* a power of two, at most PCI_OWN_MAX; 0: it has none */
+    unsigned index;    /* the interrupt of the bridge's node that they raise */
+
+    uint32_t line;     /* which that is at the root; 0: it is not known */
+    uint32_t open;     /* who is told of these; never any that nobody has */
+    uint32_t storm;    /* these came without end, and are masked */
+    uint32_t fired;    /* how often the interrupt came, */
+    unsigned samples;  /* and how often in a row somebody wanted it again at once */
+    struct {
+        struct pci_function *owner; /* NULL: it is free. The messages of one are side by side, vector 0 first */
+        uint32_t events;
+    } slots[PCI_OWN_MAX];
+};
+
 struct pci_host {
     const struct pci_host_ops *ops;
     void *bridge; /* the server's own */
@@ -147,6 +175,7 @@ struct pci_host {
     struct pci_line lines[PCI_LINES_MAX];
     struct irq_line irq_lines[PCI_LINES_MAX + 1];
     struct irq_watch irq_watch[PCI_LINES_MAX];
+    struct pci_own own;
     char name[16];         /* pci_function_name */
     /* from here on not zeroed at once: most of it is never used */
     struct irq_server irq; /* INTx: who has which of these lines; without `ops`: nobody had one yet */
@@ -159,5 +188,10 @@ struct pci_host {
 status_t pci_host_open(struct pci_host *h, struct node node, const struct pci_host_ops *ops, void *bridge) WARN_UNUSED;
 /* Finds, places, programs, and tells init. What fails is a function's affair, and said. E_IO: not even the root bus answers. */
 status_t pci_host_start(struct pci_host *h) WARN_UNUSED;
+/* Whether the tree (msi-parent, msi-map) sends messages to the bridge itself. */
+bool pci_own_is_named(const struct pci_host *h);
+/* Between pci_host_open and pci_host_start, for a bridge that is named so: serves its messages, all of which are masked already.
+ * Without it, and with an error, functions have their lines. Errors: as node_irq. */
+status_t pci_own_open(struct pci_host *h, const struct pci_own *own) WARN_UNUSED;
 /* Any event, which is finished. An error ends the server. */
 status_t pci_host_event(struct pci_host *h, struct event *ev) WARN_UNUSED;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * irq: who has which interrupt line. The root controller's lines first, then those of controllers below it, and of PCI buses
- * the lines that their functions share (INTx). A message is listed at the root, with the function that sends it, which the
- * bus's server tells.
+ * the lines that their functions share (INTx), and messages to the bridge itself. Any other message is listed at the root, with
+ * the function that sends it, which the bus's server tells.
  */
 #include "shell.h"
 #include <cambium/proto/irq.h>
@@ -55,8 +55,8 @@ static void print_line(const struct shell *sh, const struct msg *m, bool is_bus)
            m->w[3] & IRQ_STAT_STORM ? "  STORM: masked" : "");
 }
 
-/* The lines that one controller's clients have attached; `bus` is a PCI bus, whose messages are the controller's. Under a
- * heading, if there is one and there are lines. */
+/* The lines that one controller's clients have attached; `is_bus`: a PCI bus, of whose messages those are listed
+ * that the controller does not know. Under a heading, if there is one and there are lines. */
 static status_t print_lines(const struct shell *sh, handle_t irq, const struct buses *buses,
                             const char *heading, bool is_bus)
 {
@@ -66,10 +66,11 @@ static status_t print_lines(const struct shell *sh, handle_t irq, const struct b
         if (err != E_OK) {
             return err == E_NOTFOUND ? E_OK : err;
         }
-        if ((m.w[3] & IRQ_STAT_MESSAGE) != 0) {
+        if (!is_bus && (m.w[3] & IRQ_STAT_MESSAGE) != 0) {
             name_sender(buses, &m);
         }
-        if (!is_bus || (m.w[3] & (IRQ_STAT_MSI | IRQ_STAT_MSIX)) == 0) {
+        if (!is_bus || (m.w[3] & IRQ_STAT_MESSAGE) != 0 ||
+            (m.w[3] & (IRQ_STAT_MSI | IRQ_STAT_MSIX)) == 0) {
             if (heading != NULL) {
                 printf("%s\n", heading);
                 heading = NULL;

@@ -22,11 +22,13 @@ DEV_MATCH_TABLE struct dev_match brcm_match[] = {
 
 /* With one such complex, and with three. */
 static const struct brcm_chip chip_single = { .hard_debug = HARD_DEBUG_BCM2711,
+                                              .intr2_cpu = INTR2_CPU_BCM2711,
                                               .max_burst = MAX_BURST_BCM2711,
                                               .windows_in = WINDOWS_IN_BCM2711,
                                               .has_own_resets = true,
                                               .has_ssc = true };
 static const struct brcm_chip chip_triple = { .hard_debug = HARD_DEBUG_BCM2712,
+                                              .intr2_cpu = INTR2_CPU_BCM2712,
                                               .max_burst = MAX_BURST_BCM2712,
                                               .windows_in = WINDOWS_IN_BCM2712,
                                               .has_remap = true,
@@ -105,6 +107,9 @@ int main(void)
     }
     brcm_inbound_read(b);
     err = brcm_link_start(b);
+    if (!err) {
+        brcm_msi_start(b);
+    }
     err = err ? err : pci_host_start(&b->host);
     while (!err) {
         struct event ev = event_wait();

@@ -8,6 +8,7 @@
 /* What differs between BCM2711 and BCM2712. */
 struct brcm_chip {
     uint32_t hard_debug;  /* where it is */
+    uint32_t intr2_cpu;   /* likewise */
     uint32_t max_burst;
     unsigned windows_in;
     bool has_remap;       /* an inbound window says where it leads; without, it leads to address 0, and there is one */
@@ -26,6 +27,7 @@ struct brcm {
     struct node node;
     uint32_t index; /* EXT_CFG_INDEX holds it */
     bool is_adopted;
+    uint32_t msi_intr2, msi_shift; /* where its own messages are pending: the block, and the first one's bit */
     struct brcm_inbound in[WINDOWS_IN_BCM2712];
     struct pci_host host;
 };
@@ -64,3 +66,7 @@ bool brcm_is_let_in(const struct brcm *b, uint64_t address);
  * react, or is none; as node_reset_*. All was said. Takes 205 ms at most. */
 status_t brcm_link_start(struct brcm *b) WARN_UNUSED;
 bool brcm_link_is_up(const struct brcm *b);
+
+/* pcie_brcmstb_msi.c: serves functions' messages, if the tree sends them to the complex itself; between brcm_link_start and
+ * pci_host_start. All is said, and what fails costs functions no more than their messages: they have lines. */
+void brcm_msi_start(struct brcm *b);

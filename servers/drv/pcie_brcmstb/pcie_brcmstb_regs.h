@@ -55,9 +55,13 @@ enum {
     MISC_MISC_CTRL = 0x4008,           /* rw */
     MISC_CPU_2_PCIE_MEM_WIN0_LO = 0x400c, /* rw: outbound window n, PCI address, at + 8 n; its upper word behind it */
     MISC_RC_BAR1_CONFIG_LO = 0x402c,   /* rw: inbound window n = 1..3, PCI address and length, at + 8 (n - 1); likewise */
+    MISC_MSI_BAR_CONFIG_LO = 0x4044,   /* rw: where functions send the complex's own messages, PCI address */
+    MISC_MSI_BAR_CONFIG_HI = 0x4048,   /* rw: its upper word */
+    MISC_MSI_DATA_CONFIG = 0x404c,     /* rw: which words are such messages */
     MISC_RC_CONFIG_RETRY_TIMEOUT = 0x405c, /* rw (R) */
     MISC_PCIE_CTRL = 0x4064,           /* rw */
     MISC_PCIE_STATUS = 0x4068,         /* r */
+    MISC_REVISION = 0x406c,            /* r */
     MISC_CPU_2_PCIE_MEM_WIN0_BASE_LIMIT = 0x4070, /* rw: outbound window n, MiB of the CPU's address, at + 4 n */
     MISC_CPU_2_PCIE_MEM_WIN0_BASE_HI = 0x4080, /* rw: its bits 39..32, at + 8 n */
     MISC_CPU_2_PCIE_MEM_WIN0_LIMIT_HI = 0x4084,
@@ -70,11 +74,15 @@ enum {
     MISC_AXI_READ_ERROR_DATA = 0x4170, /* rw (R, C): what a failed read gives; BCM2712 */
     HARD_DEBUG_BCM2711 = 0x4204,       /* rw */
     HARD_DEBUG_BCM2712 = 0x4304,
+    INTR2_CPU_BCM2711 = 0x4300,        /* blocks of INTR2_* */
+    INTR2_CPU_BCM2712 = 0x4400,
+    MSI_INTR2 = 0x4500,                /* bit n: message n; from revision 303 on */
     EXT_CFG_DATA = 0x8000,             /* rw: configuration space of the selected function */
     EXT_CFG_INDEX = 0x9000,            /* rw: which that is */
     RGR1_SW_INIT_1 = 0x9210,           /* rw; BCM2711 */
     BRCM_REGS_LEN = 0x9310
 };
+enum { INTR2_STATUS = 0x0 /* r */, INTR2_CLR = 0x8 /* w1c */, INTR2_MASK_SET = 0x10, INTR2_MASK_CLR = 0x14 /* w */ };
 #define MISC_CTRL_PCIE_RCB_64B_MODE BIT(7)
 #define MISC_CTRL_PCIE_RCB_MPS_MODE BIT(10)
 #define MISC_CTRL_SCB_ACCESS_EN BIT(12)   /* what functions write and read gets to the SoC's bus */
@@ -84,6 +92,10 @@ enum {
 enum { MAX_BURST_BCM2711 = 0, MAX_BURST_BCM2712 = 2 };
 #define RC_BAR_CONFIG_LO_SIZE FIELD(4, 0)
 #define UBUS_BAR_CONFIG_REMAP_ACCESS_EN BIT(0)
+#define MSI_BAR_CONFIG_LO_ENABLE BIT(0)
+#define MSI_DATA_CONFIG_MASK  FIELD(31, 16) /* bits that must be as in the lower half; the others are the message's number */
+#define MSI_DATA_CONFIG_MATCH FIELD(15, 0)
+#define REVISION_REVISION     FIELD(15, 0)
 #define PCIE_CTRL_PERSTB BIT(2) /* 1: PERST# is released; BCM2712 */
 #define PCIE_STATUS_PHYLINKUP BIT(4)
 #define PCIE_STATUS_DL_ACTIVE BIT(5)
@@ -106,12 +118,20 @@ enum { OUTSTANDING_C1 = 15 };
 #define RGR1_SW_INIT_1_INIT BIT(1)     /* 1: the bridge is in reset */
 #define EXT_CFG_INDEX_OF(id) ((uint32_t)(id) << 12) /* bus 27..20, device 19..15, function 14..12 */
 
+/* L: older complexes have few messages, in INTR2_CPU's upper bits. */
+enum { REVISION_OWN_INTR2 = 0x0303, MSIS = 32, MSIS_OLD = 8, INTR2_CPU_MSI_SHIFT = 24, MSI_DATA = 0x6540 };
+#define MSI_DATA_CONFIG     (field_put(MSI_DATA_CONFIG_MASK, 0xffffu & ~(MSIS - 1u)) | MSI_DATA)
+#define MSI_DATA_CONFIG_OLD (field_put(MSI_DATA_CONFIG_MASK, 0xffffu & ~(MSIS_OLD - 1u)) | MSI_DATA)
+#define MSI_TARGET_LOW      0xfffffffcull
+#define MSI_TARGET_HIGH     0xffffffffcull
+
 enum { WINDOWS_OUT = 4, WINDOWS_IN_BCM2711 = 3, WINDOWS_IN_BCM2712 = 10 };
 
 static_assert((MISC_CTRL_SCB_ACCESS_EN | MISC_CTRL_CFG_READ_UR_MODE) == 0x3000, "L: MISC_CTRL");
 static_assert(HARD_DEBUG_SERDES_IDDQ == 0x8 << 24 && PCIE_CTRL_PERSTB == 0x4, "L: HARD_DEBUG, PCIE_CTRL");
 static_assert((UBUS_CTRL_REPLY_ERR_DIS | UBUS_CTRL_REPLY_DECERR_DIS) == 0x82000, "R: UBUS_CTRL");
 static_assert(AXI_INTF_CTRL_D0_FIXES == 0x3800, "R: AXI_INTF_CTRL");
+static_assert(MSI_DATA % MSIS == 0, "a message's number is in the lowest bits");
 
 /* ---- waits, ns (L; PCI Express Card Electromechanical 2.0, 2.2: PERST# to the first access) ---- */
 enum {

@@ -44,5 +44,6 @@ enum irq_op {
                         * free for messages, w1 = how many; w2 = physical address, w3 = number of the redistributor that
                         * takes them (GICR_TYPER.Processor_Number). E_RIGHTS; E_NOSYS: there are none */
 };
-/* MESSAGE, MSI, MSIX: what raises it. A PCI bus's server answers STAT for its functions, with the line's number at the root. */
+/* MESSAGE, MSI, MSIX: what raises it. A PCI bus's server answers STAT for its functions, with the line's number at the root; there
+ * MESSAGE is one to the bridge itself, all of which share one line, and of which the root knows nothing. */
 enum { IRQ_STAT_EDGE = 1, IRQ_STAT_ACTIVE = 2, IRQ_STAT_STORM = 4, IRQ_STAT_MESSAGE = 8, IRQ_STAT_MSI = 16, IRQ_STAT_MSIX = 32 };
