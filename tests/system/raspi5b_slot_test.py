@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A card in the slot of our model of a Raspberry Pi 5, behind BCM2712's second root complex: its messages go to MIP1, or, where the
+tree names the bridge itself, to that one's own controller, and none is lost when servers die. Skipped where that QEMU was not built
+(tools/raspi5-qemu)."""
+import os
+import random
+import re
+import time
+
+import boot as library
+import pytest
+import raspi
+from disk_kill_test import sum_of_words
+
+import raspi5_qemu
+
+BOARD = "bcm2712-rpi-5-b"
+SLOT = "/axi/pcie@1000110000"
+CARD = DISK = f"{SLOT}/pci@0,0/dev@0,0"
+MIB, KILLS = 128, 40
+EDU = ["-device", "edu,dma_mask=0xffffffffffffffff", "-append", "edu.dma_bits=63"]
+
+
+@pytest.fixture(autouse=True)
+def qemu():
+    return raspi5_qemu.find() or pytest.skip(raspi5_qemu.MISSING)
+
+
+def names_itself(tree):
+    """As BCM2711's bridge, and BCM2712's first: messages go to the bridge's own controller, nothing leads to MIP1."""
+    node = tree.path_offset(SLOT)
+    tree.setprop(node, "msi-parent", bytes(tree.getprop(node, "phandle")))
+    tree.setprop(node, "dma-ranges", bytes(tree.getprop(node, "dma-ranges"))[:28])
+
+
+@pytest.fixture
+def slot(boot, tmp_path):
+    def start(extra, edit=None, **options):
+        tree = raspi.edited(tmp_path, BOARD, edit) if edit else None
+        properties = ["pciex1=on", *options.pop("properties", [])]
+        return raspi.starter(boot, "raspi5b", BOARD)(tree=tree, properties=properties, extra=extra, **options)
+    return start
+
+
+def disk(folder):
+    path = os.path.join(str(folder), "disk")
+    with open(path, "wb") as f:
+        f.truncate(MIB * 1024 * 1024)
+    return path, ["-drive", f"file={path},format=raw,if=none,id=disk", "-device", "virtio-blk-pci,drive=disk,iommu_platform=on"]
+
+
+def messages(machine, heading):
+    """{node: [(line, events)]} of what `irq` lists under a heading, None: at the root."""
+    found, under = {}, None
+    for line in machine.run("irq", timeout=20).splitlines():
+        row = re.match(r" *(\d+)  (MSI|MSI-X) +(\d+) +\d+  (/\S+)", line)
+        under = line if line.startswith("/") else under
+        if row and under == heading:
+            found.setdefault(row[4], []).append((int(row[1]), int(row[3])))
+    return found
+
+
+def test_messages_to_the_bridge_itself_reach_a_disks_driver_and_none_is_lost_when_servers_die(slot, tmp_path):
+    path, extra = disk(tmp_path)
+    contents = {**library.entries(), "bin/filler": library.program("filler")}
+    machine = slot(extra, names_itself, initrd=library.archive(str(tmp_path), contents), timeout=300)
+    assert library.machine.wait_until(lambda: "disk0" in machine.run("block"))
+    log = machine.run("log", timeout=20)
+    for line in ("MSI target: set 0xfffffffc", "MSI data: set 6540 on", "MSI: 32, all as line 256", "1:0.0: set MSI 0 to 1"):
+        assert f"[pcie_brcmstb] {SLOT}: {line}\n" in log, log
+    assert re.search(r"driver +virtio_blk, running\n +interrupts +MSI-X, 2 vectors, line 256\n", machine.run("pci -v", timeout=20))
+    before = messages(machine, SLOT)[DISK]
+    assert [line for line, _ in before] == [256, 256] and messages(machine, None).get(SLOT) is None
+    machine.run("block read disk0 0 8")
+    assert sum(events for _, events in messages(machine, SLOT)[DISK]) > sum(events for _, events in before)
+
+    chance = random.Random(8)
+    machine.run(f"filler disk0 {MIB} 8 &")
+    for _ in range(KILLS):
+        machine.run(f"kill {chance.choice([SLOT, SLOT, SLOT, 'virtio_blk', 'block', 'gicv2'])}", timeout=60)
+        time.sleep(chance.random() * 0.1)
+    if not re.search(r"filler: (right|failed|wrong)", machine.text):
+        machine.expect(r"filler: (right|failed|wrong).*\n", timeout=240)
+    match = re.search(r"filler: right, sum ([0-9a-f]+), (\d+) restarts", machine.text)
+    assert match and int(match[1], 16) == sum_of_words(path), machine.text[-2000:]
+    tree = machine.run("tree", timeout=20)
+    restarts = int(re.search(r" pcie@1000110000 +pcie_brcmstb +running, restarted (\d+) times\n", tree)[1])
+    print(f"# {KILLS} kills, {restarts} of them the bridge's server's, {match[2]} attached again")
+    assert restarts > KILLS / 4 and int(match[2]) > KILLS / 8, "the kills did not meet it at work"
+    log = machine.run("log", timeout=20)
+    assert f"[pcie_brcmstb] {SLOT}: MSI target: found 0xfffffffc\n" in log
+    assert "bridge: found out of reset, with a link: adopted" in log and "without end" not in log and "PANIC" not in machine.text
+    assert re.search(r" pcie@1000120000 +pcie_brcmstb +running\n", tree)  # the other was left alone
+
+
+def test_a_tree_that_names_mip1_uses_the_inputs_from_8_on(slot):
+    machine = slot(EDU)
+    assert library.machine.wait_until(lambda: " edu_card " in machine.run("tree"))
+    assert machine.run("edu factorial 5") == "5! = 120\n"
+    log = machine.run("log", timeout=20)
+    assert "[bcm2712_mip] /axi/msi-controller@1000131000: 1:0.0: set vectors 0 to 0: inputs 8 to 8, SPI 255 on, INTID 287 on" in log, log
+    assert "MSI target" not in log
+    for kill in (None, SLOT, "/axi/msi-controller@1000131000", "edu_card"):
+        if kill:
+            machine.run(f"kill {kill}")
+            assert library.machine.wait_until(lambda: machine.run("edu factorial 3") == "3! = 6\n")
+        (line, events), = messages(machine, None)[CARD]
+        assert machine.run("edu factorial 12") == "12! = 479001600\n" and machine.run("edu dma") == "hello, device\n"
+        (after, now), = messages(machine, None)[CARD]
+        assert line == after == 287 and now == events + 3, kill
+    assert "messages (MSI), " in machine.run("edu")
