@@ -45,13 +45,11 @@ static void log_line(enum log_level level, const char *format, va_list args)
     int prefix =
         snprintf(line, LOG_LINE, "[%s] %s%s", log_name(), path, path[0] != '\0' ? ": " : "");
     size_t len = prefix < LOG_LINE ? (size_t)prefix : LOG_LINE - 1;
-    int text = vsnprintf(line + len, LOG_LINE - len, format, args);
+    (void)vsnprintf(line + len, LOG_LINE - len, format, args); /* what is too long is cut */
     if (level == LOG_ERROR) {
         memcpy(log_error_line, line + len, LOG_LINE - len);
     }
-    len = text < (int)(LOG_LINE - len) ? len + (size_t)text : LOG_LINE - 1;
-    line[len++] = '\n';
-    (void)sys_log_write(start_handle("chosen"), level, line, len); /* nowhere to complain to */
+    log_fold(start_handle("chosen"), level, line);
 }
 
 #define LOG_FUNCTION(name, level)                                                                  \

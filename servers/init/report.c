@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * report - init's lines in the log: "[init] path: text". Errors say what, why and, where there is one, what to do.
  */
+#include <cambium/client.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,11 +18,9 @@ void report(struct init *init, enum log_level level, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    int n = vsnprintf(line + at, sizeof(line) - 1 - at, format, args);
+    (void)vsnprintf(line + at, sizeof(line) - at, format, args); /* what is too long is cut */
     va_end(args);
-    at += n < 0 ? 0 : (size_t)n < sizeof(line) - 1 - at ? (size_t)n : sizeof(line) - 2 - at;
-    line[at++] = '\n';
-    (void)sys_log_write(init->chosen, level, line, at); /* nowhere to complain to */
+    log_fold(init->chosen, level, line);
 }
 
 void report_server_name(struct init *init, const struct server *s, char *out, size_t len)

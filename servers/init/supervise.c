@@ -185,7 +185,7 @@ static void start(struct init *init, struct server *s, uint64_t now)
 
     if (s->is_root && s->state == SERVICE_WAITING) { /* above init: if it spins, nobody says so */
         report_server_name(init, s, name, sizeof(name));
-        report(init, LOG_INFO, "%s: starting %s; it hangs if this is the last line", name,
+        report(init, LOG_INFO, "%s: starting %s; hung if this is the last line", name,
                s->image->name);
     }
     status_t err = server_start(init, s);

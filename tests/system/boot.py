@@ -33,10 +33,17 @@ STUB_AT, IMAGE_AT, TREE_AT = RAM + 0x3f00000, RAM + 0x200000, RAM + 0x8000000
 DEVICE_AT = RAM + 0x20000000  # in RAM too: with_node()
 
 
+class Machine(machine.Machine):
+    """Whose answers have each line of the log whole: tests quote what was said, not how it was broken. .text has the screen."""
+
+    def prompt(self, timeout=None):
+        return machine.unfolded(super().prompt(timeout))
+
+
 def start(timeout=60, **options):
-    """QEMU with the options of machine.command(); returns a machine.Machine."""
+    """QEMU with the options of machine.command(); returns a Machine."""
     options.setdefault("image", IMAGE)
-    return machine.Machine(machine.command(**options), timeout=timeout)
+    return Machine(machine.command(**options), timeout=timeout)
 
 
 def loaded_by_hand(folder, tree=None, tree_address=None, image=IMAGE, image_address=IMAGE_AT):

@@ -39,7 +39,7 @@ def run_to_end(boot, folder, tree, timeout=20):
     machine = boot(**library.loaded_by_hand(folder, tree))
     machine.expect(list(ENDS.values()), timeout)
     end = next(name for name, pattern in ENDS.items() if re.search(pattern + r"\Z", machine.text))
-    return machine, end, library.machine.clean(machine.text)
+    return machine, end, library.machine.unfolded(library.machine.clean(machine.text))
 
 
 def test_the_museum_is_open():

@@ -42,6 +42,6 @@ def test_the_reason_is_seen_even_if_the_console_was_up(boot, tmp_path):
 
 def test_a_root_interrupt_server_that_spins_is_named_by_the_last_line(boot, tmp_path):
     machine = boot_with(boot, tmp_path, SPINS)
-    machine.expect(r"/intc@8000000: starting drv/gicv2; it hangs if this is the last line[\r\n]+", timeout=20)
+    machine.expect(r"/intc@8000000:\r+\n\S+ +\S+ +starting drv/gicv2; hung if this is the last line[\r\n]+", timeout=20)
     with pytest.raises(library.machine.Stopped):
         machine.expect(r"[^\r\n]", timeout=3)

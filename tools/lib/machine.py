@@ -176,6 +176,11 @@ def clean(text):
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "")
 
 
+def unfolded(text):
+    """With lines of the log whole that were broken to fit into a terminal (libsys/src/log_fold.c)."""
+    return re.sub(r"\r*\n\[ *\d+\.\d{6}\] (?:debug: )?  (?=[^ ])", " ", text)
+
+
 def wait_until(condition, timeout=10, pause=0.2):
     """Calls condition() until it returns something true, which is returned; None after the timeout."""
     end = time.monotonic() + timeout

@@ -46,6 +46,9 @@ status_t serial_read(struct serial *s, void *data, uint32_t len, uint32_t flags,
 
 /* Level of a line that sys_log_read gave, as the kernel marked it (abi.h); `line` ends with '\n' or NUL. */
 enum log_level log_line_level(const char *line);
+/* Writes the line "[name] path: text", which a NUL ends and which is changed, to the log. One of level info or debug that is longer than
+ * a terminal is wide becomes two, if the second need not be longer than fifty characters. */
+void log_fold(handle_t chosen, enum log_level level, char *line);
 
 /* The name of a status ("E_BUDGET") and its sentence. */
 const char *err_name(status_t status);
