@@ -102,6 +102,10 @@ static status_t message_attach(struct irq_server *s, uint32_t node, uint32_t lin
     message->bits = bits;
     s->watch[line] = (struct irq_watch){ .flags = IRQ_STAT_EDGE | IRQ_STAT_MESSAGE };
     s->ops->open(s, line);
+    if (is_new && s->ops->say != NULL && s->message_said < IRQ_SAID_MAX) {
+        s->message_said++;
+        s->ops->say(s, line);
+    }
     (void)sys_notify(
         port, bits); /* the one spurious event; who is gone is detached by the frame's server */
     return E_OK;

@@ -97,6 +97,7 @@ void irq_server_reset(struct irq_server *s)
     }
     irq_line_clear(&s->lines[s->line_max]);
     s->message_count = 0;
+    s->message_said = 0;
     s->sharer_count = 0;
     s->silent_ns = 0;
     s->recent = s->recent_table;

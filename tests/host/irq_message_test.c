@@ -29,6 +29,7 @@ static struct toy {
     struct irq_watch watch[LINES];
     bool up[LINES], masked[LINES], edge[LINES];
     status_t program_error;
+    bool is_telling; /* has a say */
 } toy;
 
 static status_t toy_decode(struct irq_server *s, const struct tree_ref *ref, uint32_t *out_line,
@@ -87,6 +88,15 @@ static status_t toy_message(struct irq_server *s, uint64_t number, uint32_t *out
     return E_OK;
 }
 
+static void toy_say(struct irq_server *s, uint32_t line)
+{
+    if (!toy.is_telling) {
+        return;
+    }
+    log_info("line %u: %s", (unsigned)toy_number(s, line),
+             toy.edge[line] && !toy.masked[line] ? "edge, open" : "?");
+}
+
 static const struct irq_server_ops toy_ops = {
     .decode = toy_decode,
     .close = toy_close,
@@ -97,6 +107,7 @@ static const struct irq_server_ops toy_ops = {
     .held = toy_held,
     .number = toy_number,
     .message = toy_message,
+    .say = toy_say,
 };
 static const struct irq_server_ops ops_without_messages = {
     .decode = toy_decode,
@@ -409,6 +420,20 @@ static void a_server_that_starts_anew_knows_no_messages(void **state)
     assert_int_equal(fake_count(FAKE_NOTIFY, PORT_B, 1), 1);
 }
 
+static void the_first_messages_are_said_each_once(void **state)
+{
+    (void)state;
+    toy.is_telling = true;
+    assert_int_equal(attach(node_frame, 30, 0x10, PORT_A), E_OK);
+    assert_int_equal(attach(node_frame, 30, 0x20, PORT_A), E_OK); /* again */
+    assert_int_equal(fake_said("line 1030: edge, open"), 1);
+    for (unsigned i = 0; i < 2 * IRQ_SAID_MAX; i++) {
+        assert_int_equal(attach(node_frame, 31, 0x10, PORT_A), E_OK);
+        assert_int_equal(attach(node_frame, 31, 0, 0), E_OK);
+    }
+    assert_int_equal(fake_said("line 1031: edge, open"), IRQ_SAID_MAX - 1);
+}
+
 static void statistics_tell_messages(void **state)
 {
     (void)state;
@@ -578,6 +603,7 @@ int main(void)
         T(a_controller_that_does_not_react_leaves_what_was_there),
         T(who_leaves_makes_room_and_the_others_stay),
         T(a_server_that_starts_anew_knows_no_messages),
+        T(the_first_messages_are_said_each_once),
         T(statistics_tell_messages),
         T(messages_that_leave_nobody_the_cpu_are_masked_until_attached_again),
         T(a_message_that_is_always_pending_again_is_a_storm_at_any_rate),

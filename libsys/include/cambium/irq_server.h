@@ -34,6 +34,7 @@ enum {
     IRQ_STORM_SAMPLES = 24,    /* that did, in a row: a tenth of a second with nothing else */
     IRQ_IDLE_MAX = IRQ_SAMPLE_EVENTS * IRQ_STORM_SAMPLES, /* of a parent's line for which nothing is up: a storm */
     IRQ_MESSAGE_NS = 1000,     /* from one message to the next, on an average: what comes faster leaves nobody the CPU */
+    IRQ_SAID_MAX = 16,         /* messages whose lines are said in the log: the first ones */
     IRQ_SHARERS_MAX = 64       /* nodes that share lines of one controller; their number on one fits a byte */
 };
 #define IRQ_SILENT_NS      1000000000ull            /* without an answer: detached from a line that others share */
@@ -109,6 +110,8 @@ struct irq_server_ops {
     status_t (*gate)(struct irq_server *s, uint32_t line, handle_t *out_device, uint64_t *out_value);
     /* IRQ_OP_MESSAGE: the line that `number` counts, if a message can raise it. E_RANGE. NULL: this controller knows none. */
     status_t (*message)(struct irq_server *s, uint64_t number, uint32_t *out_line);
+    /* What the registers say of a message's line, which was just opened: one line in the log. NULL: nothing is said. */
+    void (*say)(struct irq_server *s, uint32_t line);
     /* IRQ_OP_FRAME's answer, w[0..3]. E_NOSYS, as NULL: no lines wait for a frame. */
     status_t (*frame)(struct irq_server *s, uint64_t *w);
 };
@@ -134,6 +137,7 @@ struct irq_server {
     struct irq_line *recent_table[IRQ_RECENT_LEN]; /* what it points to */
     struct irq_route routes[IRQ_ROUTES_MAX];       /* ascending by node and index */
     uint32_t message_count;
+    uint32_t message_said; /* how many the log has */
     uint32_t sharer_count;
     uint64_t silent_ns;       /* what the port's timer is set to; 0: nobody who shares a line has yet to answer */
     struct irq_sharer sharers[IRQ_SHARERS_MAX];    /* in the order in which they attached */

@@ -169,6 +169,36 @@ static status_t gicv2_message(struct irq_server *s, uint64_t number, uint32_t *o
     return E_OK;
 }
 
+/* A register with a byte per INTID. */
+static uint32_t line_byte(struct irq_server *s, uint32_t reg, uint32_t intid)
+{
+    return mmio_read32(dist_of(s), reg + intid / 4 * 4) >> 8 * (intid % 4) & 0xff;
+}
+
+static const char *how(bool is_ours)
+{
+    return is_ours ? "set" : "found";
+}
+
+/* Set: what this server wrote, and reads back. The group is never written: it is firmware's. */
+static void gicv2_say(struct irq_server *s, uint32_t intid)
+{
+    const struct gicv2 *g = (const struct gicv2 *)(const void *)s;
+    uint32_t config = mmio_read32(dist_of(s), GICD_ICFGR + 4 * (intid / 16)) >> 2 * (intid % 16);
+    uint32_t priority = line_byte(s, GICD_IPRIORITYR, intid);
+    uint32_t target = line_byte(s, GICD_ITARGETSR, intid);
+    bool is_edge = (config & ICFGR_EDGE) != 0;
+    bool is_hidden = (mmio_read32(dist_of(s), GICD_TYPER) & TYPER_SECURITYEXTN) != 0;
+
+    log_info("INTID %u: %s %s, priority %x %s, core %u %s, group %s", (unsigned)intid,
+             is_edge ? "edge" : "level", how(is_edge), (unsigned)priority,
+             how(priority == LINE_PRIORITY), target != 0 ? (unsigned)__builtin_ctz(target) : 0,
+             how(target != 0 && target == (g->own_target & 0xff)),
+             line_read(s, GICD_IGROUPR, intid) ? "1 found"
+             : is_hidden                       ? "hidden"
+                                               : "0 found");
+}
+
 static const struct irq_server_ops gicv2_ops = {
     .decode = gicv2_decode,
     .close = gicv2_close,
@@ -179,6 +209,7 @@ static const struct irq_server_ops gicv2_ops = {
     .held = gicv2_held,
     .pend = gicv2_pend,
     .message = gicv2_message,
+    .say = gicv2_say,
 };
 
 /* ---- the way of an interrupt: irq_server_run's two hot functions ---- */

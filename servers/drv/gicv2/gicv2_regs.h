@@ -13,6 +13,7 @@ enum { INTID_PPI = 16, INTID_SPI = 32, INTID_SPECIAL = 1020 };
 enum {
     GICD_CTLR = 0x000,       /* rw */
     GICD_TYPER = 0x004,      /* r */
+    GICD_IGROUPR = 0x080,    /* rw, a bit per INTID: group 1; zeroes to the non-secure side of two security states (4.3.4) */
     GICD_ISENABLER = 0x100,  /* rw w1s, a bit per INTID: forwarded */
     GICD_ICENABLER = 0x180,  /* rw w1c */
     GICD_ISPENDR = 0x200,    /* rw w1s: pending; of a level line it reads as the line's state */
@@ -25,6 +26,7 @@ enum {
 };
 #define CTLR_ENABLE BIT(0)                 /* our group: 4.3.1, table 4-4 (one security state) or 4-5 (non-secure) */
 #define TYPER_ITLINESNUMBER FIELD(4, 0)    /* (INTIDs / 32) - 1 */
+#define TYPER_SECURITYEXTN BIT(10)         /* there are two security states */
 #define ICFGR_EDGE 2u                      /* of the two bits of one INTID: 1x edge, 0x level */
 
 /* CPU interface, window 1. */

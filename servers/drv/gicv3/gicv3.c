@@ -330,6 +330,37 @@ static status_t gicv3_frame(struct irq_server *s, uint64_t *w)
     return E_OK;
 }
 
+static const char *how(bool is_ours)
+{
+    return is_ours ? "set" : "found";
+}
+
+/* Set: what this server wrote, and reads back. Of two security states the secure one hides groups (GICD_IGROUPR). An LPI's core is its
+ * ITS's affair, its group and trigger nobody's choice. */
+static void gicv3_say(struct irq_server *s, uint32_t line)
+{
+    const struct gicv3 *g = gicv3_of(s);
+    struct place p = place_of(line);
+    unsigned intid = (unsigned)intid_of(s, line);
+
+    if (line >= LINE_LPI) {
+        log_info("INTID %u: LPI, edge, priority %x set, core by its ITS, group 1", intid,
+                 lpi_priority(&g->lpi, line - LINE_LPI));
+        return;
+    }
+    const struct mmio *m = window_of(s, p);
+    bool is_edge = (mmio_read32(m, word_at(p, ICFGR, 2)) >> 2 * (p.index % 16) & ICFGR_EDGE) != 0;
+    uint32_t priority = mmio_read32(m, word_at(p, IPRIORITYR, 8)) >> 8 * (p.index % 4) & 0xff;
+    uint64_t core = mmio_read64(m, word_at(p, IROUTER, 64));
+    bool is_hidden = (mmio_read32(mmio_mapped(&g->hw.dist), GICD_CTLR) & CTLR_DS) == 0;
+    log_info("INTID %u: %s %s, priority %x %s, core %lx %s, group %s", intid,
+             is_edge ? "edge" : "level", how(is_edge), (unsigned)priority,
+             how(priority == LINE_PRIORITY), core, how(core == g->affinity),
+             line_read(s, IGROUPR, line) ? "1 set"
+             : is_hidden                 ? "hidden"
+                                         : "0 found");
+}
+
 static const struct irq_server_ops gicv3_ops = {
     .decode = gicv3_decode,
     .close = gicv3_close,
@@ -341,6 +372,7 @@ static const struct irq_server_ops gicv3_ops = {
     .pend = gicv3_pend,
     .number = intid_of,
     .message = gicv3_message,
+    .say = gicv3_say,
     .frame = gicv3_frame,
 };
 

@@ -50,6 +50,7 @@ enum {
 #define CTLR_GRP1 BIT(0)
 #define CTLR_GRP1A BIT(1)
 #define CTLR_ARE BIT(4)                    /* affinity routing; may change only while no group is enabled */
+#define CTLR_DS BIT(6)                     /* r: there is one security state */
 #define CTLR_RWP BIT(31)                   /* r: a change of CTLR or ICENABLER is still on its way */
 #define TYPER_ITLINESNUMBER FIELD(4, 0)    /* (INTIDs / 32) - 1 */
 #define TYPER_ESPI BIT(8)                  /* there are ESPIs, */

@@ -122,3 +122,8 @@ void lpi_enable(struct lpi *l, uint32_t n, bool is_on)
         mmio_write64(l->redist, GICR_INVLPIR, INTID_LPI + n);
     }
 }
+
+unsigned lpi_priority(const struct lpi *l, uint32_t n)
+{
+    return l->properties[n] & ~(LPI_RES1 | LPI_ENABLE);
+}

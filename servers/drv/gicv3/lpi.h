@@ -26,3 +26,5 @@ void lpi_claim(struct lpi *l, struct node node, uint32_t gicd_typer);
 void lpi_start(struct lpi *l, const struct mmio *redist);
 /* LPI INTID_LPI + n. It takes effect when the redistributor reads it: at once if it can be told so, else with the ITS's next INV. */
 void lpi_enable(struct lpi *l, uint32_t n, bool is_on);
+/* As the table has it. */
+unsigned lpi_priority(const struct lpi *l, uint32_t n);
