@@ -276,7 +276,7 @@ status_t serial_read(struct serial *s, void *data, uint32_t len, uint32_t flags,
 {
     uint32_t got;
 
-    len = len < SERIAL_HALF ? len : SERIAL_HALF;
+    len = len < SERIAL_RX_LEN ? len : SERIAL_RX_LEN;
     status_t err = serial_ask(s, SERIAL_OP_READ, len, flags, &got);
     if (err == E_OK) {
         *out = got < len ? got : len; /* the server is not trusted with our memory */

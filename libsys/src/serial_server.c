@@ -27,21 +27,38 @@ static void serial_detach(struct serial_server *s)
         (void)sys_unmap(HANDLE_SELF, va, SERIAL_BUF_LEN); /* our own mapping */
         vm_release(va, SERIAL_BUF_LEN);
         s->buf = NULL;
+        s->counts = &s->nobodys;
         event_subscribe(0, 0);
     }
 }
 
-/* The notify handle passes to the frame. On an error the frame closes both. */
-static status_t serial_attach_client(struct serial_server *s, uint32_t badge, uint64_t base,
-                                     handle_t port, handle_t memory)
+/* Where the client looks for what we hold, from now on. */
+static void serial_count(struct serial_server *s, unsigned slot)
 {
-    uint64_t len = 0, pa = 0;
+    struct serial_counts *c = (struct serial_counts *)(void *)(s->buf + SERIAL_COUNTS_OFFSET);
 
-    if (s->buf != NULL && s->client != badge) {
+    s->counts = &c[slot];
+    s->counts->given = s->rx.head;
+    s->counts->accepted = s->tx.tail;
+    serial_server_took(s, 0);
+    serial_server_sent(s);
+}
+
+/* The notify handle passes to the frame. On an error the frame closes both. */
+static status_t serial_attach_client(struct serial_server *s, uint32_t badge, uint64_t w[MSG_WORDS])
+{
+    uint64_t len = 0, pa = 0, base = w[0], slot = w[2];
+    handle_t port = (handle_t)w[6], memory = (handle_t)w[7];
+    bool is_known = s->buf != NULL && s->client == badge;
+
+    if (s->buf != NULL && !is_known) {
         return E_BUSY;
     }
     if (base == 0) {
         return E_INVAL;
+    }
+    if (slot >= SERIAL_SLOTS) {
+        return E_RANGE;
     }
     status_t err = sys_memory_info(memory, 0, &len, &pa);
     if (err || len < SERIAL_BUF_LEN) {
@@ -60,7 +77,9 @@ static status_t serial_attach_client(struct serial_server *s, uint32_t badge, ui
     serial_detach(s);
     s->client = badge;
     s->buf = (uint8_t *)(uintptr_t)va;
+    serial_count(s, (unsigned)slot);
     event_subscribe(port, base);
+    w[0] = is_known ? SERIAL_KNOWN : 0;
     return E_OK;
 }
 
@@ -72,6 +91,7 @@ static status_t serial_take(struct serial_server *s, struct msg *m)
         return E_RANGE;
     }
     m->w[0] = ring_write(&s->tx, s->buf + SERIAL_TX_OFFSET + offset, (uint32_t)len);
+    s->accepted += m->w[0];
     s->tx_refused = m->w[0] < len;
     serial_server_signal(s); /* "full" before the driver makes room, so that room is news */
     return E_OK;
@@ -79,10 +99,11 @@ static status_t serial_take(struct serial_server *s, struct msg *m)
 
 static status_t serial_give(struct serial_server *s, struct msg *m)
 {
-    if (m->w[0] > SERIAL_HALF) {
+    if (m->w[0] > SERIAL_RX_LEN) {
         return E_RANGE;
     }
     m->w[0] = ring_read(&s->rx, s->buf + SERIAL_RX_OFFSET, (uint32_t)m->w[0]);
+    s->given += m->w[0];
     serial_server_signal(s); /* likewise "empty", so that the next byte is news */
     return E_OK;
 }
@@ -97,14 +118,14 @@ static status_t serial_request(struct serial_server *s, uint32_t badge, struct m
     }
     switch (op) {
     case SERIAL_OP_ATTACH:
-        return serial_attach_client(s, badge, m->w[0], (handle_t)m->w[6], (handle_t)m->w[7]);
+        return serial_attach_client(s, badge, m->w);
     case SERIAL_OP_WRITE:
         return attached ? serial_take(s, m) : E_NOTFOUND;
     case SERIAL_OP_READ:
         return attached ? serial_give(s, m) : E_NOTFOUND;
     case SERIAL_OP_STAT:
-        m->w[0] = s->rx_count, m->w[1] = s->tx_count, m->w[2] = s->lost_count,
-        m->w[3] = s->irq_count;
+        m->w[0] = serial_server_received(s), m->w[1] = serial_server_transmitted(s),
+        m->w[2] = s->lost_count, m->w[3] = s->irq_count;
         return E_OK;
     default:
         return E_NOSYS;

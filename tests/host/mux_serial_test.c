@@ -265,6 +265,15 @@ static void the_log_ends_a_programs_line_only_when_it_waited_long(void **state)
     assert_string_equal(driver.sent, "working...\r\nwarn\r\n");
 }
 
+/* Which one it is at (SERIAL_OP_PORT) or at, too (SERIAL_OP_SECOND). */
+static uint64_t port_of(uint32_t op)
+{
+    struct msg m = { .info = op };
+
+    assert_int_equal(call(OTHER, &m), E_OK);
+    return m.w[0];
+}
+
 /* What another port was told, or typed there, is its own. */
 static void the_console_goes_to_another_port_and_back(void **state)
 {

@@ -38,6 +38,8 @@ static struct driver_state {
     unsigned calls;
     bool is_broken; /* given up, or its device is gone */
     uint8_t *buf;   /* that we attached */
+    struct serial_counts counts;
+    unsigned slot; /* where it publishes them */
 } driver, second_driver;
 static handle_t closed; /* the last one */
 static struct {
@@ -62,6 +64,11 @@ handle_t start_handle(const char *name)
                                                : PORT;
 }
 
+static void publish(struct driver_state *d)
+{
+    memcpy(d->buf + SERIAL_COUNTS_OFFSET + d->slot * sizeof(d->counts), &d->counts, sizeof(d->counts));
+}
+
 status_t serial_attach(struct serial *s, handle_t service, handle_t port, uint64_t base_bit)
 {
     struct driver_state *const d = service == SECOND ? &second_driver : &driver;
@@ -77,6 +84,8 @@ status_t serial_attach(struct serial *s, handle_t service, handle_t port, uint64
         return E_BROKEN;
     }
     d->known = true;
+    d->slot = 0;
+    publish(d);
     return E_OK;
 }
 
@@ -102,11 +111,16 @@ static status_t driver_call(handle_t port, struct msg *m)
     if (d->deaths > 0) {
         d->deaths--;
         d->known = false;
+        d->counts = (struct serial_counts){ 0 };
         return E_DEAD;
     }
     if (op == SERIAL_OP_ATTACH) {
+        m->w[0] = d->known ? SERIAL_KNOWN : 0;
         d->known = true;
         d->buf = m->w[7] == DRIVER_MEMORY ? driver_buf : second_buf;
+        d->slot = (unsigned)m->w[2];
+        assert_true(d->slot < SERIAL_SLOTS);
+        publish(d);
     } else if (!d->known) {
         m->info = (uint32_t)E_NOTFOUND;
     } else if (op == SERIAL_OP_WRITE) {
@@ -115,11 +129,16 @@ static status_t driver_call(handle_t port, struct msg *m)
         d->sent_len += n;
         d->sent[d->sent_len] = '\0';
         d->room -= n;
+        d->counts.accepted += n, d->counts.sent += n;
+        publish(d);
         m->w[0] = n;
     } else if (op == SERIAL_OP_READ) {
         n = n < d->typed_len - d->typed_at ? n : d->typed_len - d->typed_at;
         memcpy(d->buf + SERIAL_RX_OFFSET, d->typed + d->typed_at, n);
         d->typed_at += n;
+        d->counts.given += n;
+        d->counts.taken += d->counts.taken < d->counts.given ? n : 0;
+        publish(d);
         m->w[0] = n;
     } else {
         fail_msg("unexpected request %u", (unsigned)op);
@@ -323,7 +342,7 @@ static int write_text(uint32_t badge, const char *text)
     return request(badge, SERIAL_OP_WRITE, len, 0, 0);
 }
 
-static const char *last_answer(uint32_t badge)
+static inline const char *last_answer(uint32_t badge)
 {
     static char text[SERIAL_HALF + 1];
     uint64_t len = answers[next_reply - 1].msg.w[0];
@@ -378,15 +397,6 @@ static int use(uint32_t badge, uint64_t port)
     return call(badge, &m);
 }
 
-/* Which one it is at (SERIAL_OP_PORT) or at, too (SERIAL_OP_SECOND). */
-static uint64_t port_of(uint32_t op)
-{
-    struct msg m = { .info = op };
-
-    assert_int_equal(call(OTHER, &m), E_OK);
-    return m.w[0];
-}
-
 static void make_tree(void)
 {
     assert_int_equal(fdt_create(tree, sizeof(tree)), 0);
@@ -402,7 +412,7 @@ static void make_tree(void)
     second = port_at(SECOND_PATH);
 }
 
-static void driver_has_room(uint32_t room)
+static inline void driver_has_room(uint32_t room)
 {
     struct event ev = { .kind = EV_NOTIFY, .bits = MUX_DRIVER_BASE * SERIAL_EV_WRITABLE };
 
@@ -410,13 +420,13 @@ static void driver_has_room(uint32_t room)
     turn(&ev);
 }
 
-static void close_client(uint32_t badge)
+static inline void close_client(uint32_t badge)
 {
     struct event ev = { .kind = EV_CLOSED, .badge = badge };
     turn(&ev);
 }
 
-static void log_lines(const char *lines)
+static inline void log_lines(const char *lines)
 {
     struct event ev = { .kind = EV_NOTIFY, .bits = MUX_EVENT_LOG };
 

@@ -131,7 +131,7 @@ static void start_writes_every_register_whole(void **state)
     static const struct fake_write expected[] = {
         { 0, UARTCR, 0 },      { 0, UARTIMSC, 0 },     { 0, UARTDMACR, 0 },   { 0, UARTIBRD, 13 },
         { 0, UARTFBRD, 1 },    { 0, UARTLCR_H, 0x70 }, { 0, UARTIFLS, 0x10 }, { 0, UARTCR, 0x301 },
-        { 0, UARTICR, 0x7ff }, { 0, UARTIMSC, 0x50 },
+        { 0, UARTICR, 0x7ff }, { 0, UARTIMSC, 0 }, /* nobody has attached */
     };
     (void)state;
     fake_run(pl011_main);
@@ -292,7 +292,7 @@ static void received_bytes_reach_the_client_and_are_announced_once(void **state)
     arrive(0, "!", 1);
     pl011_pump(u);
     assert_int_equal(fake_count(FAKE_SIGNAL, 0, SERIAL_EV_READABLE), 1); /* still the same news */
-    assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_HALF, 0, &done), E_OK);
+    assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_RX_LEN, 0, &done), E_OK);
     assert_int_equal(done, 6);
     assert_memory_equal(u->serial.buf + SERIAL_RX_OFFSET, "hello!", 6);
     arrive(0, "x", 1);
@@ -332,27 +332,28 @@ static void full_queue_leaves_bytes_in_the_fifo_and_masks(void **state)
     assert_int_equal(done, 4);
     assert_memory_equal(u->serial.buf + SERIAL_RX_OFFSET, data, 4);
     assert_int_equal(uarts[0].rx_at, RING_LEN + 4);
-    assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_HALF, 0, &done), E_OK);
-    assert_int_equal(done, RING_LEN);
-    assert_memory_equal(u->serial.buf + SERIAL_RX_OFFSET, data + 4, RING_LEN);
+    assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_RX_LEN, 0, &done), E_OK);
+    assert_int_equal(done, SERIAL_RX_LEN);
+    assert_memory_equal(u->serial.buf + SERIAL_RX_OFFSET, data + 4, SERIAL_RX_LEN);
     assert_int_equal(fake_mmio_get(0, UARTIMSC), INT_RX | INT_RT);
-    assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_HALF, 0, &done), E_OK);
-    assert_int_equal(done, 6);
-    assert_memory_equal(u->serial.buf + SERIAL_RX_OFFSET, data + RING_LEN + 4, 6);
+    assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_RX_LEN, 0, &done), E_OK);
+    assert_int_equal(done, sizeof(data) - SERIAL_RX_LEN - 4);
+    assert_memory_equal(u->serial.buf + SERIAL_RX_OFFSET, data + SERIAL_RX_LEN + 4, done);
 }
 
 static void read_that_empties_makes_the_refill_news(void **state)
 {
     struct pl011 *u = uart_attached(0);
-    uint8_t data[RING_LEN + 1] = { 0 };
     uint64_t done = 0;
     (void)state;
 
-    arrive(0, data, sizeof(data));
+    arrive(0, "abc", 3);
     pl011_pump(u);
     fake_trace_clear();
-    assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_HALF, 0, &done),
+    arrive(0, "d", 1);
+    assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_RX_LEN, 0, &done),
                      E_OK); /* the pump finds one more */
+    assert_int_equal(done, 3);
     assert_int_equal(fake_count(FAKE_SIGNAL, 0, SERIAL_EV_READABLE), 1);
 }
 
@@ -407,7 +408,7 @@ static void sending_fills_the_fifo_and_waits_for_the_interrupt(void **state)
         assert_int_equal(uarts[0].tx[i], i);
     }
     assert_int_equal(fake_mmio_get(0, UARTIMSC), INT_RX | INT_RT);
-    assert_int_equal(u->serial.tx_count, 100);
+    assert_int_equal(serial_server_transmitted(&u->serial), 100);
 }
 
 static void empty_fifo_is_filled_without_asking_for_each_byte(void **state)
@@ -540,8 +541,111 @@ static void nonsense_is_refused(void **state)
     assert_int_equal(ask(u, CLIENT, SERIAL_OP_WRITE, SERIAL_HALF + 1, 0, &done), E_RANGE);
     assert_int_equal(ask(u, CLIENT, SERIAL_OP_WRITE, 1, SERIAL_HALF, &done), E_RANGE);
     assert_int_equal(ask(u, CLIENT, SERIAL_OP_WRITE, 2, UINT64_MAX, &done), E_RANGE);
-    assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_HALF + 1, 0, &done), E_RANGE);
+    assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, SERIAL_RX_LEN + 1, 0, &done), E_RANGE);
     assert_int_equal(uarts[0].tx_len, 0);
+}
+
+/* ---- what is lost with the driver ---- */
+
+static const struct serial_counts *counts_in(const struct pl011 *u, unsigned slot)
+{
+    return (const struct serial_counts *)(const void *)(u->serial.buf + SERIAL_COUNTS_OFFSET) +
+           slot;
+}
+
+static status_t attach_slot(struct pl011 *u, uint32_t badge, uint64_t slot, uint64_t *out)
+{
+    struct msg m = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0),
+                     .w = { 1, 0, slot, 0, 0, 0, PORT, MEMORY } };
+    status_t err = serve(u, badge, &m);
+
+    pl011_pump(u);
+    *out = m.w[0];
+    return err;
+}
+
+/* A byte that the device gave is the next one's before all are counted. */
+static const struct serial_counts *counted;
+static uint32_t model_read_counted(unsigned window, uint32_t offset)
+{
+    if (offset == UARTDR || offset == UARTFR) {
+        assert_int_equal(counted->taken, uarts[window].rx_at);
+    }
+    return model_read(window, offset);
+}
+
+static void each_byte_is_counted_before_anything_else_is_done(void **state)
+{
+    struct pl011 *u = uart_attached(0);
+    (void)state;
+
+    counted = counts_in(u, 0);
+    fake_mmio_hooks(model_read_counted, model_write);
+    arrive(0, "hello", 5);
+    pl011_pump(u);
+    arrive(0, "!", 1);
+    pl011_pump(u);
+    assert_int_equal(counted->taken, 6);
+}
+
+static void what_is_taken_and_given_accepted_and_sent_stands_in_the_clients_memory(void **state)
+{
+    struct pl011 *u = uart_attached(0);
+    uint64_t done = 0;
+    (void)state;
+
+    uarts[0].tx_room = 5;
+    arrive(0, "hello!", 6);
+    pl011_pump(u);
+    assert_int_equal(ask(u, CLIENT, SERIAL_OP_READ, 2, 0, &done), E_OK);
+    assert_int_equal(ask(u, CLIENT, SERIAL_OP_WRITE, 3, 0, &done), E_OK);
+    assert_int_equal(ask(u, CLIENT, SERIAL_OP_WRITE, 4, 0, &done), E_OK);
+    assert_int_equal(counts_in(u, 0)->taken, 6);
+    assert_int_equal(counts_in(u, 0)->sent, 5);
+    assert_int_equal(counts_in(u, 0)->given, 0); /* when the client attached */
+    assert_int_equal(counts_in(u, 0)->accepted, 0);
+    assert_int_equal(attach_slot(u, CLIENT, 3, &done), E_OK);
+    assert_int_equal(done, SERIAL_KNOWN);
+    assert_int_equal(counts_in(u, 3)->taken, 6);
+    assert_int_equal(counts_in(u, 3)->sent, 5);
+    assert_int_equal(counts_in(u, 3)->given, 2);
+    assert_int_equal(counts_in(u, 3)->accepted, 7);
+}
+
+static void slots_are_four_and_who_is_new_is_not_known(void **state)
+{
+    struct pl011 *u = uart_started(0);
+    struct event closed = { .kind = EV_CLOSED, .badge = CLIENT };
+    uint64_t done = 0;
+    (void)state;
+
+    assert_int_equal(attach_slot(u, CLIENT, SERIAL_SLOTS, &done), E_RANGE);
+    assert_int_equal(attach_slot(u, CLIENT, UINT64_MAX, &done), E_RANGE);
+    assert_null(u->serial.buf);
+    assert_int_equal(attach_slot(u, CLIENT, SERIAL_SLOTS - 1, &done), E_OK);
+    assert_int_equal(done, 0);
+    const struct serial_counts *former = counts_in(u, SERIAL_SLOTS - 1);
+    assert_int_equal(serial_server_event(&u->serial, &closed), E_OK);
+    arrive(0, "abc", 3);
+    pl011_pump(u); /* nobody's memory is touched */
+    assert_int_equal(attach_slot(u, OTHER, 0, &done), E_OK);
+    assert_int_equal(done, 0);
+    assert_int_equal(counts_in(u, 0)->taken, 3);
+    assert_int_equal(former->taken, 0);
+}
+
+static void before_anybody_attached_bytes_stay_in_the_device(void **state)
+{
+    struct pl011 *u = uart_started(0);
+    (void)state;
+
+    arrive(0, "abc", 3);
+    pl011_pump(u);
+    assert_int_equal(uarts[0].rx_at, 0);
+    assert_int_equal(fake_mmio_get(0, UARTIMSC), 0);
+    assert_int_equal(attach(u, CLIENT, 1), E_OK);
+    assert_int_equal(uarts[0].rx_at, 3);
+    assert_int_equal(fake_mmio_get(0, UARTIMSC), INT_RX | INT_RT);
 }
 
 /* ---- the loop ---- */
@@ -574,7 +678,7 @@ static void unknown_command_is_answered(void **state)
 
 static void two_uarts_share_nothing(void **state)
 {
-    struct pl011 *a = uart_attached(0), *b = uart_started(1);
+    struct pl011 *a = uart_attached(0), *b = uart_attached(1);
     uint64_t done = 0;
     (void)state;
 
@@ -618,6 +722,10 @@ int main(void)
         T(refused_attach_keeps_nothing),
         T(closed_ends_the_attachment_of_that_badge_only),
         T(nonsense_is_refused),
+        T(each_byte_is_counted_before_anything_else_is_done),
+        T(what_is_taken_and_given_accepted_and_sent_stands_in_the_clients_memory),
+        T(slots_are_four_and_who_is_new_is_not_known),
+        T(before_anybody_attached_bytes_stay_in_the_device),
         T(interrupt_is_counted_pumped_and_rearmed),
         T(unknown_command_is_answered),
         T(two_uarts_share_nothing),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * console - says which serial port the console is on, and takes it to another.
  *
- *     console              lists the serial ports that have a server
+ *     console              lists the serial ports that have a server; says what was lost with drivers that ended
  *     console use PORT     the console goes there: a path of the device tree, or its last part
  *     console add PORT     it is there, too: the same output, and input from both
  *     console drop         only where it was before `add`
@@ -122,6 +122,11 @@ static int list(handle_t console, int first)
                p.node != first ? ""
                : is_here       ? ", as at boot"
                                : ", the console at boot");
+    }
+    m = (struct msg){ .info = SERIAL_OP_STAT };
+    if (msg_call(console, &m) == E_OK && (m.w[2] != 0 || m.w[4] != 0)) {
+        printf("lost with drivers that ended: %llu bytes in, %llu bytes out\n",
+               (unsigned long long)m.w[2], (unsigned long long)m.w[4]);
     }
     return 0;
 }

@@ -48,12 +48,11 @@ static uint32_t least(uint32_t a, uint32_t b)
 static uint32_t mini_uart_receive(struct mini_uart *u, uint32_t stat)
 {
     uint32_t held = least(field_get(STAT_RX_LEVEL, stat), AUX_MU_FIFO_LEN);
-    uint32_t count = least(held, RING_LEN - ring_count(&u->serial.rx));
+    uint32_t count = least(held, serial_server_room(&u->serial));
 
     for (uint32_t i = 0; i < count; i++) {
-        ring_put(&u->serial.rx, (uint8_t)mmio_read32(&u->regs, AUX_MU_IO_REG));
+        serial_server_put(&u->serial, (uint8_t)mmio_read32(&u->regs, AUX_MU_IO_REG));
     }
-    u->serial.rx_count += count;
     if (stat & STAT_OVERRUN) {
         u->serial.lost_count++;
         (void)mmio_read32(&u->regs, AUX_MU_LSR_REG); /* ends it */
@@ -69,7 +68,7 @@ static uint32_t mini_uart_send(struct mini_uart *u, uint32_t stat)
     for (uint32_t i = 0; i < count; i++) {
         mmio_write32(&u->regs, AUX_MU_IO_REG, ring_get(&u->serial.tx));
     }
-    u->serial.tx_count += count;
+    serial_server_sent(&u->serial);
     return count;
 }
 
@@ -83,7 +82,7 @@ static void mini_uart_pump(struct mini_uart *u)
         uint32_t stat = mmio_read32(&u->regs, AUX_MU_STAT_REG);
         moved = mini_uart_receive(u, stat) + mini_uart_send(u, stat);
     } while (moved != 0);
-    uint32_t rx_irq = ring_full(&u->serial.rx) ? 0 : IER_RX; /* full: leave it in the FIFO */
+    uint32_t rx_irq = serial_server_room(&u->serial) == 0 ? 0 : IER_RX; /* leave it in the FIFO */
     uint32_t tx_irq = ring_empty(&u->serial.tx) ? 0 : IER_TX;
     mmio_write32(&u->regs, AUX_MU_IER_REG, IER_NEEDED | rx_irq | tx_irq);
     serial_server_signal(&u->serial);

@@ -70,11 +70,10 @@ static uint32_t ns16550_divisor(uint32_t clk_hz, uint32_t speed)
 static uint32_t ns16550_receive(struct ns16550 *u, uint32_t lsr)
 {
     u->serial.lost_count += (lsr & LSR_OE) != 0;
-    if ((lsr & LSR_DR) == 0 || ring_full(&u->serial.rx)) {
+    if ((lsr & LSR_DR) == 0 || serial_server_room(&u->serial) == 0) {
         return 0;
     }
-    ring_put(&u->serial.rx, (uint8_t)uart_read(u, UART_RBR));
-    u->serial.rx_count++;
+    serial_server_put(&u->serial, (uint8_t)uart_read(u, UART_RBR));
     return 1;
 }
 
@@ -90,7 +89,7 @@ static uint32_t ns16550_send(struct ns16550 *u, uint32_t lsr)
     for (uint32_t i = 0; i < count; i++) {
         uart_write(u, UART_THR, ring_get(&u->serial.tx));
     }
-    u->serial.tx_count += count;
+    serial_server_sent(&u->serial);
     return count;
 }
 
@@ -108,7 +107,8 @@ static void ns16550_pump(struct ns16550 *u)
         lsr = uart_read(u, UART_LSR);
         moved = lsr == LSR_NOTHING ? 0 : ns16550_receive(u, lsr) + ns16550_send(u, lsr);
     } while (moved != 0);
-    uint32_t rx_irq = ring_full(&u->serial.rx) ? 0 : IER_ERBFI; /* full: leave it in the FIFO */
+    uint32_t rx_irq =
+        serial_server_room(&u->serial) == 0 ? 0 : IER_ERBFI; /* leave it in the FIFO */
     uint32_t tx_irq = ring_empty(&u->serial.tx) ? 0 : IER_ETBEI;
     uart_write(u, UART_IER, rx_irq | tx_irq);
     serial_server_signal(&u->serial);

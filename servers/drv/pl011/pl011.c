@@ -43,10 +43,11 @@ static uint32_t pl011_divisor(uint32_t clk_hz, uint32_t speed)
 
 static void pl011_receive(struct pl011 *u)
 {
-    while (!ring_full(&u->serial.rx) && !(mmio_read32(&u->regs, UARTFR) & FR_RXFE)) {
+    uint32_t room = serial_server_room(&u->serial);
+
+    for (; room != 0 && !(mmio_read32(&u->regs, UARTFR) & FR_RXFE); room--) {
         uint32_t dr = mmio_read32(&u->regs, UARTDR);
-        ring_put(&u->serial.rx, dr & DR_DATA);
-        u->serial.rx_count++;
+        serial_server_put(&u->serial, dr & DR_DATA);
         u->serial.lost_count += (dr & DR_OE) != 0;
     }
 }
@@ -62,10 +63,10 @@ static void pl011_send(struct pl011 *u)
         }
         uint32_t room = fr & FR_TXFE ? FIFO_LEN_MIN : 1;
         uint32_t count = ring_count(&u->serial.tx) < room ? ring_count(&u->serial.tx) : room;
-        u->serial.tx_count += count;
         for (; count != 0; count--) {
             mmio_write32(&u->regs, UARTDR, ring_get(&u->serial.tx));
         }
+        serial_server_sent(&u->serial);
     }
 }
 
@@ -77,7 +78,7 @@ static void pl011_pump(struct pl011 *u)
     pl011_receive(u);
     pl011_send(u);
     uint32_t rx_irqs =
-        ring_full(&u->serial.rx) ? 0 : INT_RX | INT_RT; /* full: leave it in the FIFO */
+        serial_server_room(&u->serial) == 0 ? 0 : INT_RX | INT_RT; /* leave it in the FIFO */
     uint32_t tx_irqs = ring_empty(&u->serial.tx) ? 0 : INT_TX;
     mmio_write32(&u->regs, UARTIMSC, rx_irqs | tx_irqs);
     serial_server_signal(&u->serial);

@@ -69,6 +69,7 @@ static status_t console_take(struct console *c, unsigned queue)
         }
         b->len = len; /* 0 of one that was sent from */
         b->done = 0;
+        serial_server_took(&c->serial, len);
         c->here[queue][c->here_count[queue]++] = b;
     }
     return err == E_AGAIN ? E_OK : err;
@@ -84,7 +85,7 @@ static status_t console_receive(struct console *c)
         struct buffer *b = c->here[RECEIVE][0];
         uint32_t count = ring_write(&c->serial.rx, b->at + b->done, b->len - b->done);
         b->done += count;
-        c->serial.rx_count += count;
+        c->serial.beside -= count;
         if (b->done < b->len) {
             break; /* it is full: the rest stays until the client has read */
         }
@@ -105,8 +106,8 @@ static status_t console_send(struct console *c)
 
     while (!err && c->here_count[TRANSMIT] != 0 && !ring_empty(&c->serial.tx)) {
         uint32_t count = ring_read(&c->serial.tx, c->here[TRANSMIT][0]->at, BUFFER_LEN);
-        c->serial.tx_count += count;
         err = console_put(c, TRANSMIT, count);
+        serial_server_sent(&c->serial);
         given++;
     }
     if (given != 0) {

@@ -39,8 +39,15 @@ struct session {
     uint8_t text[SHORT_LEN]; /* of a kept WRITE_SHORT */
 };
 
+/* What a driver has of ours, and we of it (loss.c). */
+struct loss {
+    unsigned slot;          /* where it counts, of SERIAL_SLOTS */
+    uint32_t read, written; /* by us: as its own counts began when it attached us */
+};
+
 /* Where all that goes out is shown, too, and input comes from (second.c). */
 struct second {
+    struct loss loss;
     struct serial port; /* service 0: there is none */
     uint64_t node;      /* as SERIAL_OP_SECOND tells */
     bool has_more;
@@ -52,6 +59,7 @@ struct mux {
     struct second second;
     /* the driver */
     struct serial driver; /* buf NULL: not attached yet */
+    struct loss loss;
     handle_t first;       /* the port that init chose */
     uint64_t node;        /* of the port in use, or SERIAL_FIRST */
     bool driver_lost;    /* failed for good; output is thrown away until init sends rebind */
@@ -78,7 +86,18 @@ struct mux {
     char log_text[LOG_CHUNK];
     /* counters for SERIAL_OP_STAT */
     uint64_t received, sent, interrupts;
+    uint64_t lost_in, lost_out; /* with drivers that ended */
 };
+
+/* loss.c */
+/* Attaches again, or to another port, with the memory that we have, in which output is kept; says and counts what the driver that
+ * was attached in that slot took along. `node`: the port's, or SERIAL_FIRST. */
+status_t loss_attach(struct mux *m, struct loss *l, const struct serial *s, uint64_t node) WARN_UNUSED;
+/* The same driver as after serial_attach: nothing is lost yet. */
+void loss_begin(struct loss *l, const struct serial *s);
+/* Before loss_attach to another port: nothing of that one is ours yet. The first port has a slot of its own, as its driver keeps us,
+ * and goes on counting. */
+void loss_move(struct loss *l, const struct serial *s, bool is_first);
 
 /* upstream.c: the driver's side. */
 status_t upstream_attach(struct mux *m) WARN_UNUSED;

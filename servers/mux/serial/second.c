@@ -10,14 +10,6 @@
 
 enum { ATTEMPTS = 8 }; /* to reach a driver that dies under us */
 
-static status_t bind(const struct serial *s)
-{
-    struct msg m = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0),
-                     .w = { s->base_bit, 2, [6] = s->notify, s->memory } };
-
-    return msg_call(s->service, &m);
-}
-
 /* Memory and the way back are kept for the next one. */
 void second_leave(struct mux *m)
 {
@@ -47,7 +39,7 @@ static status_t ask(struct mux *m, uint32_t op, uint32_t len, uint32_t *out)
             *out = msg.w[0] < len ? (uint32_t)msg.w[0] : len; /* never trust more */
             return E_OK;
         }
-        if (err == E_NOTFOUND && bind(&s->port) != E_OK) {
+        if (err == E_NOTFOUND && loss_attach(m, &s->loss, &s->port, s->node) != E_OK) {
             break; /* a new incarnation does not know us */
         }
     }
@@ -81,10 +73,14 @@ status_t second_add(struct mux *m, uint64_t node)
     s->port.service = service;
     if (s->port.buf == NULL) {
         err = serial_attach(&s->port, service, m->port, MUX_SECOND_BASE);
+        if (err == E_OK) {
+            loss_begin(&s->loss, &s->port);
+        }
     } else {
+        loss_move(&s->loss, &s->port, node == SERIAL_FIRST);
         err = E_DEAD;
         for (int i = 0; i < ATTEMPTS && err == E_DEAD; i++) {
-            err = bind(&s->port);
+            err = loss_attach(m, &s->loss, &s->port, node);
         }
     }
     if (err) {
@@ -105,6 +101,7 @@ static bool put(struct mux *m, const void *data, uint32_t len)
         return false;
     }
     m->second.lost += len - took;
+    m->second.loss.written += took;
     return took == len;
 }
 
@@ -135,12 +132,13 @@ void second_fetch(struct mux *m)
     while (s->port.service != 0) {
         if (s->stage == s->stage_end) {
             uint32_t got;
-            if (!s->has_more || ask(m, SERIAL_OP_READ, SERIAL_HALF, &got) != E_OK || got == 0) {
+            if (!s->has_more || ask(m, SERIAL_OP_READ, SERIAL_RX_LEN, &got) != E_OK || got == 0) {
                 s->has_more = false;
                 return;
             }
-            s->has_more = got == SERIAL_HALF;
+            s->has_more = got == SERIAL_RX_LEN;
             m->received += got;
+            s->loss.read += got;
             s->stage = input_interrupt(m, rx, got);
             s->stage_end = got;
         }

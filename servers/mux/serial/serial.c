@@ -202,8 +202,9 @@ static int serial_serve(struct mux *m, struct session *s, struct event *ev)
     case SERIAL_OP_STAT:
         w[0] = m->received;
         w[1] = m->sent;
-        w[2] = 0; /* nothing gets lost here: what does not fit stays in the driver */
+        w[2] = m->lost_in; /* with drivers that ended: what does not fit here stays in the driver */
         w[3] = m->interrupts;
+        w[4] = m->lost_out;
         return E_OK;
     case SERIAL_OP_PORT:
         w[0] = m->node;

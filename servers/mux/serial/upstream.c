@@ -13,23 +13,20 @@
 /* A driver that dies more often within one request is lost until init says rebind. */
 enum { ATTEMPTS = 8 };
 
-/* Again with the memory that we have: output that stands in it is kept. */
-static status_t bind_again(const struct serial *s)
-{
-    struct msg msg = { .info = msg_info(SERIAL_OP_ATTACH, 2, 0),
-                       .w = { s->base_bit, 2, [6] = s->notify, s->memory } };
-
-    return msg_call(s->service, &msg);
-}
-
 status_t upstream_attach(struct mux *m)
 {
     struct serial *s = &m->driver;
     status_t err = E_DEAD;
 
     for (int i = 0; i < ATTEMPTS && err == E_DEAD; i++) {
-        err =
-            s->buf != NULL ? bind_again(s) : serial_attach(s, s->service, m->port, MUX_DRIVER_BASE);
+        if (s->buf != NULL) {
+            err = loss_attach(m, &m->loss, s, m->node);
+        } else {
+            err = serial_attach(s, s->service, m->port, MUX_DRIVER_BASE);
+            if (err == E_OK) {
+                loss_begin(&m->loss, s);
+            }
+        }
     }
     m->driver_full = false;
     m->driver_has_more = true;
@@ -63,6 +60,7 @@ status_t upstream_open(uint64_t node, handle_t *out)
 status_t upstream_use(struct mux *m, uint64_t node)
 {
     struct serial next = m->driver;
+    struct loss loss = m->loss;
     handle_t former = m->driver.service;
     status_t err = E_DEAD;
 
@@ -73,8 +71,9 @@ status_t upstream_use(struct mux *m, uint64_t node)
             return opened;
         }
     }
+    loss_move(&loss, &next, node == SERIAL_FIRST);
     for (int i = 0; i < ATTEMPTS && err == E_DEAD; i++) {
-        err = bind_again(&next);
+        err = loss_attach(m, &loss, &next, node);
     }
     if (err != E_OK) {
         if (next.service != m->first) {
@@ -83,6 +82,7 @@ status_t upstream_use(struct mux *m, uint64_t node)
         return err;
     }
     m->driver = next;
+    m->loss = loss;
     if (former != m->first) {
         (void)sys_handle_close(former); /* so its driver forgets us */
     }
@@ -169,6 +169,7 @@ void upstream_flush(struct mux *m)
         if (!m->driver_lost && request(m, SERIAL_OP_WRITE, ready, m->out.sent, &took) == E_OK) {
             m->driver_full = took < ready;
             m->sent += took;
+            m->loss.written += took;
         }
         second_write(m, m->driver.buf + SERIAL_TX_OFFSET + m->out.sent, took);
         out_took(&m->out, took);
@@ -186,12 +187,13 @@ static void fetch_first(struct mux *m)
         if (m->stage == m->stage_end) {
             uint32_t got = 0;
             if (!m->driver_has_more || m->driver_lost ||
-                request(m, SERIAL_OP_READ, SERIAL_HALF, 0, &got) != E_OK || got == 0) {
+                request(m, SERIAL_OP_READ, SERIAL_RX_LEN, 0, &got) != E_OK || got == 0) {
                 m->driver_has_more = false;
                 return;
             }
-            m->driver_has_more = got == SERIAL_HALF;
+            m->driver_has_more = got == SERIAL_RX_LEN;
             m->received += got;
+            m->loss.read += got;
             m->stage = input_interrupt(m, rx, got);
             m->stage_end = got;
         }
