@@ -59,6 +59,8 @@ void brcm_inbound_read(struct brcm *b);
 /* Both kinds as the tree has them; what is as it shall be is not touched. Each window is said. */
 void brcm_inbound_write(struct brcm *b);
 void brcm_outbound_write(struct brcm *b);
+/* The window that a write of a function to an address of the bus falls into; NULL: none. */
+const struct brcm_inbound *brcm_inbound_over(const struct brcm *b, uint64_t address);
 /* Whether a function's message to an address of the bus gets to a controller that msi-parent names. What it hits instead is said. */
 bool brcm_is_let_in(const struct brcm *b, uint64_t address);
 

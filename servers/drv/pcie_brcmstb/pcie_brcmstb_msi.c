@@ -40,9 +40,9 @@ static const struct pci_own_ops brcm_msi_ops = { .pending = brcm_msi_pending,
 /* L, brcm_pcie_setup: below 4 GiB, where every function can write, unless RAM is there; 0: RAM is at both. */
 static uint64_t msi_target(const struct brcm *b)
 {
-    return !brcm_is_let_in(b, MSI_TARGET_LOW)    ? MSI_TARGET_LOW
-           : !brcm_is_let_in(b, MSI_TARGET_HIGH) ? MSI_TARGET_HIGH
-                                                 : 0;
+    return brcm_inbound_over(b, MSI_TARGET_LOW) == NULL    ? MSI_TARGET_LOW
+           : brcm_inbound_over(b, MSI_TARGET_HIGH) == NULL ? MSI_TARGET_HIGH
+                                                           : 0;
 }
 
 /* Target and pattern; what is as it shall be is not touched. */

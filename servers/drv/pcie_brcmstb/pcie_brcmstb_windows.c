@@ -146,21 +146,27 @@ static bool is_doorbell(const struct brcm *b, uint64_t cpu)
     return false;
 }
 
-bool brcm_is_let_in(const struct brcm *b, uint64_t address)
+const struct brcm_inbound *brcm_inbound_over(const struct brcm *b, uint64_t address)
 {
     for (unsigned i = 0; i < b->chip->windows_in; i++) {
-        const struct brcm_inbound *w = &b->in[i];
-        uint64_t cpu = w->cpu + (address - w->bus);
-        if (address - w->bus < w->len) {
-            bool is_right = is_doorbell(b, cpu);
-            if (!is_right) {
-                log_error("inbound %u leads PCI 0x%lx to CPU 0x%lx, where msi-parent is not", i + 1,
-                          address, cpu);
-            }
-            return is_right;
+        if (address - b->in[i].bus < b->in[i].len) {
+            return &b->in[i];
         }
     }
-    return false;
+    return NULL;
+}
+
+bool brcm_is_let_in(const struct brcm *b, uint64_t address)
+{
+    const struct brcm_inbound *w = brcm_inbound_over(b, address);
+    uint64_t cpu = w != NULL ? w->cpu + (address - w->bus) : 0;
+
+    if (w != NULL && !is_doorbell(b, cpu)) {
+        log_error("inbound %u leads PCI 0x%lx to CPU 0x%lx, where msi-parent is not",
+                  (unsigned)(w - b->in) + 1, address, cpu);
+        return false;
+    }
+    return w != NULL;
 }
 
 /* Why an entry of dma-ranges cannot be a window; NULL: it can. */
