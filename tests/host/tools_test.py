@@ -54,16 +54,19 @@ def test_series_are_reduced_as_the_goals_say():
 
 def test_every_series_of_the_guest_has_a_goal_and_the_reverse():
     keys = bench.keys_in_order() + bench.keys_in_order("serial_keys") + bench.keys_in_order("disk_keys")
+    keys += {key for board in bench.RECOVERED.values() for key in board}
     assert all(key in goals.GOALS for key in keys)
     assert all(goals.SERIES_OF.get(key, key) in keys for key, (_, _, how) in goals.GOALS.items() if how)
 
 
-def test_host_and_guest_agree_about_the_serial_series():
+def test_host_and_guest_agree_about_their_series():
     with open(os.path.join(ROOT, "servers", "app", "bench", "serial.h"), encoding="utf-8") as f:
         numbers = {name: int(value) for name, value in re.findall(r"(SERIAL_\w+) = (\d+)", f.read())}
     assert numbers == {"SERIAL_LAP": goals.LAP_BYTES, "SERIAL_BYTES": bench.SERIAL_BYTES, "SERIAL_KEYS": bench.SERIAL_KEYS}
     with open(os.path.join(ROOT, "servers", "app", "bench", "disk.h"), encoding="utf-8") as f:
         assert f"DISK_LAP = {goals.LAP_REQUESTS} " in f.read()
+    with open(os.path.join(ROOT, "servers", "app", "bench", "recover.h"), encoding="utf-8") as f:
+        assert f"RECOVER_LAPS = {bench.RECOVER_LAPS} " in f.read()
 
 
 def test_lines_of_the_plugin_are_read():
@@ -115,11 +118,15 @@ def test_a_board_without_a_tree_is_not_measured_and_that_is_said(monkeypatch):
                         (["value 0 1 2 0 0 0 0"], "null_syscall    9 us\nbench: no port: E_FULL"))
     monkeypatch.setattr(bench, "count_serial", lambda timeout, traced=False: ["value 0 4096 8192 0 0 0 0"])
     monkeypatch.setattr(bench, "count_disk", lambda timeout, traced=False: ["value 1 160 320 0 0 0 0"])
+    monkeypatch.setattr(bench, "count_recover", lambda timeout, board: [f"value 1 {n} 1000 0 0 0 0" for n in (5, 9, 7)])
     monkeypatch.setattr(bench, "count_pci", lambda timeout: ["mark pci_enumerate 5 6 0 0 0 3"])
     monkeypatch.setattr(bench, "size", dict)
     results, printed = bench.measure(["virt", "raspi4b"], 1)
     assert results["virt"]["pci_enumerate"]["measured"] == 11
     assert results["virt"]["serial_rx_byte"]["measured"] == 3 and results["virt"]["serial_echo"]["measured"] is None
+    assert results["virt"]["recover_gic"]["measured"] == 1007 and results["virt"]["recover_pl011"]["measured"] is None
+    assert bench.by_key(results)["recover_gic"]["ok"] and "recover_rp1" not in results["virt"]  # no goal, none missed
+    assert any(re.fullmatch(r"recover_gic +1 007 +- +-", line) for line in bench.rows(bench.by_key(results), ["virt"]))
     assert results["virt"]["blk_read_4k_qd16"]["measured"] == 3 and results["virt"]["blk_read_4k"]["measured"] is None
     assert results.keys() == {"virt"} and results["virt"]["null_syscall"]["measured"] == 3
     assert "tools/firmware" in printed["raspi4b"] and printed["virt"] == "bench: no port: E_FULL"

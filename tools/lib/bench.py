@@ -20,12 +20,13 @@ Builds, boots Cambium in QEMU (-icount shift=0,sleep=off) under a plugin that co
 bin/bench at the prompt, and prints a table: virt (GICv2, cortex-a72, one core), which the goals are for, and raspi3b,
 raspi4b and raspi5b (with their four cores, of which one runs) if there is a device tree for them, and for the last one the
 QEMU of tools/raspi5-qemu; virt once more with a GICv3 for
-irq_to_driver_gicv3, with somebody at its console for the keys serial_*, and with a disk for blk_*. Barriers, TLB maintenance and device accesses each count as one instruction here and far more on
+irq_to_driver_gicv3, with somebody at its console for the keys serial_*, and with a disk for blk_*; virt and raspi5b while their
+servers are killed, for recover_*. Barriers, TLB maintenance and device accesses each count as one instruction here and far more on
 silicon, so they are also shown apart.
 """
 MACHINES = ("virt", "raspi3b", "raspi4b", "raspi5b")
 ELSEWHERE = {"irq_to_driver_gicv3": "virt", "irq_to_driver_raspi3b": "raspi3b", "irq_to_driver_raspi4b": "raspi4b",
-             "irq_to_driver_5hops": "raspi5b"}
+             "irq_to_driver_5hops": "raspi5b", "recover_rp1": "raspi5b", "recover_mip": "raspi5b", "recover_pcie": "raspi5b"}
 NOTES = """\
 Executed guest instructions (kernel_text: bytes, kernel_lines: lines), medians;
 '-': not measured. No loops against Spectre-BHB are built in. The goals are for
@@ -212,6 +213,52 @@ def count_disk(timeout, traced=False):
             return f.read().splitlines()
 
 
+# As servers/app/bench/recover.h says; {machine: {key: server}}.
+RECOVER_LAPS = 9
+HEADER = "/axi/pcie@1000120000/rp1/serial@30000"
+RECOVERED = {
+    "virt": {"recover_pl011": "pl011", "recover_gic": "gicv2"},
+    "raspi5b": {"recover_pl011": HEADER, "recover_rp1": "rp1", "recover_mip": "bcm2712_mip", "recover_pcie": "pcie_brcmstb",
+                "recover_gic": "gicv2"},
+}
+
+
+def command_at_header(folder):
+    """QEMU's arguments for a raspi5b whose console is the header's UART0, and that is the terminal."""
+    import libfdt
+    with open(trees.find(machine.BOARDS["raspi5b"]["trees"]), "rb") as f:
+        tree = libfdt.Fdt(f.read())
+    tree.resize(tree.totalsize() + 1024)
+    tree.setprop_str(tree.path_offset(HEADER), "status", "okay")
+    tree.setprop_str(tree.path_offset("/chosen"), "stdout-path", HEADER)
+    tree.pack()
+    path = os.path.join(folder, "header.dtb")
+    with open(path, "wb") as f:
+        f.write(bytes(tree.as_bytearray()))
+    command = machine.command(board="raspi5b", dtb=path)
+    at = command.index("mon:stdio")
+    return command[:at] + ["null", "-serial", "mon:stdio"] + command[at + 1:]
+
+
+def count_recover(timeout, board):
+    """The lines of the plugin for `bench recover`. Idle time passes as on the host, as above."""
+    with tempfile.TemporaryDirectory(prefix="cambium-") as folder:
+        out = os.path.join(folder, "counts")
+        command = machine.command(memory="1024") if board == "virt" else command_at_header(folder)
+        command += ["-icount", "shift=0", "-seed", "1", "-plugin", f"{compile_plugin()},out={out}"]
+        with machine.Machine(command, timeout=timeout) as m:
+            m.prompt()
+            m.send("bench recover " + " ".join(RECOVERED[board].values()) + "\r")
+            for _ in range(RECOVER_LAPS * len(RECOVERED[board])):
+                m.expect("now press a key")
+                m.send("x")
+            m.prompt()
+            m.send("bench exit\r")
+            m.ended()
+        with open(out, encoding="utf-8") as f:
+            return f.read().splitlines()
+
+
 # ---- reading ----
 
 def keys_in_order(name="keys"):
@@ -220,10 +267,11 @@ def keys_in_order(name="keys"):
         return re.findall(r"^KEY\((\w+)\)", f.read(), re.M)
 
 
-def parse(lines, keys="keys"):
-    """({key: [values]}, {mark: value}, (longest, address before, total)); a value is a dict of COUNTERS and total."""
+def parse(lines, names=None):
+    """({key: [values]}, {mark: value}, (longest, address before, total)); a value is a dict of COUNTERS and total. `names`: keys of
+    the series, where they are not those of `bench`."""
     series, marks, longest = {}, {}, None
-    names = keys_in_order(keys)
+    names = names or keys_in_order()
     for line in lines:
         what, *rest = line.split()
         if what == "longest":
@@ -309,8 +357,9 @@ def result_of(value, **more):
 
 
 def of_series(lines, keys):
-    """{key: result} of the series in a list of the guest's."""
-    series, results, names = parse(lines, keys)[0], {}, keys_in_order(keys)
+    """{key: result} of the series in a list of the guest's, or in one of keys."""
+    names = keys_in_order(keys) if isinstance(keys, str) else list(keys)
+    series, results = parse(lines, names)[0], {}
     for key, (_, _, how) in goals.GOALS.items():
         name = goals.SERIES_OF.get(key, key)
         if how and name in names:
@@ -325,7 +374,7 @@ def of_run(lines, board):
     results = of_series(lines, "keys")
     for key, mark in (("boot_first_user", "first_user"), ("boot_prompt", "prompt")):
         results[key] = result_of(marks.get(mark))
-    for key in (key for key, home in ELSEWHERE.items() if home == board != "virt"):  # has a goal of its own
+    for key in (key for key, home in ELSEWHERE.items() if home == board != "virt" and "irq" in key):  # has a goal of its own
         results[key] = results["irq_to_driver"]
     results["masked_longest"] = ({"measured": longest[0], "after_pc": longest[1], "at_total": longest[2]} if longest
                                  else {"measured": None})
@@ -357,6 +406,8 @@ def measure(machines, timeout, traced=False):
             results[board]["pci_enumerate"] = result_of(parse(count_pci(timeout))[1].get("pci_enumerate"), values=1)
             results[board].update(of_series(count_disk(timeout, traced), "disk_keys"))
             results[board].update(size())
+        if board in RECOVERED:
+            results[board].update(of_series(count_recover(timeout, board), RECOVERED[board]))
     return results, printed
 
 
@@ -367,7 +418,7 @@ def by_key(results):
         home = ELSEWHERE.get(key, "virt")
         result = dict(results.get(home, {}).get(key, {"measured": None}))
         result["goal"] = goal
-        result["ok"] = result["measured"] is not None and result["measured"] <= goal
+        result["ok"] = result["measured"] is not None and (goal is None or result["measured"] <= goal)
         result["machines"] = {name: r[key] for name, r in results.items() if key in r}
         table[key] = result
     return table
@@ -402,7 +453,7 @@ def rows(table, machines):
         columns = [number(result["machines"][name]["measured"]) if name in result["machines"] else "" for name in machines]
         if not any(columns):
             continue
-        ok = "yes" if result["ok"] else "-" if result["measured"] is None else "NO"
+        ok = "-" if result["measured"] is None or result["goal"] is None else "yes" if result["ok"] else "NO"
         yield f"{key:22}" + "".join(f"{column:>10}" for column in columns) + f"{number(result['goal']):>11}  {ok}"
         yield f"    {goals.GOALS[key][0]}"
         if result["measured"] is not None and beside(result):

@@ -6,7 +6,7 @@ interrupted laps of an idle loop cost more than the others; `first` and `second`
 `request`: LAP_REQUESTS.
 """
 
-# key: (metric, goal, how) ; how is None for what the runner measures by itself
+# key: (metric, goal, how) ; how is None for what the runner measures by itself, goal where none is set
 GOALS = {
     "ipc_round_trip_0w": ("call + reply_receive, other address space, whole loop", 180, "median"),
     "ipc_round_trip_4w": ("the same with four words", 180, "median"),
@@ -38,6 +38,11 @@ GOALS = {
     "blk_read_4k_qd16": ("virtio-blk over PCI: one such read of sixteen in flight", 1000, "request"),
     "blk_seq_1m": ("virtio-blk over PCI: 1 MiB read", 15000, "median"),
     "blk_seq_1m_write": ("virtio-blk over PCI: 1 MiB written", 15000, "median"),
+    "recover_pl011": ("the console's PL011's server killed, until a key pressed after that is read", None, "median"),
+    "recover_rp1": ("the same with the server of RP1, behind which the console is", None, "median"),
+    "recover_mip": ("the same with the MIP's server, by which RP1's interrupts come", None, "median"),
+    "recover_pcie": ("the same with the root complex' server", None, "median"),
+    "recover_gic": ("the same with the GIC's server", None, "median"),
     "kernel_text": ("bytes of kernel code, without libfdt and boot code", 32768, None),
     "kernel_lines": ("lines of the kernel's .c, .h and .S, without blanks and comments", 5000, None),
     "masked_longest": ("longest stretch in which an interrupt would have to wait", 5000, None),

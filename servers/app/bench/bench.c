@@ -4,8 +4,8 @@
  * By itself it says how long each series took on the clock of this machine; under tools/bench the markers make QEMU count
  * instructions. What needs a second address space needs bench-peer, which is there if the tree has its node.
  *
- * usage: bench [serial | disk NAME | exit]    serial: serial.c, for which somebody has to type; disk: disk.c, which overwrites
- * what is on that disk; exit: ends QEMU under tools/bench
+ * usage: bench [serial | disk NAME | recover SERVER... | exit]    serial: serial.c, for which somebody has to type; disk: disk.c, which
+ * overwrites what is on that disk; recover: recover.c, which kills these; exit: ends QEMU under tools/bench
  */
 #include <cambium/client.h>
 #include <cambium/ipc.h>
@@ -16,10 +16,11 @@
 #include <stdio.h>
 #include <string.h>
 #include "disk.h"
+#include "recover.h"
 #include "marker.h"
 #include "serial.h"
 
-PROGRAM_NEEDS("bench block +spawn +create");
+PROGRAM_NEEDS("bench block +spawn +create +control");
 
 struct bench {
     handle_t peer;       /* service; 0: none */
@@ -380,8 +381,12 @@ int main(int argc, char **argv)
     if (argc == 3 && !strcmp(argv[1], "disk")) {
         return bench_disk(argv[2]);
     }
+    if (argc > 2 && !strcmp(argv[1], "recover")) {
+        return bench_recover((unsigned)argc - 2, argv + 2);
+    }
     if (argc > 1) {
-        printf("usage: bench [serial | disk NAME]    (overwrites what is on the disk)\n");
+        printf("usage: bench [serial | disk NAME | recover SERVER...]\n"
+               "(overwrites what is on the disk; kills the servers)\n");
         return 2;
     }
     err = sys_port_create(&b.port);
