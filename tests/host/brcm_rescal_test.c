@@ -13,16 +13,22 @@ int rescal_main(void);
 #include <cmocka.h>
 #include <string.h>
 
+static uint32_t memory; /* the node's */
 static uint8_t blob[1024] __attribute__((aligned(8)));
 static struct {
     uint32_t start;
     unsigned needs; /* looks at STATUS until it is done */
     bool is_dead;   /* START does not hold */
+    uint64_t
+        hidden_ns; /* until then the bridge before it is in reset: reads give ones, writes go nowhere */
 } model;
 
 static uint32_t model_read(unsigned window, uint32_t offset)
 {
     (void)window;
+    if (fake.now_ns < model.hidden_ns) {
+        return ~0u;
+    }
     if (offset == 0) {
         return model.start;
     }
@@ -32,7 +38,8 @@ static uint32_t model_read(unsigned window, uint32_t offset)
 static void model_write(unsigned window, uint32_t offset, uint32_t value)
 {
     (void)window;
-    model.start = offset == 0 && !model.is_dead ? value : model.start;
+    bool is_heard = fake.now_ns >= model.hidden_ns && !model.is_dead;
+    model.start = offset == 0 && is_heard ? value : model.start;
 }
 
 static int setup(void **state)
@@ -57,12 +64,14 @@ static int setup(void **state)
     assert_int_equal(fdt_finish(blob), 0);
     fake.node = (struct node){ blob, fdt_path_offset(blob, "/rescal") };
     fake.window_len[0] = 0x10;
+    fake.dma_at = &memory;
+    memory = 0;
     return 0;
 }
 
 static struct brcm_rescal fresh(void)
 {
-    return (struct brcm_rescal){ .regs = fake_mmio_window(0, 0x10) };
+    return (struct brcm_rescal){ .regs = fake_mmio_window(0, 0x10), .done = &memory };
 }
 
 static void calibration_is_started_awaited_and_ended(void **state)
@@ -102,15 +111,48 @@ static void one_that_does_not_end_is_given_up_after_a_millisecond(void **state)
     assert_int_equal(brcm_rescal_pulse(&r, NULL), E_OK);
 }
 
-static void one_that_does_not_start_is_an_error_at_once(void **state)
+static void one_that_does_not_start_is_an_error_after_50_ms(void **state)
 {
     struct brcm_rescal r = fresh();
 
     (void)state;
     model.is_dead = true;
     assert_int_equal(brcm_rescal_pulse(&r, NULL), E_IO);
-    assert_int_equal(fake.now_ns, 0);
+    assert_int_equal(fake.now_ns, 50000000);
+    assert_int_equal(fake_said("no start within 50 ms: root complex 1 in reset?"), 1);
+    assert_int_equal(memory, 0);
+}
+
+static void it_is_awaited_that_the_bridge_before_it_leaves_its_reset(void **state)
+{
+    struct brcm_rescal r = fresh();
+
+    (void)state;
+    model.hidden_ns = 2500000; /* ones are neither a start nor an end */
+    assert_int_equal(brcm_rescal_pulse(&r, NULL), E_OK);
+    assert_int_equal(fake.now_ns, 3000000);
     assert_int_equal(fake.log_lines, 1);
+    memory = 0;
+    model.hidden_ns = UINT64_MAX;
+    assert_int_equal(brcm_rescal_pulse(&r, NULL), E_IO);
+}
+
+static void a_restarted_server_knows_that_it_is_done_and_touches_nothing(void **state)
+{
+    uint32_t bridge = (uint32_t)fdt_path_offset(blob, "/bridge");
+
+    (void)state;
+    fake_call(bridge, RESET_OP_PULSE, 0, 0);
+    fake_run(rescal_main);
+    assert_int_equal(fake.reply_status, E_OK);
+    fake_trace_clear();
+    model.hidden_ns = UINT64_MAX; /* the bridge is in reset */
+    fake_call(bridge, RESET_OP_PULSE, 0, 0);
+    fake_run(rescal_main);
+    assert_int_equal(fake.reply_status, E_OK);
+    assert_true(fake_count(FAKE_READ, 0, 0) == 0 && fake_count(FAKE_READ, 0, 8) == 0);
+    fake_expect_writes(NULL, 0);
+    assert_int_equal(fake_said("PHYs of PCIe: found calibrated"), 1);
 }
 
 static void the_server_touches_nothing_until_asked_and_knows_pulses_only(void **state)
@@ -134,9 +176,12 @@ static void the_server_touches_nothing_until_asked_and_knows_pulses_only(void **
     fake_call(bridge, RESET_OP_PULSE, 1, 0);
     fake_run(rescal_main);
     assert_int_equal(fake.reply_status, E_NOTFOUND);
-    fake.mmio_error = E_RANGE;
+    fake.dma_error = E_NOMEM;
     fake_run(rescal_main);
     assert_true(fake.main_returned);
+    assert_int_equal(fake.main_result, E_NOMEM);
+    fake.mmio_error = E_RANGE;
+    fake_run(rescal_main);
     assert_int_equal(fake.main_result, E_RANGE);
 }
 
@@ -147,7 +192,9 @@ int main(void)
         T(calibration_is_started_awaited_and_ended),
         T(it_is_done_once_for_all_who_share_it),
         T(one_that_does_not_end_is_given_up_after_a_millisecond),
-        T(one_that_does_not_start_is_an_error_at_once),
+        T(one_that_does_not_start_is_an_error_after_50_ms),
+        T(it_is_awaited_that_the_bridge_before_it_leaves_its_reset),
+        T(a_restarted_server_knows_that_it_is_done_and_touches_nothing),
         T(the_server_touches_nothing_until_asked_and_knows_pulses_only),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A card in the slot of our model of a Raspberry Pi 5, behind BCM2712's second root complex: its messages go to MIP1, or, where the
-tree names the bridge itself, to that one's own controller, and none is lost when servers die. Skipped where that QEMU was not built
+tree names the bridge itself, to that one's own controller, and none is lost when servers die; and the calibration that all complexes
+share, which the slot's bridge hides while it is in reset, costs nobody a link. Skipped where that QEMU was not built
 (tools/raspi5-qemu)."""
 import os
 import random
@@ -8,6 +9,7 @@ import re
 import time
 
 import boot as library
+import gdbstub
 import pytest
 import raspi
 from disk_kill_test import sum_of_words
@@ -15,7 +17,7 @@ from disk_kill_test import sum_of_words
 import raspi5_qemu
 
 BOARD = "bcm2712-rpi-5-b"
-SLOT = "/axi/pcie@1000110000"
+SLOT, RP1 = "/axi/pcie@1000110000", "/axi/pcie@1000120000"
 CARD = DISK = f"{SLOT}/pci@0,0/dev@0,0"
 MIB, KILLS = 128, 40
 EDU = ["-device", "edu,dma_mask=0xffffffffffffffff", "-append", "edu.dma_bits=63"]
@@ -109,3 +111,53 @@ def test_a_tree_that_names_mip1_uses_the_inputs_from_8_on(slot):
         (after, now), = messages(machine, None)[CARD]
         assert line == after == 287 and now == events + 3, kill
     assert "messages (MSI), " in machine.run("edu")
+
+
+# ---- the calibration that all share, and which is out of reach while the slot's bridge is in reset ----
+
+ASSERT = 0x1001504318 + 43 // 32 * 0x18  # what a one in the next word's bit puts into reset
+SLOT_BRIDGE = 1 << 43 % 32
+
+
+def hold_in_reset(stub):
+    """Somebody who is not asked puts the slot's bridge into reset."""
+    stub.connect()
+    stub.write_physical(ASSERT, SLOT_BRIDGE)
+    stub.go()
+
+
+def said(machine, what):
+    """The nodes whose server of the root complex said so, each as often as it did."""
+    return re.findall(rf"\[pcie_brcmstb\] (\S+): {what}", machine.run("log", timeout=20))
+
+
+def test_a_slot_that_is_in_reset_when_both_complexes_start_costs_nobody_its_link(boot, tmp_path):
+    stub = gdbstub.Stub(tmp_path)
+    machine = boot(board="raspi5b", dtb=raspi.tree_of(BOARD), properties=["pciex1=on"], extra=[*EDU, *stub.options, "-S"])
+    hold_in_reset(stub)
+    machine.prompt(timeout=120)
+    assert library.machine.wait_until(lambda: sorted(said(machine, "link: set up")) == [SLOT, RP1]), machine.run("log")
+    assert said(machine, r"bridge: set, out of reset \(found in reset\)") == [SLOT]
+    assert library.machine.wait_until(lambda: machine.run("edu factorial 5") == "5! = 120\n")
+    tree = machine.run("tree", timeout=20)
+    assert re.search(r" rp1 +running\n", tree) and re.search(r" brcm_rescal +running\n", tree)
+    assert machine.run("log", timeout=20).count("PHYs of PCIe: set") == 1
+
+
+def test_who_asks_for_the_calibration_again_does_not_reach_for_what_the_slots_reset_hides(boot, tmp_path):
+    stub = gdbstub.Stub(tmp_path)
+    machine = boot(board="raspi5b", dtb=raspi.tree_of(BOARD), properties=["pciex1=on", "pcie1-link=down", "rp1=off"],
+                   extra=stub.options)
+    machine.prompt(timeout=120)
+    assert library.machine.wait_until(lambda: sorted(said(machine, "link down")) == [SLOT, RP1])
+    hold_in_reset(stub)  # as that complex's server has it for 200 us, each time that it begins
+    machine.run("kill brcm_rescal")
+    machine.run(f"restart {RP1}")
+    assert library.machine.wait_until(lambda: said(machine, "link down").count(RP1) > 1), machine.run("log")
+    assert "PHYs of PCIe: found calibrated" in machine.run("log", timeout=20)
+    for name in (SLOT, RP1, "brcm_rescal", "brcmstb_reset", SLOT, RP1):  # all at once
+        machine.run(f"{'kill' if name.startswith('b') else 'restart'} {name}")
+    before = len(said(machine, "link down"))
+    assert library.machine.wait_until(lambda: len(said(machine, "link down")) > before + 1), machine.run("log")
+    log = machine.run("log", timeout=20)
+    assert "do not work" not in log and "cannot be asked" not in log and log.count("PHYs of PCIe: set") == 1, log

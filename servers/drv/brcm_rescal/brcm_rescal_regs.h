@@ -15,3 +15,4 @@ enum {
 #define BRCM_RESCAL_STATUS_BIT BIT(0) /* STATUS: done */
 
 enum { BRCM_RESCAL_POLL_NS = 100000, BRCM_RESCAL_POLLS = 10 }; /* 1 ms in all */
+enum { BRCM_RESCAL_TRY_NS = 1000000, BRCM_RESCAL_TRIES = 50 }; /* until it starts */
