@@ -95,21 +95,31 @@ def test_messages_to_the_bridge_itself_reach_a_disks_driver_and_none_is_lost_whe
     assert re.search(r" pcie@1000120000 +pcie_brcmstb +running\n", tree)  # the other was left alone
 
 
-def test_a_tree_that_names_mip1_uses_the_inputs_from_8_on(slot):
-    machine = slot(EDU)
+@pytest.mark.parametrize("controller", ["MIP1", "the bridge"])
+def test_a_cards_messages_come_where_the_tree_sends_them_also_when_its_link_was_lost(slot, controller, tmp_path):
+    is_own = controller == "the bridge"
+    monitor = library.Monitor(tmp_path)
+    machine = slot([*EDU, *monitor.options], names_itself if is_own else None)
+    expected, heading = (256, SLOT) if is_own else (287, None)
     assert library.machine.wait_until(lambda: " edu_card " in machine.run("tree"))
     assert machine.run("edu factorial 5") == "5! = 120\n"
-    log = machine.run("log", timeout=20)
-    assert "[bcm2712_mip] /axi/msi-controller@1000131000: 1:0.0: set vectors 0 to 0: inputs 8 to 8, SPI 255 on, INTID 287 on" in log, log
-    assert "MSI target" not in log
-    for kill in (None, SLOT, "/axi/msi-controller@1000131000", "edu_card"):
-        if kill:
+    log = machine.run("log", timeout=20)  # MIP1's inputs, and its lines, begin at brcm,msi-offset
+    mip1 = "[bcm2712_mip] /axi/msi-controller@1000131000: 1:0.0: set vectors 0 to 0: inputs 8 to 8, SPI 255 on, INTID 287 on"
+    assert (mip1 in log) == (not is_own) and ("MSI target" in log) == is_own, log
+    for kill in (None, SLOT, "/axi/msi-controller@1000131000", "edu_card", "the link"):
+        if kill == "the link":
+            monitor.ask("info version")
+            for value in ("down", "up"):
+                monitor.command("qom-set", {"path": "/machine", "property": "pcie1-link", "value": value})
+            assert library.machine.wait_until(lambda: "dev@0,0: was reset: 1 server" in machine.run("log", timeout=20))
+        elif kill:
             machine.run(f"kill {kill}")
+        if kill:
             assert library.machine.wait_until(lambda: machine.run("edu factorial 3") == "3! = 6\n")
-        (line, events), = messages(machine, None)[CARD]
+        (line, events), = messages(machine, heading)[CARD]
         assert machine.run("edu factorial 12") == "12! = 479001600\n" and machine.run("edu dma") == "hello, device\n"
-        (after, now), = messages(machine, None)[CARD]
-        assert line == after == 287 and now == events + 3, kill
+        (after, now), = messages(machine, heading)[CARD]
+        assert line == after == expected and now == events + 3, kill
     assert "messages (MSI), " in machine.run("edu")
 
 
