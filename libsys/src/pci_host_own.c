@@ -28,15 +28,9 @@ static uint32_t run_of(const struct pci_own *own, const struct pci_function *f)
     return run;
 }
 
-/* Which of its owner's vectors it is. */
-static unsigned vector_of(const struct pci_own *own, unsigned n)
-{
-    return n - (unsigned)__builtin_ctz(run_of(own, own->slots[n].owner));
-}
-
 static void own_tell(const struct pci_own *own, unsigned n)
 {
-    const struct pci_vector *v = &own->slots[n].owner->vectors[vector_of(own, n)];
+    const struct pci_vector *v = &own->slots[n].owner->vectors[own->slots[n].vector];
 
     if (v->port != 0) {
         (void)sys_notify(v->port, v->bits); /* a driver that is gone is *closed* soon */
@@ -89,6 +83,7 @@ static status_t own_alloc(struct pci_host *h, struct pci_function *f, uint64_t c
     }
     for (unsigned n = first; n < first + count; n++) {
         own->slots[n].owner = f;
+        own->slots[n].vector = n - first;
         own->slots[n].events = 0;
     }
     own->ops->clear(h, run << first);
@@ -141,7 +136,7 @@ static void own_sample(struct pci_host *h)
     for (; again != 0; again &= again - 1) {
         unsigned n = (unsigned)__builtin_ctz(again);
         log_warn("%s: vector %u comes without end: masked until it is attached again",
-                 pci_function_name(h, own->slots[n].owner), vector_of(own, n));
+                 pci_function_name(h, own->slots[n].owner), own->slots[n].vector);
     }
 }
 
@@ -179,11 +174,12 @@ status_t pci_own_stat(struct pci_host *h, uint64_t from, uint64_t k, struct msg 
     }
     unsigned n = (unsigned)__builtin_ctz(left);
     const struct pci_function *f = own->slots[n].owner;
-    *out = (struct msg){ .w = { own->line, (uint64_t)f->node, own->slots[n].events,
-                                IRQ_STAT_EDGE | IRQ_STAT_MESSAGE |
-                                    (f->mode == PCI_IRQ_MSIX ? IRQ_STAT_MSIX : IRQ_STAT_MSI) |
-                                    ((own->storm >> n & 1) != 0 ? IRQ_STAT_STORM : 0),
-                                vector_of(own, n), own->slots[n].events, count > 1 ? count : 0 } };
+    *out =
+        (struct msg){ .w = { own->line, (uint64_t)f->node, own->slots[n].events,
+                             IRQ_STAT_EDGE | IRQ_STAT_MESSAGE |
+                                 (f->mode == PCI_IRQ_MSIX ? IRQ_STAT_MSIX : IRQ_STAT_MSI) |
+                                 ((own->storm >> n & 1) != 0 ? IRQ_STAT_STORM : 0),
+                             own->slots[n].vector, own->slots[n].events, count > 1 ? count : 0 } };
     return E_OK;
 }
 

@@ -156,6 +156,7 @@ struct pci_own {
     unsigned samples;  /* and how often in a row somebody wanted it again at once */
     struct {
         struct pci_function *owner; /* NULL: it is free. The messages of one are side by side, vector 0 first */
+        unsigned vector;            /* of its owner's */
         uint32_t events;
     } slots[PCI_OWN_MAX];
 };
