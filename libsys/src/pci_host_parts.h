@@ -79,6 +79,9 @@ void pci_nodes_renew(struct pci_host *h);
 /* Lengths and addresses of a function's BARs from its node, if an earlier incarnation made that. */
 bool pci_node_ranges(struct pci_host *h, struct pci_function *f);
 
+/* pci_host_say.c: a function that its driver switches on, in the log: once, and of so many only. */
+void pci_function_say(struct pci_host *h, struct pci_function *f);
+
 /* pci_host_request.c */
 status_t pci_request(struct pci_host *h, uint32_t badge, struct msg *m) WARN_UNUSED;
 /* Whether the function is still there; that it is not is noted, and said once. */

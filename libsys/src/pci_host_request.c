@@ -58,6 +58,9 @@ static status_t serve_enable(struct pci_host *h, struct pci_function *f, struct 
     }
     status_t err = pci_function_enable(h, f, (uint16_t)m->w[0], &is_on);
     m->w[0] = is_on;
+    if (!err && is_on != 0) {
+        pci_function_say(h, f);
+    }
     return err;
 }
 

@@ -321,6 +321,34 @@ static void who_is_silent_raises_the_line_of_others_no_more(void **state)
     assert_int_equal(reg(b, 4) & 0x400, 0);
 }
 
+static void what_is_put_to_use_is_in_the_log_once_and_so_many_only(void **state)
+{
+    int n[10];
+
+    (void)state;
+    for (unsigned i = 0; i < 10; i++) {
+        n[i] = add_device(FAKE_CONFIG_ROOT, 1 + i, 1);
+    }
+    add_msix(n[0], 16);
+    (void)add_msi(n[1], 2);
+    starts();
+    fake.log_lines = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        assert_int_equal(ask(n[i], PCI_OP_ENABLE, 2, 0), E_OK);
+        assert_int_equal(ask(n[i], PCI_OP_ENABLE, 6, 0), E_OK);
+    }
+    assert_int_equal(fake_said("0:1.0: found 1af4:1044; MSI-X at 0x40, 16 entries, BAR 1 + 0x0"),
+                     1);
+    assert_int_equal(fake_said("0:1.0: BAR 1 set 0x10000000, 4 set 0x8000000000"), 1);
+    assert_int_equal(fake_said("0:2.0: found 1af4:1044; MSI at 0x40, 4 vectors"), 1);
+    assert_int_equal(fake_said("0:8.0: found 1af4:1044; no messages"), 1);
+    assert_int_equal(fake_said("of further functions the command pci -v tells as much"), 1);
+    assert_int_equal(fake.log_lines, 8 * 2 + 1);
+    starts(); /* adopts them */
+    assert_int_equal(ask(n[0], PCI_OP_ENABLE, 6, 0), E_OK);
+    assert_int_equal(fake_said("0:1.0: BAR 1 found 0x10000000, 4 found 0x8000000000"), 1);
+}
+
 static void after_a_restart_no_pin_is_up_before_its_driver_attaches(void **state)
 {
     (void)state;
@@ -507,6 +535,7 @@ int main(void)
         cmocka_unit_test_setup(pins_are_swizzled_at_each_bridge, setup),
         cmocka_unit_test_setup(a_line_opens_when_all_who_share_it_have_answered, setup),
         cmocka_unit_test_setup(who_is_silent_raises_the_line_of_others_no_more, setup),
+        cmocka_unit_test_setup(what_is_put_to_use_is_in_the_log_once_and_so_many_only, setup),
         cmocka_unit_test_setup(after_a_restart_no_pin_is_up_before_its_driver_attaches, setup),
         cmocka_unit_test_setup(without_map_or_pin_there_is_no_line, setup),
         cmocka_unit_test_setup(the_end_of_a_driver_takes_vectors_and_mastering, setup),

@@ -95,6 +95,7 @@ struct pci_function {
     bool has_slot;            /* of such a port, by its capability */
     uint8_t slot;             /* enum pci_slot */
     bool is_leaving;          /* init ends its driver, for good */
+    bool is_said;             /* the log has it */
     uint8_t pm, msi, msix, express, af; /* offsets of capabilities, 0: none */
     uint16_t command;         /* as last written */
     int node;                 /* in the tree; -1: none */
@@ -171,6 +172,7 @@ struct pci_host {
     unsigned aperture_count;
     struct pci_aperture apertures[PCI_APERTURES_MAX];
     struct pci_wanted wanted;
+    unsigned said; /* functions of which the log has who they are */
     unsigned function_count, root_count; /* the first ones are on the root bus */
     unsigned line_count;
     struct pci_line lines[PCI_LINES_MAX];
