@@ -182,6 +182,10 @@ static status_t serve_attach(struct msi_server *s, uint32_t caller, const struct
     if (err || port == 0 || m->w[2] == 0) {
         return err ? err : E_INVAL;
     }
+    if (s->slots[slot].port == 0 && s->ops->say != NULL) {
+        struct msi_run run = run_of(s, slot);
+        s->ops->say(s, &run, s->slots[slot].vector);
+    }
     err = line_tell(s, slot, m->w[2], port);
     if (err) {
         return err; /* what was attached before is either still told, or masked */

@@ -507,13 +507,14 @@ static void wanted_make_room(struct pci_host *h)
         return;
     }
     tree_path(h->node.tree, h->wanted.node, path, sizeof(path));
+    log_info("%s is at 0x%lx of the bus: BARs move", path, h->wanted.address);
     for (unsigned i = 0; i < h->function_count; i++) {
         struct pci_function *f = &h->functions[i];
         for (unsigned n = 0; !f->is_known && n < PCI_RANGES; n++) {
             struct pci_range *r = &f->ranges[n];
             if (n < PCI_BARS && r->is_set) {
-                log_info("%s: BAR %u found at 0x%lx: moves, since %s is at 0x%lx",
-                         pci_function_name(h, f), n, r->address, path, h->wanted.address);
+                log_info("%s: BAR %u found at 0x%lx: moves", pci_function_name(h, f), n,
+                         r->address);
             }
             r->is_set = false;
             r->is_kept = false;

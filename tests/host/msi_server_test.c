@@ -85,7 +85,7 @@ static void changed(struct msi_server *s, const struct msi_run *run, uint32_t ve
     frame.changes[run->first + vector]++;
 }
 
-static const struct msi_server_ops ops = { map, unmap, changed };
+static const struct msi_server_ops ops = { .map = map, .unmap = unmap, .changed = changed };
 static struct msi_server msi;
 static void *tree;
 static uint32_t bus, other_bus, frame_bus;

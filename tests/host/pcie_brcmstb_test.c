@@ -271,9 +271,8 @@ static void windows_that_are_not_where_the_tree_says_are_moved_and_both_said(voi
     assert_true(b.is_adopted);
     CHECK(windows);
     assert_int_equal(
-        fake_said("outbound 0: found CPU 0x1c80000000 as PCI 0x80000000, 0x80000000 bytes: "
-                  "not as the tree says"),
-        1);
+        fake_said("outbound 0: found CPU 0x1c80000000 as PCI 0x80000000, 0x80000000 bytes"), 1);
+    assert_int_equal(fake_said("outbound 0: not as the tree says"), 1);
     assert_int_equal(fake_said("inbound 1: found PCI 0x0 as CPU 0x1c00000000, 0x400000 bytes"), 1);
     assert_int_equal(fake_said("inbound 3: set PCI 0xfffffff000 as CPU 0x1000130000, 0x1000 bytes"),
                      2);

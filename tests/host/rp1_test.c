@@ -417,8 +417,8 @@ static void with_fewer_vectors_than_sources_all_share_inta(void **state)
     run();
     assert_int_equal(fake.reply_status, E_OK);
     assert_int_equal(fake_said("16 vectors for 61 sources: not used"), 1);
-    assert_int_equal(fake_said("INTA for all sources"), 1);
-    assert_int_equal(fake_said("a vector of MSI-X for each source"), 0);
+    assert_int_equal(fake_said("set INTA for all sources"), 1);
+    assert_int_equal(fake_said("set a vector of MSI-X for each source"), 0);
     int given_back = fake_find(FAKE_PCI, PCI_OP_VECTORS, 0, 0);
     assert_true(given_back >= 0 &&
                 fake_find(FAKE_PCI, IRQ_OP_ATTACH, 0, (unsigned)given_back) > given_back);
@@ -528,7 +528,7 @@ static void inta_is_searched_and_its_sources_are_off_until_released(void **state
     ack(uart, 0);
     run();
     assert_int_equal(model.cfg[UART0], CFG_IACK_EN | CFG_ENABLE);
-    assert_int_equal(fake_said("INTA for all sources"), 1);
+    assert_int_equal(fake_said("set INTA for all sources"), 1);
 }
 
 static void edges_are_said_where_inta_may_lose_them(void **state)

@@ -46,6 +46,15 @@ def start(timeout=60, **options):
     return Machine(machine.command(**options), timeout=timeout)
 
 
+def check_columns(text):
+    """No line of the log on the screen is wider than a terminal, but for warnings and errors, which are one line each, and the
+    kernel's count of RAM, which the kernel does not break."""
+    stamped = [line for line in machine.clean(text).split("\n") if re.match(r"\[ *\d+\.\d{6}\] ", line)]
+    assert len(stamped) > 20, text
+    wide = [line for line in stamped if len(line) > 80 and not re.match(r"\[[^]]*\] (error: |warn: |\[kernel\] RAM )", line)]
+    assert not wide, "\n".join(wide)
+
+
 def loaded_by_hand(folder, tree=None, tree_address=None, image=IMAGE, image_address=IMAGE_AT):
     """Options for start(): the Image jumped to at the highest exception level, with x0 = `tree_address` (0: no tree),
     after putting `tree` (bytes) there. QEMU neither checks nor completes the tree, which it does with -kernel and -dtb."""

@@ -19,6 +19,7 @@ def test_the_log_names_what_was_found(shell_of, gic):
     for what in (r"MIDR 0x41[0-9a-f]+, entered at EL1", r"counter [0-9]+ kHz, 16-bit ASID", r"RAM 1024 MiB", rf"/intc@\w+: drv/gicv{gic}",
                  r"console: mux/serial \(.*/pl011@\w+\)"):
         assert re.search(what, log), f"{what} is not in the log:\n{log}"
+    library.check_columns(shell_of.text)
 
 
 def test_boot_code_and_the_page_below_the_stack_are_not_mapped_after_the_boot(boot, tmp_path):

@@ -29,6 +29,8 @@ struct msi_server_ops {
     status_t (*map)(struct msi_server *s, const struct msi_run *run, uint64_t *out_data);
     /* And no longer. */
     void (*unmap)(struct msi_server *s, const struct msi_run *run);
+    /* The run's vector was not attached, and now the controller is asked: a line for the log. NULL: nothing is said. */
+    void (*say)(struct msi_server *s, const struct msi_run *run, uint32_t vector);
     /* The controller changed whether the run's vector is delivered. NULL: that concerns nobody here. */
     void (*changed)(struct msi_server *s, const struct msi_run *run, uint32_t vector);
 };

@@ -29,14 +29,10 @@ DEV_MATCH_TABLE struct dev_match mip_match[] = {
 /* What a function writes is the input's number. */
 static status_t mip_map(struct msi_server *s, const struct msi_run *run, uint64_t *out_data)
 {
-    uint32_t line = s->first_line + run->first;
-
     *out_data = s->first_data + run->first;
-    log_info("%x:%x.%x: set vectors 0 to %u: inputs %u to %u, SPI %u on, INTID %u on",
-             (unsigned)run->device >> 8, (unsigned)run->device >> 3 & 31u,
-             (unsigned)run->device & 7u, (unsigned)run->count - 1, (unsigned)*out_data,
-             (unsigned)*out_data + (unsigned)run->count - 1, (unsigned)line - SPI_FIRST,
-             (unsigned)line);
+    log_info("%x:%x.%x: set vectors 0 to %u as inputs %u to %u", (unsigned)run->device >> 8,
+             (unsigned)run->device >> 3 & 31u, (unsigned)run->device & 7u, (unsigned)run->count - 1,
+             (unsigned)*out_data, (unsigned)*out_data + (unsigned)run->count - 1);
     return E_OK;
 }
 
@@ -45,7 +41,17 @@ static void mip_unmap(struct msi_server *s, const struct msi_run *run)
     (void)s, (void)run; /* the GIC's line is masked: nobody hears the input */
 }
 
-static const struct msi_server_ops mip_ops = { .map = mip_map, .unmap = mip_unmap };
+static void mip_say(struct msi_server *s, const struct msi_run *run, uint32_t vector)
+{
+    uint32_t slot = run->first + vector;
+    uint32_t line = s->first_line + slot;
+
+    log_info("%x:%x.%x: set vector %u: input %u, SPI %u, INTID %u", (unsigned)run->device >> 8,
+             (unsigned)run->device >> 3 & 31u, (unsigned)run->device & 7u, (unsigned)vector,
+             (unsigned)(s->first_data + slot), (unsigned)line - SPI_FIRST, (unsigned)line);
+}
+
+static const struct msi_server_ops mip_ops = { .map = mip_map, .unmap = mip_unmap, .say = mip_say };
 
 /* Where functions write: as the bus has it, the second entry of reg; the older binding has a property. */
 static status_t mip_address(const struct mip *m, uint64_t *out)
@@ -105,13 +111,12 @@ static void mip_start(const struct mip *m)
 
     is_found &= mip_write(m, MIP_INT_CFGL_HOST, MIP_INT_CFGH_HOST, ~0u);
     is_found &= mip_write(m, MIP_INT_MASKL_HOST, MIP_INT_MASKH_HOST, 0);
-    log_info("%s: inputs edge, open to the CPU, masked to the VideoCore",
-             is_found ? "found" : "set");
-    log_info("inputs %u to %u: SPI %u to %u, INTID %u to %u; PCI writes to 0x%lx",
-             (unsigned)s->first_data, (unsigned)(s->first_data + s->slot_count - 1),
+    log_info("%s: edge, open to the CPU, masked to the VideoCore", is_found ? "found" : "set");
+    log_info("inputs %u to %u at PCI 0x%lx: SPI %u to %u, INTID %u to %u", (unsigned)s->first_data,
+             (unsigned)(s->first_data + s->slot_count - 1), s->address,
              (unsigned)s->first_line - SPI_FIRST,
              (unsigned)(s->first_line + s->slot_count - 1 - SPI_FIRST), (unsigned)s->first_line,
-             (unsigned)(s->first_line + s->slot_count - 1), s->address);
+             (unsigned)(s->first_line + s->slot_count - 1));
 }
 
 int main(void)

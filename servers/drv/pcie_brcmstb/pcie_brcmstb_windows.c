@@ -65,8 +65,9 @@ static void outbound_set(const struct brcm *b, unsigned n, const struct outbound
     }
     if (!is_found) {
         if (found.len != 0) {
-            log_info("outbound %u: found CPU 0x%lx as PCI 0x%lx, 0x%lx bytes: not as the tree says",
-                     n, found.cpu, found.bus, found.len);
+            log_info("outbound %u: found CPU 0x%lx as PCI 0x%lx, 0x%lx bytes", n, found.cpu,
+                     found.bus, found.len);
+            log_info("outbound %u: not as the tree says", n);
         }
         outbound_put(b, n, w);
     }

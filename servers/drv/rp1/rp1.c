@@ -93,7 +93,7 @@ static void rp1_close(struct irq_server *s, uint32_t line)
 }
 
 /* The source's vector, told to us: from its first driver on. */
-static status_t rp1_vector(struct rp1 *r, uint32_t line)
+static status_t rp1_vector(struct rp1 *r, uint32_t line, bool edge)
 {
     if (!r->has_messages || (r->vectored >> line & 1) != 0) {
         return E_OK;
@@ -102,6 +102,8 @@ static status_t rp1_vector(struct rp1 *r, uint32_t line)
         log_error("source %u has no vector: only %u were to be had", (unsigned)line, r->vectors);
         return E_IO;
     }
+    log_info("source %u: set vector %u, %s", (unsigned)line, (unsigned)line,
+             edge ? "edge" : "level, IACK");
     status_t err = pci_attach(r->function, line, 1ull << line);
     if (err) {
         log_error("vector %u cannot be attached (%s)", (unsigned)line, err_name(err));
@@ -124,7 +126,7 @@ static status_t rp1_program(struct irq_server *s, uint32_t line, bool edge)
                  (unsigned)line);
     }
     s->lines[line].bit = (edge ? 0 : CFG_IACK) | (r->has_messages ? 0 : CFG_ENABLE);
-    return rp1_vector(r, line);
+    return rp1_vector(r, line, edge);
 }
 
 static inline void rp1_release(struct rp1 *r, const struct irq_line *line)
@@ -358,7 +360,7 @@ static status_t rp1_identify(const struct rp1 *r, unsigned window)
         log_error("its chip ID reads 0x%08x, not 0x....1927: it does not answer", (unsigned)id);
         return E_IO;
     }
-    log_info("chip ID 0x%08x, platform 0x%08x", (unsigned)id,
+    log_info("found chip ID 0x%08x, platform 0x%08x", (unsigned)id,
              (unsigned)mmio_read32(&sysinfo, SYSINFO_PLATFORM));
     return E_OK;
 }
@@ -389,7 +391,7 @@ static status_t rp1_open_vectors(struct rp1 *r)
 
     if (!err && mode == PCI_IRQ_MSIX && r->vectors == SOURCES) {
         r->has_messages = true;
-        log_info("a vector of MSI-X for each source");
+        log_info("set a vector of MSI-X for each source");
         return E_OK;
     }
     if (!err && mode == PCI_IRQ_MSIX) {
@@ -397,7 +399,7 @@ static status_t rp1_open_vectors(struct rp1 *r)
     }
     err = err ? err : rp1_share_inta(r);
     if (!err) {
-        log_info("INTA for all sources");
+        log_info("set INTA for all sources");
         return E_OK;
     }
     if (mode != PCI_IRQ_MSIX) {
