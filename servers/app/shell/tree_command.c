@@ -258,7 +258,7 @@ int tree_command(struct shell *sh, int argc, char *argv[])
     }
     view_services(&v);
     if (!v.all && (v.hidden != 0 || v.empty != 0 || v.disabled != 0)) {
-        printf("%u more nodes without a server, ", v.hidden);
+        printf("%u more node%s without a server, ", v.hidden, v.hidden == 1 ? "" : "s");
         if (v.empty != 0) {
             printf("%u empty, ", v.empty);
         }
