@@ -330,6 +330,8 @@ static void print_windows(const struct plan *p, const struct plan_node *n)
         json_open(NULL, '{');
         if (err) {
             json_string("error", err_name(err));
+            json_bool("for_devices",
+                      i != 0 && n->match != NULL && (n->match->flags & MATCH_FIRST_REG) != 0);
         } else {
             json_address("base", r.base);
             json_address("len", r.len);

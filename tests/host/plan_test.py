@@ -256,6 +256,13 @@ def test_text_and_drawing_show_every_device(path):
     check_presentation(path)
 
 
+def test_what_only_devices_see_is_no_fault():
+    text = "\n".join(plan_tool.text(planned(f"{referee.TREES}/good-brcm.dtb"), False))
+    assert re.search(r"drv/bcm2712_mip +/axi/msi-controller@1000130000\n +window 0: 0x1000130000 \+ 0xc0\b.*\n"
+                     r" +window 1: what devices see, no address of the CPU's\n", text), text
+    assert "cannot be translated" not in text, text
+
+
 def test_the_power_buttons_line_is_a_reference():
     text = "\n".join(plan_tool.text(planned(f"{referee.TREES}/good-virt-gicv2.dtb"), False))
     assert re.search(r"drv/gpio_keys +/gpio-keys\n +uses gpios 0: /pl061@9030000\n", text), text

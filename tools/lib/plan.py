@@ -152,7 +152,8 @@ def range_text(entry):
 
 def window_text(plan, node, window):
     if "error" in window:
-        return ("no address of the CPU's: a bus above has no ranges" if window["error"] == "E_NOSYS" else
+        return ("what devices see, no address of the CPU's" if window["for_devices"] else
+                "no address of the CPU's: a bus above has no ranges" if window["error"] == "E_NOSYS" else
                 f"cannot be translated ({window['error']})")
     text = f"{window['base']} + {window['len']}"
     others = [plan.short(path) + ("" if is_enabled(plan.by_path[path]) else " (disabled)")
