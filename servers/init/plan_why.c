@@ -45,7 +45,7 @@ void plan_why_refused(const struct plan *p, const struct plan_node *n, char *out
     } else if (n->state != NODE_REFUSED) {
         return;
     } else if (n->error == E_BUSY) {
-        (void)snprintf(out, len, "a second root of interrupts; the CPU's is %s", path);
+        (void)snprintf(out, len, "a second root; the CPU's is %s", path);
     } else if (n->error == E_FULL) {
         (void)snprintf(out, len, "more than %d servers", PLAN_SERVICES_MAX);
     } else if (n->error == E_LIMIT) {

@@ -86,7 +86,7 @@ void report_plan(struct init *init)
             /* a board may have an older controller beside the one that it uses: nothing is wrong */
             bool is_spare = n->state == NODE_REFUSED && n->error == E_BUSY;
             report(init, is_spare ? LOG_INFO : LOG_WARN, "%s: %s%s", path,
-                   is_spare                   ? "not used: "
+                   is_spare                   ? "unused: "
                    : n->state == NODE_REFUSED ? "refused: "
                                               : "",
                    why);

@@ -31,8 +31,9 @@ def test_the_prompt_comes_with_the_tree_of(pi, name):
     machine = pi(tree=tree_of(name))
     servers = [server for server in SERVERS if BOARDS[name] == MINI_UART or server != "bcm2835_aux_uart"]
     tree = raspi.check_session(machine, servers, BOARDS[name])
-    assert re.findall("^.*REFUSED.*$", tree, re.M) == re.findall(rf"^.*{LOCAL.rpartition('/')[2]} +REFUSED: a second root of "
-                                                                 "interrupts.*$", tree, re.M)
+    assert re.findall("^.*REFUSED.*$", tree, re.M) == re.findall(rf"^.*{LOCAL.rpartition('/')[2]} +REFUSED: a second root; the "
+                                                                 "CPU's is.*$", tree, re.M)
+    library.check_columns(machine.text)
     assert "0 of them while no interrupt server waited" in machine.run("irq")
     firmware = machine.run("firmware")
     assert re.search(r"revision +0xb03115 +\(revision 1\.5, 2048 MiB\)", firmware), firmware

@@ -38,6 +38,7 @@ def check_session(machine, line):
     assert "counter 54000 kHz" in machine.text
     assert re.search(r"RAM 4092 MiB in 2 ranges", machine.text), machine.text
     assert "PANIC" not in machine.text and "error:" not in machine.text, machine.text
+    library.check_columns(machine.text)
     tree = machine.run("tree")
     for server in SERVERS:
         assert re.search(rf" {server} +running\n", tree), tree
