@@ -502,17 +502,21 @@ static bool is_wanted_there(const struct pci_host *h)
 static void wanted_make_room(struct pci_host *h)
 {
     char path[TREE_PATH_LEN];
+    bool is_said = false;
 
     if (!h->wanted.is_there || h->is_probe_only || is_wanted_there(h)) {
         return;
     }
     tree_path(h->node.tree, h->wanted.node, path, sizeof(path));
-    log_info("%s is at 0x%lx of the bus: BARs move", path, h->wanted.address);
     for (unsigned i = 0; i < h->function_count; i++) {
         struct pci_function *f = &h->functions[i];
         for (unsigned n = 0; !f->is_known && n < PCI_RANGES; n++) {
             struct pci_range *r = &f->ranges[n];
             if (n < PCI_BARS && r->is_set) {
+                if (!is_said) {
+                    log_info("%s is at 0x%lx of the bus: BARs move", path, h->wanted.address);
+                    is_said = true;
+                }
                 log_info("%s: BAR %u found at 0x%lx: moves", pci_function_name(h, f), n,
                          r->address);
             }
