@@ -27,25 +27,22 @@ static unsigned timer_index(const void *tree, int node)
 void irq_server_read_tree(struct irq_server *s)
 {
     const void *tree = s->node.tree;
+    struct tree_interrupt_walk walk = { 0 };
     struct tree_ref ref;
-    int depth = 0;
 
     s->timer_line = s->line_max;
     s->route_count = 0;
-    for (int node = tree_next(tree, -1, &depth); node >= 0; node = tree_next(tree, node, &depth)) {
-        unsigned count = tree_interrupt_count(tree, node);
-        for (unsigned index = 0; index < count && s->route_count < IRQ_ROUTES_MAX; index++) {
-            uint32_t line = s->line_max;
-            bool edge = false;
-            if (tree_interrupt(tree, node, index, &ref) != E_OK || ref.node != s->node.offset ||
-                s->ops->decode(s, &ref, &line, &edge) == E_FORMAT) {
-                continue; /* another controller's, or nonsense */
-            }
-            s->routes[s->route_count++] = (struct irq_route){ (uint32_t)node, index, line, edge };
-            if (node_is_timer(tree, node) && index == timer_index(tree, node)) {
-                s->timer_line = line;
-                s->timer_edge = edge;
-            }
+    while (s->route_count < IRQ_ROUTES_MAX && tree_interrupt_next(tree, &walk, &ref)) {
+        uint32_t line = s->line_max;
+        bool edge = false;
+        if (ref.node != s->node.offset || s->ops->decode(s, &ref, &line, &edge) == E_FORMAT) {
+            continue; /* another controller's, or nonsense */
+        }
+        s->routes[s->route_count++] =
+            (struct irq_route){ (uint32_t)walk.node, walk.index, line, edge };
+        if (node_is_timer(tree, walk.node) && walk.index == timer_index(tree, walk.node)) {
+            s->timer_line = line;
+            s->timer_edge = edge;
         }
     }
     if (s->route_count == IRQ_ROUTES_MAX) {

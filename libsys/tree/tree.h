@@ -26,6 +26,12 @@ struct tree_range {
     uint64_t len;
 };
 
+/* A node behind all its ancestors. */
+struct tree_chain {
+    unsigned count;
+    int node[TREE_MAX_DEPTH]; /* [0]: root; [count - 1]: the node itself */
+};
+
 /* Checks the blob (header, blocks, tokens, depth) before anything else reads it. `len`: bytes readable at `fdt`.
  * E_FORMAT; E_RANGE when totalsize exceeds len or TREE_MAX_LEN; E_LIMIT: nested deeper than TREE_MAX_DEPTH.
  * fdt must be 8-byte aligned (E_INVAL). Guards libfdt 1.7.2's two flaws: a version-2 header shorter than struct
@@ -205,6 +211,24 @@ status_t tree_pins(const void *fdt, int node, unsigned index, int *out_state, in
  * stand for the functions. E_NOTFOUND: that row's parent is disabled; E_FORMAT: the row, or one before it, makes no sense.
  * An own list that makes no sense counts as none then. */
 status_t tree_interrupt(const void *fdt, int node, unsigned index, struct tree_ref *out) WARN_UNUSED;
+/* All interrupts of the tree that lead somewhere, node by node, zeroed before the first: as tree_interrupt, but each way up and each
+ * phandle is looked for once, which for all of them together costs a hundredth. False: there are no more. */
+enum { TREE_MEMO_LEN = 8 };
+struct tree_memo {
+    struct tree_chain chain; /* of the node that the walk is at */
+    uint32_t phandle[TREE_MEMO_LEN];
+    int node[TREE_MEMO_LEN];
+    unsigned next; /* of these, the one that is replaced */
+};
+struct tree_interrupt_walk {
+    bool is_begun;
+    int node; /* whose interrupt it is, */
+    unsigned index; /* and which */
+    int depth;
+    unsigned next, count; /* of its interrupts */
+    struct tree_memo memo;
+};
+bool tree_interrupt_next(const void *fdt, struct tree_interrupt_walk *w, struct tree_ref *out);
 /* The interrupt parent of a node (controller or nexus), as inherited. E_NOTFOUND. */
 status_t tree_interrupt_parent(const void *fdt, int node, int *out) WARN_UNUSED;
 /* Number of entries of interrupts(-extended); 0 if none. Of a PCI bus also the rows of its interrupt-map, up to one that

@@ -43,12 +43,6 @@ static inline const struct fdt_property *tree_property(const void *fdt, int offs
     return (const void *)((const char *)fdt + fdt_off_dt_struct(fdt) + offset);
 }
 
-/* A node behind all its ancestors. */
-struct tree_chain {
-    unsigned count;
-    int node[TREE_MAX_DEPTH]; /* [0]: root; [count - 1]: the node itself */
-};
-
 /* E_INVAL: `node` is not a node of the tree. */
 status_t tree_chain_of(const void *fdt, int node, struct tree_chain *out) WARN_UNUSED;
 /* tree_reg for who knows the ancestors already, and so without a walk from the root. */

@@ -49,9 +49,28 @@ status_t tree_phandle(const void *fdt, uint32_t phandle, int *out)
     }
 }
 
+/* Each costs a walk through the tree; nodes one after the other mostly name the same. */
+static status_t phandle_find(struct tree_memo *memo, const void *fdt, uint32_t phandle, int *out)
+{
+    for (unsigned i = 0; memo != NULL && i < TREE_MEMO_LEN; i++) {
+        if (memo->phandle[i] == phandle && phandle != 0) {
+            *out = memo->node[i];
+            return E_OK;
+        }
+    }
+    status_t err = tree_phandle(fdt, phandle, out);
+    if (memo != NULL && err == E_OK) {
+        memo->phandle[memo->next] = phandle;
+        memo->node[memo->next] = *out;
+        memo->next = (memo->next + 1) % TREE_MEMO_LEN;
+    }
+    return err;
+}
+
 /* A cursor over cells that name providers. It remembers the last one: rows of a list mostly name the same. */
 struct cursor {
     const void *fdt;
+    struct tree_memo *memo;
     const fdt32_t *at;
     unsigned left;    /* cells from `at` on */
     uint32_t phandle; /* the last provider, 0 if none */
@@ -59,7 +78,8 @@ struct cursor {
 };
 
 /* False: no such property (E_NOTFOUND), or not made of cells (E_FORMAT). */
-static status_t cursor_open(struct cursor *c, const void *fdt, int node, const char *property)
+static status_t cursor_open(struct cursor *c, const void *fdt, struct tree_memo *memo, int node,
+                            const char *property)
 {
     int len;
     const fdt32_t *cells = tree_prop(fdt, node, property, &len);
@@ -67,7 +87,9 @@ static status_t cursor_open(struct cursor *c, const void *fdt, int node, const c
     if (!cells || len % 4 != 0) {
         return cells ? E_FORMAT : E_NOTFOUND;
     }
-    *c = (struct cursor){ .fdt = fdt, .at = cells, .left = (unsigned)len / 4, .node = -1 };
+    *c = (struct cursor){
+        .fdt = fdt, .memo = memo, .at = cells, .left = (unsigned)len / 4, .node = -1
+    };
     return E_OK;
 }
 
@@ -94,7 +116,7 @@ static status_t cursor_provider(struct cursor *c, int *out)
         return E_FORMAT;
     }
     if (phandle != 0 && phandle != c->phandle) {
-        if (tree_phandle(c->fdt, phandle, &c->node) != E_OK) {
+        if (phandle_find(c->memo, c->fdt, phandle, &c->node) != E_OK) {
             return E_FORMAT; /* how many cells follow is unknown */
         }
         c->phandle = phandle;
@@ -131,14 +153,15 @@ static void ref_set(struct tree_ref *ref, int node, const fdt32_t *cells, unsign
     }
 }
 
-status_t tree_reference(const void *fdt, int node, const char *property, const char *cells_name,
-                        unsigned index, struct tree_ref *out)
+static status_t reference_at(const void *fdt, struct tree_memo *memo, int node,
+                             const char *property, const char *cells_name, unsigned index,
+                             struct tree_ref *out)
 {
     struct cursor c;
     const fdt32_t *cells = NULL;
     unsigned count = 0;
     int provider = -1;
-    status_t err = cursor_open(&c, fdt, node, property);
+    status_t err = cursor_open(&c, fdt, memo, node, property);
 
     for (unsigned i = 0; err == E_OK && i <= index; i++) {
         err = c.left == 0 ? E_NOTFOUND : cursor_entry(&c, cells_name, &provider, &cells, &count);
@@ -150,6 +173,12 @@ status_t tree_reference(const void *fdt, int node, const char *property, const c
     return E_OK;
 }
 
+status_t tree_reference(const void *fdt, int node, const char *property, const char *cells_name,
+                        unsigned index, struct tree_ref *out)
+{
+    return reference_at(fdt, NULL, node, property, cells_name, index, out);
+}
+
 unsigned tree_reference_count(const void *fdt, int node, const char *property,
                               const char *cells_name)
 {
@@ -157,7 +186,7 @@ unsigned tree_reference_count(const void *fdt, int node, const char *property,
     const fdt32_t *cells;
     unsigned entry_cells, count = 0;
     int provider;
-    status_t err = cursor_open(&c, fdt, node, property);
+    status_t err = cursor_open(&c, fdt, NULL, node, property);
 
     if (err == E_FORMAT) {
         return 1;
@@ -184,30 +213,44 @@ static status_t interrupt_cells(const void *fdt, int node, unsigned *out)
     return E_OK;
 }
 
-/* Up the chain to the first ancestor with #interrupt-cells, or to where the first interrupt-parent points. */
-status_t tree_interrupt_parent(const void *fdt, int node, int *out)
+/* The chain of a node: the walk's own, or found in one walk from the root. */
+static status_t chain_find(const void *fdt, const struct tree_memo *memo, int node,
+                           struct tree_chain *room, const struct tree_chain **out)
 {
-    struct tree_chain chain;
+    if (memo != NULL && memo->chain.count != 0 && memo->chain.node[memo->chain.count - 1] == node) {
+        *out = &memo->chain;
+        return E_OK;
+    }
+    *out = room;
+    return tree_chain_of(fdt, node, room);
+}
+
+/* Up the chain to the first ancestor with #interrupt-cells, or to where the first interrupt-parent points. */
+static status_t interrupt_parent(const void *fdt, struct tree_memo *memo, int node, int *out)
+{
+    struct tree_chain room;
+    const struct tree_chain *chain;
     unsigned cells;
 
     for (unsigned hop = 0; hop <= TREE_MAX_HOPS; hop++) {
-        uint32_t phandle;
-        status_t err = tree_chain_of(fdt, node, &chain);
+        uint32_t phandle = 0;
+        status_t err = chain_find(fdt, memo, node, &room, &chain);
 
         if (err != E_OK) {
             return err;
         }
-        for (unsigned i = chain.count; i > 0; i--) {
-            if (i < chain.count && interrupt_cells(fdt, chain.node[i - 1], &cells) != E_NOTFOUND) {
-                *out = chain.node[i - 1];
+        for (unsigned i = chain->count; i > 0; i--) {
+            if (i < chain->count &&
+                interrupt_cells(fdt, chain->node[i - 1], &cells) != E_NOTFOUND) {
+                *out = chain->node[i - 1];
                 return E_OK;
             }
-            err = tree_u32(fdt, chain.node[i - 1], "interrupt-parent", &phandle);
+            err = tree_u32(fdt, chain->node[i - 1], "interrupt-parent", &phandle);
             if (err != E_NOTFOUND) {
                 break;
             }
         }
-        err = err ? err : tree_phandle(fdt, phandle, &node);
+        err = err ? err : phandle_find(memo, fdt, phandle, &node);
         if (err != E_OK) {
             return err;
         }
@@ -218,6 +261,11 @@ status_t tree_interrupt_parent(const void *fdt, int node, int *out)
         /* Neither controller nor nexus: its own interrupt parent is meant. */
     }
     return E_LIMIT;
+}
+
+status_t tree_interrupt_parent(const void *fdt, int node, int *out)
+{
+    return interrupt_parent(fdt, NULL, node, out);
 }
 
 /* What the walk through the interrupt tree carries: the place in it, and the unit address below that place. */
@@ -256,10 +304,10 @@ struct row {
     const fdt32_t *child, *address, *specifier;
 };
 
-static status_t nexus_open(const void *fdt, int node, struct nexus *n)
+static status_t nexus_open(const void *fdt, struct tree_memo *memo, int node, struct nexus *n)
 {
     int mask_len = 0;
-    status_t err = cursor_open(&n->c, fdt, node, "interrupt-map");
+    status_t err = cursor_open(&n->c, fdt, memo, node, "interrupt-map");
 
     n->mask = tree_prop(fdt, node, "interrupt-map-mask", &mask_len);
     n->parent = -1;
@@ -322,10 +370,11 @@ static void row_follow(struct route *route, const struct nexus *n, const struct 
 }
 
 /* The row that matches, and its number. E_NOTFOUND: none does. */
-static status_t nexus_find(const void *fdt, int nexus, const struct route *route, struct nexus *n,
-                           struct row *row, unsigned *out_number)
+static status_t nexus_find(const void *fdt, struct tree_memo *memo, int nexus,
+                           const struct route *route, struct nexus *n, struct row *row,
+                           unsigned *out_number)
 {
-    status_t err = nexus_open(fdt, nexus, n);
+    status_t err = nexus_open(fdt, memo, nexus, n);
 
     if (err != E_OK || n->own_cells != route->ref.cell_count) {
         return E_FORMAT;
@@ -342,12 +391,12 @@ static status_t nexus_find(const void *fdt, int nexus, const struct route *route
     }
 }
 
-static status_t nexus_up(const void *fdt, int nexus, struct route *route)
+static status_t nexus_up(const void *fdt, struct tree_memo *memo, int nexus, struct route *route)
 {
     struct nexus n;
     struct row row;
     unsigned number;
-    status_t err = nexus_find(fdt, nexus, route, &n, &row, &number);
+    status_t err = nexus_find(fdt, memo, nexus, route, &n, &row, &number);
 
     if (err == E_OK) {
         row_follow(route, &n, &row);
@@ -356,7 +405,7 @@ static status_t nexus_up(const void *fdt, int nexus, struct route *route)
 }
 
 /* Follows the route to a controller. */
-static status_t route_follow(const void *fdt, struct route *route)
+static status_t route_follow(const void *fdt, struct tree_memo *memo, struct route *route)
 {
     for (unsigned hop = 0; hop <= TREE_MAX_HOPS; hop++) {
         int at = route->ref.node, len;
@@ -364,7 +413,7 @@ static status_t route_follow(const void *fdt, struct route *route)
         bool is_nexus = tree_prop(fdt, at, "interrupt-map", &len) != NULL;
 
         if (is_nexus) { /* a node that is both sends up what its map names and keeps the rest */
-            status_t err = nexus_up(fdt, at, route);
+            status_t err = nexus_up(fdt, memo, at, route);
 
             if (err != E_OK) {
                 return err == E_NOTFOUND && is_controller ? E_OK : err;
@@ -373,7 +422,7 @@ static status_t route_follow(const void *fdt, struct route *route)
             return E_OK;
         } else { /* #interrupt-cells alone: it hands the specifier on as it is */
             unsigned cells;
-            status_t err = tree_interrupt_parent(fdt, at, &route->ref.node);
+            status_t err = interrupt_parent(fdt, memo, at, &route->ref.node);
 
             if (err != E_OK) {
                 return err;
@@ -391,14 +440,15 @@ static status_t route_follow(const void *fdt, struct route *route)
 }
 
 /* Entry `index` of "interrupts", before any nexus. */
-static status_t interrupt_own(const void *fdt, int node, unsigned index, struct tree_ref *out)
+static status_t interrupt_own(const void *fdt, struct tree_memo *memo, int node, unsigned index,
+                              struct tree_ref *out)
 {
     struct cursor c;
     unsigned cells = 0;
     int parent = -1;
-    status_t err = cursor_open(&c, fdt, node, "interrupts");
+    status_t err = cursor_open(&c, fdt, memo, node, "interrupts");
 
-    err = err ? err : tree_interrupt_parent(fdt, node, &parent);
+    err = err ? err : interrupt_parent(fdt, memo, node, &parent);
     if (err != E_OK) {
         return err;
     }
@@ -413,13 +463,13 @@ static status_t interrupt_own(const void *fdt, int node, unsigned index, struct 
 }
 
 /* Entries of interrupts-extended or interrupts. */
-static unsigned own_count(const void *fdt, int node)
+static unsigned own_count(const void *fdt, struct tree_memo *memo, int node)
 {
     struct cursor c;
     const fdt32_t *cells;
     unsigned count = 0, cell_count = 0;
     int parent;
-    status_t err = cursor_open(&c, fdt, node, "interrupts-extended");
+    status_t err = cursor_open(&c, fdt, memo, node, "interrupts-extended");
 
     if (err != E_NOTFOUND) {
         for (; err == E_OK && c.left > 0; count++) {
@@ -429,8 +479,8 @@ static unsigned own_count(const void *fdt, int node)
         }
         return count;
     }
-    if (cursor_open(&c, fdt, node, "interrupts") != E_OK ||
-        tree_interrupt_parent(fdt, node, &parent) != E_OK ||
+    if (cursor_open(&c, fdt, memo, node, "interrupts") != E_OK ||
+        interrupt_parent(fdt, memo, node, &parent) != E_OK ||
         interrupt_cells(fdt, parent, &cell_count) != E_OK || cell_count == 0 ||
         c.left % cell_count != 0) {
         return 0;
@@ -439,11 +489,12 @@ static unsigned own_count(const void *fdt, int node)
 }
 
 /* Row `number` of the node's own map. */
-static status_t interrupt_of_row(const void *fdt, int node, unsigned number, struct route *out)
+static status_t interrupt_of_row(const void *fdt, struct tree_memo *memo, int node, unsigned number,
+                                 struct route *out)
 {
     struct nexus n;
     struct row row;
-    status_t err = nexus_open(fdt, node, &n);
+    status_t err = nexus_open(fdt, memo, node, &n);
 
     for (unsigned i = 0; err == E_OK && i <= number; i++) {
         err = nexus_row(&n, &row);
@@ -458,16 +509,17 @@ static status_t interrupt_of_row(const void *fdt, int node, unsigned number, str
 }
 
 /* Entry `index` of the node's own list. */
-static status_t interrupt_of_list(const void *fdt, int node, unsigned index, struct route *out)
+static status_t interrupt_of_list(const void *fdt, struct tree_memo *memo, int node, unsigned index,
+                                  struct route *out)
 {
     struct cursor reg;
     int len;
     bool is_extended = tree_prop(fdt, node, "interrupts-extended", &len) != NULL;
-    status_t err = is_extended ? tree_reference(fdt, node, "interrupts-extended",
-                                                "#interrupt-cells", index, &out->ref)
-                               : interrupt_own(fdt, node, index, &out->ref);
+    status_t err = is_extended ? reference_at(fdt, memo, node, "interrupts-extended",
+                                              "#interrupt-cells", index, &out->ref)
+                               : interrupt_own(fdt, memo, node, index, &out->ref);
 
-    if (err == E_OK && cursor_open(&reg, fdt, node, "reg") == E_OK) {
+    if (err == E_OK && cursor_open(&reg, fdt, memo, node, "reg") == E_OK) {
         /* the unit address, for a nexus */
         for (; out->address_count < TREE_MAX_ADDRESS_CELLS && reg.left > 0; out->address_count++) {
             out->address[out->address_count] = fdt32_to_cpu(*cursor_take(&reg, 1));
@@ -489,27 +541,33 @@ static bool has_rows(const void *fdt, int node)
     return type != NULL && tree_text_equal(type, "pci");
 }
 
-status_t tree_interrupt(const void *fdt, int node, unsigned index, struct tree_ref *out)
+static status_t interrupt_at(const void *fdt, struct tree_memo *memo, int node, unsigned index,
+                             struct tree_ref *out)
 {
     struct route route = { .address_count = 0 };
-    unsigned own = has_rows(fdt, node) ? own_count(fdt, node) : UINT_MAX;
-    status_t err = index < own ? interrupt_of_list(fdt, node, index, &route)
-                               : interrupt_of_row(fdt, node, index - own, &route);
+    unsigned own = has_rows(fdt, node) ? own_count(fdt, memo, node) : UINT_MAX;
+    status_t err = index < own ? interrupt_of_list(fdt, memo, node, index, &route)
+                               : interrupt_of_row(fdt, memo, node, index - own, &route);
 
-    err = err ? err : route_follow(fdt, &route);
+    err = err ? err : route_follow(fdt, memo, &route);
     if (err == E_OK) {
         *out = route.ref;
     }
     return err;
 }
 
-unsigned tree_interrupt_rows(const void *fdt, int node)
+status_t tree_interrupt(const void *fdt, int node, unsigned index, struct tree_ref *out)
+{
+    return interrupt_at(fdt, NULL, node, index, out);
+}
+
+static unsigned row_count(const void *fdt, struct tree_memo *memo, int node)
 {
     struct nexus n;
     struct row row;
     unsigned count = 0;
 
-    if (has_rows(fdt, node) && nexus_open(fdt, node, &n) == E_OK) {
+    if (has_rows(fdt, node) && nexus_open(fdt, memo, node, &n) == E_OK) {
         while (nexus_row(&n, &row) == E_OK) {
             count++;
         }
@@ -517,9 +575,37 @@ unsigned tree_interrupt_rows(const void *fdt, int node)
     return count;
 }
 
+unsigned tree_interrupt_rows(const void *fdt, int node)
+{
+    return row_count(fdt, NULL, node);
+}
+
 unsigned tree_interrupt_count(const void *fdt, int node)
 {
-    return own_count(fdt, node) + tree_interrupt_rows(fdt, node);
+    return own_count(fdt, NULL, node) + row_count(fdt, NULL, node);
+}
+
+bool tree_interrupt_next(const void *fdt, struct tree_interrupt_walk *w, struct tree_ref *out)
+{
+    if (!w->is_begun) {
+        *w = (struct tree_interrupt_walk){ .is_begun = true, .node = -1 };
+    }
+    for (;;) {
+        while (w->next < w->count) {
+            w->index = w->next++;
+            if (interrupt_at(fdt, &w->memo, w->node, w->index, out) == E_OK) {
+                return true;
+            }
+        }
+        w->node = tree_next(fdt, w->node, &w->depth);
+        if (w->node < 0) {
+            return false;
+        }
+        w->memo.chain.node[w->depth - 1] = w->node; /* the root has depth 1 */
+        w->memo.chain.count = (unsigned)w->depth;
+        w->next = 0;
+        w->count = own_count(fdt, &w->memo, w->node) + row_count(fdt, &w->memo, w->node);
+    }
 }
 
 status_t tree_interrupt_row(const void *fdt, int bridge, uint32_t phys_hi, uint32_t pin,
@@ -535,9 +621,9 @@ status_t tree_interrupt_row(const void *fdt, int bridge, uint32_t phys_hi, uint3
     if (!has_rows(fdt, bridge)) {
         return E_NOTFOUND;
     }
-    status_t err = nexus_find(fdt, bridge, &route, &n, &row, &number);
+    status_t err = nexus_find(fdt, NULL, bridge, &route, &n, &row, &number);
     if (err == E_OK) {
-        *out = own_count(fdt, bridge) + number;
+        *out = own_count(fdt, NULL, bridge) + number;
     }
     return err;
 }

@@ -127,6 +127,31 @@ static void exercise_node(const void *fdt, int node)
     exercise_references(fdt, node);
 }
 
+/* The walk that remembers finds what each question by itself finds, in any tree. */
+static void check_walk(const void *fdt)
+{
+    struct tree_interrupt_walk walk = { 0 };
+    struct tree_ref asked, walked;
+    int depth = -1;
+
+    for (int node = tree_next(fdt, -1, &depth); node >= 0; node = tree_next(fdt, node, &depth)) {
+        unsigned count = tree_interrupt_count(fdt, node);
+        for (unsigned i = 0; i < count; i++) {
+            if (tree_interrupt(fdt, node, i, &asked) != E_OK) {
+                continue;
+            }
+            if (!tree_interrupt_next(fdt, &walk, &walked) || walk.node != node || walk.index != i ||
+                walked.node != asked.node || walked.cell_count != asked.cell_count ||
+                memcmp(walked.cells, asked.cells, asked.cell_count * sizeof(asked.cells[0])) != 0) {
+                abort();
+            }
+        }
+    }
+    if (tree_interrupt_next(fdt, &walk, &walked)) {
+        abort();
+    }
+}
+
 void tree_exercise(const void *fdt)
 {
     int depth = -1, found;
@@ -137,5 +162,6 @@ void tree_exercise(const void *fdt)
     }
     (void)!tree_find(fdt, "serial0:115200", &found);
     exercise_lists(fdt);
+    check_walk(fdt);
     (void)!tree_console(fdt, UINT64_MAX, &console);
 }
