@@ -285,16 +285,39 @@ static status_t serve_ack(struct irq_server *s, uint32_t node, uint64_t index)
     return E_OK;
 }
 
+/* What the tree says of an interrupt cannot be: to its driver that is an error number only. */
+static void attach_say(const struct irq_server *s, uint32_t node, uint64_t index, const char *why)
+{
+    char path[TREE_PATH_LEN];
+
+    tree_path(s->node.tree, (int)node, path, sizeof(path));
+    log_warn("interrupt %u of %s: %s", (unsigned)index, path, why);
+}
+
+/* Whether the tree sends that interrupt here, though no route does. */
+static bool is_ours(const struct irq_server *s, uint32_t node, uint64_t index)
+{
+    struct tree_ref ref;
+
+    return node < tree_len(s->node.tree) && index < IRQ_ROUTES_MAX &&
+           tree_interrupt(s->node.tree, (int)node, (unsigned)index, &ref) == E_OK &&
+           ref.node == s->node.offset;
+}
+
 static status_t serve_attach(struct irq_server *s, uint32_t node, uint64_t index, uint64_t bits,
                              handle_t port)
 {
     const struct irq_route *route = route_of(s, node, index);
 
+    if (route == NULL && is_ours(s, node, index)) {
+        attach_say(s, node, index, "its specifier means nothing here");
+    }
     if (route == NULL) {
         return E_NOTFOUND;
     }
     uint32_t number = route->line;
     if (number == s->line_max) {
+        attach_say(s, node, index, "this controller has no such line");
         return E_RANGE;
     }
     struct irq_line *line = &s->lines[number];
@@ -302,7 +325,12 @@ static status_t serve_attach(struct irq_server *s, uint32_t node, uint64_t index
         return E_BUSY;
     }
     if (irq_is_shared(s, number) || (line->port != 0 && line->key != irq_line_key(node, index))) {
-        return irq_shared_attach(s, route, bits, port);
+        status_t shared = irq_shared_attach(s, route, bits, port);
+        if (shared == E_BUSY) {
+            attach_say(s, node, index,
+                       "on a line that is another's, one calls it a level and one an edge");
+        }
+        return shared;
     }
     if (port == 0 || bits == 0) {
         return E_INVAL;

@@ -476,8 +476,14 @@ static void lines_that_the_controller_lacks_are_refused(void **state)
     (void)state;
     ask_attach(node_a, 3, 1, PORT_A);
     assert_int_equal(fake.reply_status, E_RANGE);
+    assert_int_equal(fake_said("interrupt 3 of /a: this controller has no such line"), 1);
     ask_attach(node_a, 4, 1, PORT_A);
     assert_int_equal(fake.reply_status, E_NOTFOUND);
+    ask_attach(node_odd, 0, 1, PORT_A); /* which the tree sends nowhere */
+    ask_attach(0x7fffffff, 0, 1, PORT_A);
+    ask_attach(node_a, UINT64_MAX, 1, PORT_A);
+    assert_int_equal(fake.reply_status, E_NOTFOUND);
+    assert_int_equal(fake.log_lines, 1);
     assert_int_equal(first.programs, 0);
 }
 
@@ -821,6 +827,9 @@ static void a_line_has_one_trigger(void **state)
     ask_attach(node_b, 1, 1, PORT_B);
     ask_attach(node_c, 3, 1, PORT_C); /* the same line, called an edge */
     assert_int_equal(fake.reply_status, E_BUSY);
+    assert_int_equal(fake_said("interrupt 3 of /c: on a line that is another's, one calls it "
+                               "a level and one an edge"),
+                     1);
     assert_int_equal(fake_count(FAKE_CLOSE, PORT_C, 0), 1);
     assert_int_equal(first.lines[7].port, PORT_B);
     ask_attach(node_b, 0, 1, PORT_B);

@@ -402,6 +402,11 @@ static void specifiers_that_mean_nothing_are_nobodys(void **state)
         attach(at(STOCK "/rp1/serial@30000"), 0, 1, PORT_A);
         run();
         assert_int_equal(fake.reply_status, i == 0 ? E_RANGE : E_NOTFOUND);
+        assert_int_equal(fake_said(i == 0 ? "interrupt 0 of " STOCK "/rp1/serial@30000: this "
+                                            "controller has no such line"
+                                          : "interrupt 0 of " STOCK "/rp1/serial@30000: its "
+                                            "specifier means nothing here"),
+                         1);
         assert_int_equal(fake_pci.attached, 0);
     }
 }
