@@ -222,6 +222,19 @@ static void a_tree_with_nothing_on_its_bus_is_said(void **state)
         1);
 }
 
+static void one_bus_more_than_one_is_said(void **state)
+{
+    (void)state;
+    int more = fdt_add_subnode(tree, at(STOCK), "rp2");
+    assert_int_equal(fdt_setprop_empty(tree, more, "interrupt-controller"), 0);
+    complete(STOCK, 0);
+    run();
+    assert_int_equal(fake_pci.children_of, at(STOCK "/rp2")); /* libfdt puts it in front */
+    assert_int_equal(fake_said(STOCK "/rp1 is one interrupt controller too many below its bridge: "
+                                     "nothing on it is started"),
+                     1);
+}
+
 static void a_bar_that_is_not_where_the_tree_says_starts_nobody(void **state)
 {
     (void)state;
@@ -612,6 +625,7 @@ int main(void)
         T(it_speaks_for_the_host_bridges_child_that_is_an_interrupt_controller),
         T(or_for_its_own_node),
         T(a_tree_with_nothing_on_its_bus_is_said),
+        T(one_bus_more_than_one_is_said),
         T(a_bar_that_is_not_where_the_tree_says_starts_nobody),
         T(init_that_does_not_take_the_children_is_said),
         T(who_does_not_answer_is_refused_by_its_reading),

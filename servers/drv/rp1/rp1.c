@@ -294,7 +294,8 @@ static status_t rp1_run(struct rp1 *r)
  * interrupt controller and no function (Raspberry Pi's trees). -1: none. */
 static int bus_find(struct node own)
 {
-    int len, depth = 0, host;
+    int len, depth = 0, host, found = -1;
+    char path[TREE_PATH_LEN];
 
     if (tree_prop(own.tree, own.offset, "interrupt-controller", &len) != NULL) {
         return own.offset;
@@ -304,12 +305,20 @@ static int bus_find(struct node own)
     }
     for (int node = tree_next(own.tree, host, &depth); node >= 0 && depth > 0;
          node = tree_next(own.tree, node, &depth)) {
-        if (depth == 1 && tree_prop(own.tree, node, "interrupt-controller", &len) != NULL &&
-            tree_prop(own.tree, node, "reg", &len) == NULL && tree_enabled(own.tree, node)) {
-            return node;
+        if (depth != 1 || tree_prop(own.tree, node, "interrupt-controller", &len) == NULL ||
+            tree_prop(own.tree, node, "reg", &len) != NULL || !tree_enabled(own.tree, node)) {
+            continue;
+        }
+        if (found < 0) {
+            found = node;
+        } else {
+            tree_path(own.tree, node, path, sizeof(path));
+            log_error("%s is one interrupt controller too many below its bridge: nothing on it is "
+                      "started",
+                      path);
         }
     }
-    return -1;
+    return found;
 }
 
 /* Whether an address is in one of the BARs. */
