@@ -26,7 +26,8 @@ static bool is_in(uint64_t address, uint64_t len, uint64_t base, uint64_t size)
 
 bool pci_aperture_has(const struct pci_aperture *a, enum pci_space space)
 {
-    return space == PCI_SPACE_IO         ? a->is_io
+    return a->len == 0                   ? false /* the bridge cannot do it */
+           : space == PCI_SPACE_IO       ? a->is_io
            : space == PCI_SPACE_PREFETCH ? !a->is_io && a->bus >= FOUR_GIB
                                          : !a->is_io && a->bus < FOUR_GIB;
 }

@@ -407,6 +407,63 @@ static void messages_are_let_in_only_where_their_controller_is(void **state)
     assert_false(brcm_is_let_in(&b, 0xfffffff000));
 }
 
+static void ranges(const uint32_t *cells, unsigned count)
+{
+    fdt32_t big[80];
+
+    for (unsigned i = 0; i < count; i++) {
+        big[i] = cpu_to_fdt32(cells[i]);
+    }
+    assert_int_equal(fdt_setprop(tree, fdt_path_offset(tree, RC2), "ranges", big, (int)count * 4),
+                     0);
+}
+
+/* A window that is none is nothing for functions either: their BARs go elsewhere. */
+static void outbound_windows_that_cannot_be_are_left_out_and_said(void **state)
+{
+    static const uint32_t some[] = { 0x02000000, 0, 0,          0x1f, 0,          0, 0x10000000,
+                                     0x02000000, 0, 0x20000000, 0x1f, 0x08000000, 0, 0x10000000,
+                                     0x02000000, 0, 0x40000000, 0x1e, 0x00001000, 0, 0x10000000 };
+    uint32_t many[5 * 7];
+
+    (void)state;
+    ranges(some, sizeof(some) / 4);
+    assert_int_equal(start(RC2), E_OK);
+    assert_int_equal(
+        fake_said("ranges: CPU 0x1f08000000 as PCI 0x20000000 lies over another: left out"), 1);
+    assert_int_equal(fake_said("ranges: CPU 0x1e00001000 as PCI 0x40000000 does not begin at a "
+                               "MiB: left out"),
+                     1);
+    assert_true(b.host.apertures[0].len != 0 && b.host.apertures[1].len == 0 &&
+                b.host.apertures[2].len == 0);
+    assert_int_equal(fake_mmio_get(0, 0x4018), 0); /* the second is shut */
+    for (unsigned i = 0; i < 5; i++) {
+        const uint32_t one[] = { 0x02000000, 0, i << 28, 0x18 + i, 0, 0, 0x10000000 };
+        memcpy(&many[7 * i], one, sizeof(one));
+    }
+    ranges(many, 5 * 7);
+    assert_int_equal(start(RC2), E_OK);
+    assert_int_equal(fake_said("ranges: CPU 0x1c00000000 as PCI 0x40000000 is one too many: left "
+                               "out"),
+                     1);
+    assert_true(b.host.apertures[3].len != 0 && b.host.apertures[4].len == 0);
+}
+
+static void limits_that_are_none_are_said_and_not_written(void **state)
+{
+    (void)state;
+    fake.cells[0].value = 99; /* speed */
+    fake.cells[1].value = 3;  /* lanes */
+    int node = fdt_path_offset(tree, RC2);
+    assert_int_equal(fdt_setprop_string(tree, node, "brcm,clkreq-mode", "fast"), 0);
+    assert_int_equal(start(RC2), E_OK);
+    assert_int_equal(fake_said("max-link-speed: there is no 99: not limited"), 1);
+    assert_int_equal(fake_said("num-lanes: there is no 3: not limited"), 1);
+    assert_int_equal(fake_said("brcm,clkreq-mode: \"fast\" is none: \"safe\""), 1);
+    assert_int_equal(fake_mmio_get(0, 0x4dc) & 0x3ff, 0);
+    assert_int_equal(fake_mmio_get(0, 0xdc), 0);
+}
+
 static void rp1s_place_is_read_from_the_tree(void **state)
 {
     (void)state;
@@ -617,6 +674,8 @@ int main(void)
         T(configuration_space_is_reached_by_index_and_data),
         T(inbound_windows_that_cannot_be_are_left_out_and_said),
         T(messages_are_let_in_only_where_their_controller_is),
+        T(outbound_windows_that_cannot_be_are_left_out_and_said),
+        T(limits_that_are_none_are_said_and_not_written),
         T(rp1s_place_is_read_from_the_tree),
         T(lengths_of_windows_are_codes),
         T(a_bcm2711_has_its_resets_and_one_window_itself),

@@ -182,11 +182,23 @@ static void axi_set(const struct brcm *b)
     }
 }
 
+/* One of the values that are allowed, a bit for each; 0: none is there, or it is none of them. */
+static uint32_t limit_of(const struct brcm *b, const char *name, uint32_t allowed)
+{
+    uint32_t value = node_u32_or(b->node, name, 0);
+
+    if (value != 0 && (value > 31 || (allowed >> value & 1) == 0)) {
+        log_warn("%s: there is no %u: not limited", name, (unsigned)value);
+        return 0;
+    }
+    return value;
+}
+
 /* What the root port says of itself, and the link that it tries for. */
 static void port_set(const struct brcm *b)
 {
-    uint32_t speed = node_u32_or(b->node, "max-link-speed", 0);
-    uint32_t lanes = node_u32_or(b->node, "num-lanes", 0);
+    uint32_t speed = limit_of(b, "max-link-speed", BIT(1) | BIT(2) | BIT(3));
+    uint32_t lanes = limit_of(b, "num-lanes", BIT(1) | BIT(2) | BIT(4));
     int len = 0;
     bool has_l0s = tree_prop(b->node.tree, b->node.offset, "aspm-no-l0s", &len) == NULL;
 
@@ -210,6 +222,9 @@ static void clkreq_set(const struct brcm *b)
     bool is_debug = mode != NULL && strcmp(mode, "no-l1ss") == 0;
     bool is_l1ss = mode != NULL && strcmp(mode, "default") == 0;
 
+    if (mode != NULL && !is_debug && !is_l1ss && strcmp(mode, "safe") != 0) {
+        log_warn("brcm,clkreq-mode: \"%s\" is none: \"safe\"", mode);
+    }
     brcm_field(b, b->chip->hard_debug, HARD_DEBUG_CLKREQ_DEBUG_ENABLE, is_debug);
     brcm_field(b, b->chip->hard_debug, HARD_DEBUG_CLKREQ_L1SS_ENABLE, is_l1ss);
 }

@@ -77,22 +77,38 @@ static void outbound_set(const struct brcm *b, unsigned n, const struct outbound
     }
 }
 
+/* Why the n-th aperture cannot be a window, while `used` of those before it are; NULL: it can. */
+static const char *outbound_flaw(const struct brcm *b, unsigned n, unsigned used)
+{
+    const struct pci_aperture *a = &b->host.apertures[n];
+
+    if ((a->cpu | a->bus) % (1u << MIB_SHIFT) != 0) {
+        return "does not begin at a MiB";
+    }
+    for (unsigned i = 0; i < n; i++) {
+        const struct pci_aperture *o = &b->host.apertures[i];
+        if (!o->is_io && (a->cpu - o->cpu < o->len || o->cpu - a->cpu < a->len) && o->len != 0) {
+            return "lies over another";
+        }
+    }
+    return used == WINDOWS_OUT ? "is one too many" : NULL;
+}
+
+/* What is no window is none for the functions either: nothing is placed there. */
 void brcm_outbound_write(struct brcm *b)
 {
     unsigned n = 0;
 
     for (unsigned i = 0; i < b->host.aperture_count; i++) {
-        const struct pci_aperture *a = &b->host.apertures[i];
+        struct pci_aperture *a = &b->host.apertures[i];
         struct outbound w = { a->bus, a->cpu, a->len };
-        if (a->is_io) {
-            continue; /* the complex has no I/O */
+        const char *flaw = a->is_io || a->len == 0 ? NULL : outbound_flaw(b, i, n);
+        if (flaw != NULL) {
+            log_error("ranges: CPU 0x%lx as PCI 0x%lx %s: left out", a->cpu, a->bus, flaw);
+            a->len = 0;
+        } else if (!a->is_io && a->len != 0) { /* the complex has no I/O */
+            outbound_set(b, n++, &w);
         }
-        if (n == WINDOWS_OUT || (a->cpu | a->bus) % (1u << MIB_SHIFT) != 0) {
-            log_error("ranges: CPU 0x%lx as PCI 0x%lx %s", a->cpu, a->bus,
-                      n == WINDOWS_OUT ? "is one too many" : "does not begin at a MiB");
-            continue;
-        }
-        outbound_set(b, n++, &w);
     }
     for (; n < WINDOWS_OUT; n++) {
         outbound_set(b, n, &(struct outbound){ 0 });
