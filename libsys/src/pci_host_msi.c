@@ -255,9 +255,16 @@ static status_t msi_open(struct pci_host *h, struct pci_function *f, unsigned wa
 
 status_t pci_msi_open(struct pci_host *h, struct pci_function *f, unsigned wanted)
 {
-    status_t err = f->msix == 0 && f->msi == 0 ? E_NOTFOUND : controller_find(h, f, &f->msi_server);
+    int len;
 
-    if (err) {
+    if (f->msix == 0 && f->msi == 0) {
+        return E_NOTFOUND;
+    }
+    if (controller_find(h, f, &f->msi_server) != E_OK) {
+        if (tree_prop(h->node.tree, h->node.offset, "msi-parent", &len) != NULL) {
+            log_warn("%s: msi-parent leads to nobody who serves messages: its line instead",
+                     pci_function_name(h, f));
+        }
         return E_NOTFOUND;
     }
     status_t msix = f->msix != 0 ? msix_open(h, f, wanted) : E_NOTFOUND;

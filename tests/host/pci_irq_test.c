@@ -4,6 +4,7 @@
  */
 #include "pci_world.h"
 #include "tree_test.h"
+#include <libfdt.h>
 #include <string.h>
 
 enum {
@@ -160,6 +161,23 @@ static void when_vectors_are_used_up_there_are_fewer_and_then_the_line(void **st
     assert_string_equal(fake.log, "0:1.0: no messages (E_FULL): its line instead");
     assert_int_equal(reg(n, pci_world_function(n)->msix) >> 31, 0);
     assert_int_equal(ask(no_pin, PCI_OP_VECTORS, 16, 0), E_FULL);
+}
+
+static void messages_that_nobody_serves_are_said_and_the_line_is_used(void **state)
+{
+    (void)state;
+    int n = add_device(FAKE_CONFIG_ROOT, 1, 1);
+    add_msix(n, 16);
+    starts();
+    fake.no_handle = "msi-parent 0";
+    assert_int_equal(ask(n, PCI_OP_VECTORS, 16, 0), E_OK);
+    assert_int_equal(fake.reply.w[1], PCI_IRQ_INTX);
+    assert_string_equal(fake.log,
+                        "0:1.0: msi-parent leads to nobody who serves messages: its line instead");
+    assert_int_equal(fdt_delprop(world.tree, fake.node.offset, "msi-parent"), 0);
+    fake.log_lines = 0;
+    assert_int_equal(ask(n, PCI_OP_VECTORS, 16, 0), E_OK); /* the bridge has no messages at all */
+    assert_int_equal(fake.log_lines, 0);
 }
 
 static void a_table_outside_of_its_bar_is_said_and_msi_is_used(void **state)
@@ -528,6 +546,7 @@ int main(void)
         cmocka_unit_test_setup(a_driver_gets_msix_where_there_is_any, setup),
         cmocka_unit_test_setup(msi_gives_a_power_of_two, setup),
         cmocka_unit_test_setup(when_vectors_are_used_up_there_are_fewer_and_then_the_line, setup),
+        cmocka_unit_test_setup(messages_that_nobody_serves_are_said_and_the_line_is_used, setup),
         cmocka_unit_test_setup(a_table_outside_of_its_bar_is_said_and_msi_is_used, setup),
         cmocka_unit_test_setup(what_msi_cannot_say_goes_by_the_line, setup),
         cmocka_unit_test_setup(a_new_controller_is_asked_and_what_it_says_is_written, setup),
