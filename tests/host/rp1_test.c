@@ -472,6 +472,7 @@ static void without_inta_too_a_source_without_a_vector_is_refused_alone(void **s
 /* As many interrupts as a storm needs; `up`: what is up when they have been acknowledged. */
 static void acknowledge_many(struct rp1 *r, uint32_t source, uint64_t up)
 {
+    uint32_t node = (uint32_t)at(STOCK "/rp1/serial@30000");
     struct msg m;
 
     model.up = up;
@@ -479,8 +480,7 @@ static void acknowledge_many(struct rp1 *r, uint32_t source, uint64_t up)
         fake_trace_clear();
         (void)rp1_fire(r, 1ull << source);
         m = (struct msg){ IRQ_OP_ACK, { 0 } };
-        assert_int_equal(
-            irq_server_request(&r->server, (uint32_t)at(STOCK "/rp1/serial@30000"), &m), E_OK);
+        assert_int_equal(irq_server_request(&r->server, node, &m), E_OK);
     }
 }
 
