@@ -378,3 +378,50 @@ def test_a_doorbell_that_is_taken_is_said_and_sources_share_inta(boot, tmp_path,
     assert "dma-ranges let no messages out of the bus to 0xfffffff000" in log and "INTA for all sources" in log, log
     check_uart0(board)
     check_rest(board)
+
+
+# ---- trees ----
+
+def cells(path, name, *values, at=None):
+    """An edit: a property is these cells, or has them from the at-th on."""
+    def edit(tree):
+        node = tree.path_offset(path)
+        whole = bytearray(tree.getprop(node, name)) if at is not None else bytearray(4 * len(values))
+        struct.pack_into(f">{len(values)}I", whole, 4 * (at or 0), *values)
+        tree.setprop(node, name, bytes(whole))
+    return edit
+
+
+def test_what_a_tree_gets_wrong_beside_uart0_is_named_and_uart0_works(boot, tmp_path):
+    uart1, uart2, uart3, uart4, uart5 = (RP1 + f"/serial@{at}" for at in ("34000", "38000", "3c000", "40000", "44000"))
+
+    def more_windows(tree):  # one over another
+        node = tree.path_offset(PCIE)
+        tree.setprop(node, "ranges", bytes(tree.getprop(node, "ranges")) + struct.pack(">I3Q", 0x02000000, 1 << 36, RP1_AT, 1 << 20))
+    board = start(boot, tmp_path, enable(UART0, uart1, uart2, uart3, uart4, uart5), cells(uart1, "interrupts", 61, 4),
+                  cells(uart2, "interrupts", 43, 1), cells(uart3, "interrupts", 43, 4), cells(uart4, "reg", 0xd0, at=0),
+                  cells(uart5, "interrupts", 46, 2), cells(PCIE, "max-link-speed", 99), more_windows,
+                  cells("/axi/msi-controller@1000131000", "msi-ranges", 0x9999, at=0)).await_servers(CHAIN)
+    check_uart0(board)
+    for said in (rf"interrupt 0 of {uart1}: this controller has no such line",
+                 rf"interrupt 0 of ({uart2}|{uart3}): on a line that is another's",
+                 rf"{uart4}: refused: reg 0 ", rf"interrupt 0 of {uart5}: its specifier means nothing here",
+                 r"max-link-speed: there is no 99", rf"ranges: CPU {RP1_AT:#x} as PCI 0x1000000000 lies over another: left out",
+                 r"/axi/msi-controller@1000131000: drv/bcm2712_mip waits for msi-ranges"):
+        assert re.search(said, board.log()), (said, board.log())
+    assert len(re.findall(r" serial@\w+ +pl011 +FAILED", board.machine.run("tree", timeout=20))) == 3  # of UART1, 5, and one of 2 and 3
+
+
+@pytest.mark.parametrize("edit, said, works", [
+    (cells(PCIE, "resets", 0x9999, at=0), "drv/pcie_brcmstb waits for resets rescal, which leads nowhere", False),
+    (cells(PCIE, "ranges", 0, 0, at=5), f"{PCIE}: refused: its reg, or a ranges above", False),
+    (cells(MIP, "msi-ranges", 0, at=4), "msi-ranges and brcm,msi-offset make no sense", True),
+    (cells(PCIE, "msi-parent", 0x9999), "msi-parent leads to nobody who serves messages: its line instead", True)],
+    ids=["no reset", "ranges of 0", "no inputs", "no controller"])
+def test_a_tree_that_is_wrong_where_the_chain_needs_it_is_named_and_the_rest_runs(boot, tmp_path, edit, said, works):
+    board = start(boot, tmp_path, enable(UART0), edit)
+    board.await_log(said)
+    if works:
+        board.await_servers([name for name in CHAIN if name != "bcm2712_mip"])
+        check_uart0(board)
+    assert board.machine.run("echo the rest runs") == "the rest runs\n"
