@@ -12,7 +12,7 @@ from raspi import edited
 
 import raspi5_qemu
 
-KILLS, GAP_MS, LINES = 12, 250, 1 << 14
+KILLS, GAP_MS, LINES = 12, 450, 1 << 14  # longer than test-sink reads nothing
 SECOND = "/pl011@9040000"  # of virt
 
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * test-sink - reads raw, up to a '~', what loss_test.py sends: lines of seven digits, which count from 0 on. Now it is fast, so that
- * what is behind it is empty, and now slow, so that all queues are full. Says how many bytes came, and how many are missing between
- * them in how many places; or that they are not in order.
+ * test-sink - reads raw, up to a '~', what loss_test.py sends: lines of seven digits, which count from 0 on. At first it reads nothing for
+ * some seconds, so that all queues before it get full; then it is fast, so that they are empty. Says how many bytes came, and how many
+ * are missing between them in how many places; or that they are not in order.
  */
 #include <cambium/client.h>
 #include <cambium/proto/serial.h>
@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { READ_LEN = 2048, STRETCH = 1 << 14, PAUSE_NS = 100000000 };
+#define PAUSE_NS 4000000000ull
+
 enum {
     DATA_MAX = 1 << 20,
     LINE = 8,
@@ -77,13 +78,10 @@ int main(void)
     status_t err = serial_attach(&input, start_handle("service console"), 0, 0);
 
     err = err ? err : msg_call(input.service, &raw);
+    sleep_ns(PAUSE_NS);
     while (!err && len < DATA_MAX && (len == 0 || data[len - 1] != '~')) {
-        uint32_t room = DATA_MAX - len < READ_LEN ? DATA_MAX - len : READ_LEN;
-        err = serial_read(&input, data + len, room, 0, &got);
+        err = serial_read(&input, data + len, DATA_MAX - len, 0, &got);
         len += got;
-        if (len / STRETCH % 2 != 0) {
-            sleep_ns(PAUSE_NS);
-        }
     }
     if (err) {
         printf("sink: %s\n", err_name(err));
