@@ -141,6 +141,32 @@ static void start_writes_every_register_whole(void **state)
     fake_expect_writes(expected, sizeof(expected) / sizeof(expected[0]));
 }
 
+static void a_restart_leaves_the_chip_on(void **state)
+{
+    static const struct fake_write expected[] = { { 0, UARTICR, 0x7ff }, { 0, UARTIMSC, 0 } };
+    static const uint32_t settings[] = {
+        UARTCR, UARTLCR_H, UARTIFLS, UARTDMACR, UARTIBRD, UARTFBRD
+    };
+    struct pl011 *u = uart_started(0);
+    (void)state;
+
+    uarts[0].always_busy = true;
+    pl011_start(u); /* it does not even wait for the transmitter */
+    fake_expect_writes(expected, sizeof(expected) / sizeof(expected[0]));
+    uarts[0].always_busy = false;
+    for (unsigned i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        uint32_t right = fake_mmio_get(0, settings[i]);
+        fake_mmio_set(0, settings[i], right ^ 1);
+        pl011_start(u); /* what anybody changed is set again, with all else */
+        assert_int_equal(fake_mmio_get(0, settings[i]), right);
+    }
+    u->divisor = 0; /* firmware's is kept, whatever it is */
+    fake_mmio_set(0, UARTIBRD, 77);
+    fake_trace_clear();
+    pl011_start(u);
+    fake_expect_writes(expected, sizeof(expected) / sizeof(expected[0]));
+}
+
 static void firmwares_divisor_is_kept_where_the_speed_is_unknown(void **state)
 {
     (void)state;
@@ -697,6 +723,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {
         T(start_writes_every_register_whole),
+        T(a_restart_leaves_the_chip_on),
         T(firmwares_divisor_is_kept_where_the_speed_is_unknown),
         T(default_speed_where_nothing_was_programmed),
         T(the_clock_runs_before_its_rate_is_asked_for),

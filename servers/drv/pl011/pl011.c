@@ -98,9 +98,22 @@ static bool pl011_keeps_divisor(struct pl011 *u)
     return u->divisor == 0;
 }
 
+#define LINE_8N1 (LCR_H_WLEN_8 | LCR_H_FEN)
+#define LEVELS   (IFLS_TX_1_8 | IFLS_RX_1_2)
+#define ON       (CR_UARTEN | CR_TXE | CR_RXE)
+
+/* By a dead predecessor: all is as it is going to be. */
+static bool pl011_is_set(struct pl011 *u)
+{
+    return mmio_read32(&u->regs, UARTCR) == ON && mmio_read32(&u->regs, UARTLCR_H) == LINE_8N1 &&
+           mmio_read32(&u->regs, UARTIFLS) == LEVELS && mmio_read32(&u->regs, UARTDMACR) == 0 &&
+           (u->divisor == 0 || (mmio_read32(&u->regs, UARTIBRD) == u->divisor / 64 &&
+                                mmio_read32(&u->regs, UARTFBRD) == u->divisor % 64));
+}
+
 /* Writes every register whole: firmware may have left anything in them. What is still in the transmit FIFO (boot
  * messages) gets a bounded time to leave; what was typed before stays in the receive FIFO. */
-static void pl011_start(struct pl011 *u)
+static void pl011_set(struct pl011 *u)
 {
     for (unsigned n = 0; n < DRAIN_READS_MAX && (mmio_read32(&u->regs, UARTFR) & FR_BUSY) != 0;
          n++) {
@@ -112,9 +125,17 @@ static void pl011_start(struct pl011 *u)
         mmio_write32(&u->regs, UARTIBRD, u->divisor / 64);
         mmio_write32(&u->regs, UARTFBRD, u->divisor % 64);
     }
-    mmio_write32(&u->regs, UARTLCR_H, LCR_H_WLEN_8 | LCR_H_FEN); /* 8N1; latches the divisor */
-    mmio_write32(&u->regs, UARTIFLS, IFLS_TX_1_8 | IFLS_RX_1_2);
-    mmio_write32(&u->regs, UARTCR, CR_UARTEN | CR_TXE | CR_RXE);
+    mmio_write32(&u->regs, UARTLCR_H, LINE_8N1); /* latches the divisor */
+    mmio_write32(&u->regs, UARTIFLS, LEVELS);
+    mmio_write32(&u->regs, UARTCR, ON);
+}
+
+/* After a restart the chip is not switched off, since it would miss what arrives meanwhile. */
+static void pl011_start(struct pl011 *u)
+{
+    if (!pl011_is_set(u)) {
+        pl011_set(u);
+    }
     pl011_pump(u);
 }
 
