@@ -121,12 +121,15 @@ static void pins_accept_input(Chardev *chr)
     qemu_chr_fe_accept_input(&CHARDEV_RP1_PINS(chr)->uart->wire);
 }
 
-/* Who does not listen misses it. */
+/*
+ * Who does not listen misses it: byte by byte, since QEMU may ask this long
+ * before it has something, and by then there may be somebody who listens.
+ */
 static int wire_can_read(void *opaque)
 {
     RP1UARTState *s = opaque;
 
-    return listens(s) ? qemu_chr_be_can_write(s->pins) : UART_FIFO;
+    return listens(s) ? qemu_chr_be_can_write(s->pins) : 1;
 }
 
 static void wire_read(void *opaque, const uint8_t *buf, int size)
@@ -137,6 +140,9 @@ static void wire_read(void *opaque, const uint8_t *buf, int size)
         uint64_t rate = bit_rate(s);
         uint8_t byte = s->baud ? sampled(buf[i], s->baud, rate) : buf[i];
 
+        if (qemu_chr_be_can_write(s->pins) <= 0) {
+            return; /* the FIFO was full already: an overrun */
+        }
         qemu_chr_be_write(s->pins, &byte, 1);
     }
 }
