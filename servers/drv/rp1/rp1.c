@@ -17,6 +17,7 @@
 #include <cambium/start.h>
 #include <stdbool.h>
 #include <tree.h>
+#include <tree_chain.h>
 #include "rp1_regs.h"
 
 enum { RP1_BAR = 1 };
@@ -321,12 +322,12 @@ static int bus_find(struct node own)
     return found;
 }
 
-/* Whether an address is in one of the BARs. */
-static bool is_in_bar(struct node own, uint64_t address)
+/* Whether an address is in one of the function's windows, its BARs. */
+static bool is_in_bar(struct node own, const struct tree_chain *function, uint64_t address)
 {
     struct tree_range bar;
 
-    for (unsigned i = 0; tree_reg(own.tree, own.offset, i, &bar) == E_OK; i++) {
+    for (unsigned i = 0; tree_chain_reg(own.tree, function, i, &bar) == E_OK; i++) {
         if (address >= bar.base && address - bar.base < bar.len) {
             return true;
         }
@@ -338,12 +339,18 @@ static bool is_in_bar(struct node own, uint64_t address)
 static status_t bus_check(struct node own, int bus, const struct tree_range *bar)
 {
     char path[TREE_PATH_LEN];
+    struct tree_chain function, chain = { 0 };
     struct tree_range r;
     int depth = 0;
+    status_t err = tree_chain_of(own.tree, own.offset, &function);
 
-    for (int node = tree_next(own.tree, bus, &depth); node >= 0 && depth > 0;
+    err = err ? err : tree_chain_of(own.tree, bus, &chain);
+    unsigned above = chain.count;
+    for (int node = tree_next(own.tree, bus, &depth); !err && node >= 0 && depth > 0;
          node = tree_next(own.tree, node, &depth)) {
-        if (tree_reg(own.tree, node, 0, &r) == E_OK && !is_in_bar(own, r.base)) {
+        chain.count = above + (unsigned)depth;
+        chain.node[chain.count - 1] = node;
+        if (tree_chain_reg(own.tree, &chain, 0, &r) == E_OK && !is_in_bar(own, &function, r.base)) {
             tree_path(own.tree, node, path, sizeof(path));
             log_error("%s is at 0x%llx by the tree, in none of its BARs (BAR 1 is at 0x%llx): "
                       "nothing on its bus is started",
@@ -351,7 +358,7 @@ static status_t bus_check(struct node own, int bus, const struct tree_range *bar
             return E_RANGE;
         }
     }
-    return E_OK;
+    return err;
 }
 
 /* ---- start ---- */
