@@ -162,7 +162,7 @@ BOOT_CODE void ram_init(const void *fdt, uint64_t image_pa, struct tree_range tr
         frames_add_free(unused.r[i].base, unused.r[i].len, false);
     }
     frames_add_free(dma.base, dma.len, true);
-    kprintf("RAM %lu MiB in %u range%s, %lu MiB free, DMA pool %lu KiB", total >> 20,
-            ram.memory.count, ram.memory.count == 1 ? "" : "s", frame_pools[false].free >> 8,
+    kprintf("RAM %lu MiB in %u range%s, %lu MiB free, DMA %lu KiB", total >> 20, ram.memory.count,
+            ram.memory.count == 1 ? "" : "s", frame_pools[false].free >> 8,
             frame_pools[true].free * 4);
 }
