@@ -112,8 +112,8 @@ void report_plan(struct init *init)
             report_moved_console(init, s->plan);
         }
     }
-    report(init, LOG_INFO, "%u nodes, %u servers, %u devices without one", p->node_count - rooms,
-           p->service_count, unclaimed);
+    report(init, LOG_INFO, "%u nodes, %u servers, %u device%s without one", p->node_count - rooms,
+           p->service_count, unclaimed, unclaimed == 1 ? "" : "s");
 }
 
 /* One line of a terminal; what a node's server refers to, `tree PATH` shows. Of a server without a node it says which device
