@@ -77,19 +77,24 @@ def test_messages_to_the_bridge_itself_reach_a_disks_driver_and_none_is_lost_whe
     assert sum(events for _, events in messages(machine, SLOT)[DISK]) > sum(events for _, events in before)
 
     chance = random.Random(8)
-    machine.run(f"filler disk0 {MIB} 8 &")
-    for _ in range(KILLS):
-        machine.run(f"kill {chance.choice([SLOT, SLOT, SLOT, 'virtio_blk', 'block', 'gicv2'])}", timeout=60)
-        time.sleep(chance.random() * 0.1)
-    if not re.search(r"filler: (right|failed|wrong)", machine.text):
-        machine.expect(r"filler: (right|failed|wrong).*\n", timeout=240)
-    match = re.search(r"filler: right, sum ([0-9a-f]+), (\d+) restarts", machine.text)
-    assert match and int(match[1], 16) == sum_of_words(path), machine.text[-2000:]
-    tree = machine.run("tree", timeout=20)
-    restarts = int(re.search(r" pcie@1000110000 +pcie_brcmstb +running, restarted (\d+) times\n", tree)[1])
-    print(f"# {KILLS} kills, {restarts} of them the bridge's server's, {match[2]} attached again")
-    # how many hit a server that is down already depends on the host; some must have met it at work
-    assert restarts >= KILLS / 8 and int(match[2]) >= 1, "the kills did not meet it at work"
+    met = restarts = 0
+    for _ in range(4):  # on a busy host many kills hit a server that is down already: then once more
+        mark = len(machine.text)
+        machine.run(f"filler disk0 {MIB} 8 &")
+        for _ in range(KILLS):
+            machine.run(f"kill {chance.choice([SLOT, SLOT, SLOT, 'virtio_blk', 'block', 'gicv2'])}", timeout=60)
+            time.sleep(chance.random() * 0.1)
+        if not re.search(r"filler: (right|failed|wrong)", machine.text[mark:]):
+            machine.expect(r"filler: (right|failed|wrong).*\n", timeout=240)
+        match = re.search(r"filler: right, sum ([0-9a-f]+), (\d+) restarts", machine.text[mark:])
+        assert match and int(match[1], 16) == sum_of_words(path), machine.text[-2000:]
+        met += int(match[2])
+        tree = machine.run("tree", timeout=20)
+        restarts = int(re.search(r" pcie@1000110000 +pcie_brcmstb +running, restarted (\d+) times\n", tree)[1])
+        print(f"# of the kills {restarts} were the bridge's server's, {met} times it was attached again")
+        if restarts > KILLS / 4 and met > KILLS / 8:
+            break
+    assert restarts > KILLS / 4 and met > KILLS / 8, "the kills did not meet it at work"
     log = machine.run("log", timeout=20)
     assert f"[pcie_brcmstb] {SLOT}: MSI target: found 0xfffffffc\n" in log
     assert "bridge: found out of reset, with a link: adopted" in log and "without end" not in log and "PANIC" not in machine.text
