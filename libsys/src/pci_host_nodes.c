@@ -273,13 +273,20 @@ static bool has_lost(const struct pci_function *f)
     return false;
 }
 
+void pci_function_renew(struct pci_host *h, const struct pci_function *f)
+{
+    if (!f->is_bridge && is_told(f) && f->node >= 0) {
+        struct msg m = { msg_info(INIT_OP_RENEW, 0, 0), { (uint64_t)(int64_t)f->node } };
+        (void)msg_call(h->init, &m); /* an error: it has no server */
+    }
+}
+
 void pci_nodes_renew(struct pci_host *h)
 {
     for (unsigned i = 0; i < h->function_count; i++) {
         const struct pci_function *f = &h->functions[i];
-        if (!f->is_bridge && is_told(f) && f->node >= 0 && has_lost(f)) {
-            struct msg m = { msg_info(INIT_OP_RENEW, 0, 0), { (uint64_t)(int64_t)f->node } };
-            (void)msg_call(h->init, &m); /* an error: it has no server */
+        if (has_lost(f)) {
+            pci_function_renew(h, f);
         }
     }
 }

@@ -74,7 +74,9 @@ uint32_t pci_blob_write(struct pci_host *h, unsigned count, void *out, uint32_t 
 /* pci_host_nodes.c: finds the functions that the tree has; hands all others to init, and finds them then. */
 void pci_nodes_find(struct pci_host *h);
 void pci_nodes_grow(struct pci_host *h);
-/* Has init start the drivers of those anew that had lost their addresses. */
+/* Has init end the drivers of a function, and start them anew when this server runs. */
+void pci_function_renew(struct pci_host *h, const struct pci_function *f);
+/* The same for those that had lost their addresses. */
 void pci_nodes_renew(struct pci_host *h);
 /* Lengths and addresses of a function's BARs from its node, if an earlier incarnation made that. */
 bool pci_node_ranges(struct pci_host *h, struct pci_function *f);

@@ -7,8 +7,9 @@
  *   drivers    each one's end is COMMAND_DMA_OFF for its function; nothing of it writes to memory any more
  *   power      when all have ended, the slot is switched off, and its light; whoever pressed the button sees that
  *
- *   reset      seen by its switches, which are off; the bus's server ends, and its next incarnation, which finds BARs empty that the
- *              tree has addresses for, places them and has init start all drivers of that function anew (INIT_OP_RENEW)
+ *   reset      seen by its switches, which are off; all drivers of the function are ended (INIT_OP_RENEW), since what they access may
+ *              not answer while a link is made, and the bus's server ends; its next incarnation places BARs again that are empty and
+ *              for which the tree has addresses, and init starts the drivers
  *
  * Slots are looked at four times a second while something is in one: that is one read each. Their interrupts would cost a message
  * or a share of a line for each port, which is more than all that ever happens to most of them.
@@ -141,12 +142,16 @@ status_t pci_functions_look(struct pci_host *h)
     }
     if (!h->ops->is_up(h)) {
         log_error("the link is lost, and with it what is behind: this server starts anew");
+        for (unsigned i = 0; i < h->function_count; i++) {
+            pci_function_renew(h, &h->functions[i]);
+        }
         return E_IO;
     }
     for (unsigned i = 0; i < h->function_count; i++) {
         if (!is_as_left(h, &h->functions[i])) {
             log_error("%s: it was reset under its driver: this server starts anew",
                       pci_function_name(h, &h->functions[i]));
+            pci_function_renew(h, &h->functions[i]);
             return E_IO;
         }
     }

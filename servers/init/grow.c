@@ -617,17 +617,21 @@ static status_t renew(struct init *init, const struct server *s, struct msg *m)
     }
     for (unsigned i = 0; i < init->server_count; i++) {
         struct server *lost = &init->servers[i];
-        if (set_has(&below, i) && lost->state != SERVICE_WAITING) {
+        bool begins_anew = lost->state == SERVICE_WAITING || lost->state == SERVICE_RESTARTING;
+        if (set_has(&below, i) && !begins_anew) {
             lost->is_gone = false;
             supervise_restart(init, lost);
             renewed++;
         }
     }
+    m->w[0] = renewed;
+    if (renewed == 0) {
+        return E_OK; /* said before */
+    }
     init->dirty = true;
     tree_path(init->fdt, p->nodes[index].offset, path, sizeof(path));
     report(init, LOG_WARN, "%s: was reset: %u server%s begin%s anew", path, renewed,
            renewed == 1 ? "" : "s", renewed == 1 ? "s" : "");
-    m->w[0] = renewed;
     return E_OK;
 }
 

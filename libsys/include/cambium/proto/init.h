@@ -86,8 +86,9 @@ enum init_op {
                        * for good, clients get errors, then COMMAND_DMA_OFF comes for it. E_NOTFOUND: no such node, or it has no
                        * server; E_RIGHTS: another's */
     INIT_OP_RENEW,    /* from the same: w0 = offset of a function's node: that was reset, or is back. Its server, those of all that is on
-                       * its bus (INIT_OP_CHILDREN), and of nodes that refer to these (their pins, lines, clocks) begin anew when
-                       * the caller runs, broken or unplugged ones too; it does not count as their death. -> w0 = how many.
+                       * its bus (INIT_OP_CHILDREN), and of nodes that refer to these (their pins, lines, clocks) end now, and begin
+                       * anew when the caller runs, broken or unplugged ones too; it does not count as their death. -> w0 = how
+                       * many, without those that are to begin anyway.
                        * Errors as INIT_OP_GONE */
     INIT_OP_CHILDREN, /* from the server of a function that a bus found: w0 = offset of a node of the firmware's tree, its own or
                        * another below the same host bridge: the caller speaks for it, as its interrupt controller, and hands out
